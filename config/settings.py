@@ -1,0 +1,257 @@
+"""Django's settings, and the only reader of the environment.
+
+With no DATABASE_URL or REDIS_URL the embedded services are started: one command on a
+bare machine runs everything. `.env.example` lists every variable.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+from config import embedded
+from config.keys import development_keys
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+VAR_DIR = Path(env.str("CONNECTOR_VAR_DIR", default=str(BASE_DIR / "var")))
+DATABASE_URL = env.str("DATABASE_URL", default="")
+REDIS_URL = env.str("REDIS_URL", default="")
+IS_EMBEDDED = not DATABASE_URL
+
+if not (DATABASE_URL and REDIS_URL):
+    _addresses = embedded.join(VAR_DIR, database=not DATABASE_URL, broker=not REDIS_URL)
+    DATABASE_URL = DATABASE_URL or _addresses.database_url
+    REDIS_URL = REDIS_URL or _addresses.redis_url
+
+SECRET_KEY = env.str("SECRET_KEY", default="")
+FERNET_KEYS = env.list("FERNET_KEYS", default=[])
+if not (SECRET_KEY and FERNET_KEYS):
+    if not IS_EMBEDDED:
+        raise ImproperlyConfigured(
+            "Set SECRET_KEY and FERNET_KEYS: with a DATABASE_URL no keys are made up, "
+            "because data encrypted with a lost key is lost too."
+        )
+    _keys = development_keys(VAR_DIR)
+    SECRET_KEY = SECRET_KEY or _keys.secret_key
+    FERNET_KEYS = FERNET_KEYS or [_keys.fernet_key]
+
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list(
+    "ALLOWED_HOSTS", default=["127.0.0.1", "localhost"] if IS_EMBEDDED else []
+)
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+CONNECTOR_ALLOWED_HOSTS = env.list(
+    "CONNECTOR_ALLOWED_HOSTS",
+    default=[
+        "*.pexcard.com",
+        "*.cmiccloud.com",
+        "*.cmicpaas.com",
+        "*.cmiccloudr12.com",
+    ],
+)
+CONNECTOR_ALLOW_LOOPBACK = env.bool("CONNECTOR_ALLOW_LOOPBACK", default=False)
+PEX_CALLS_PER_MINUTE = env.int("PEX_CALLS_PER_MINUTE", default=120)
+CMIC_CALLS_PER_SECOND = env.int("CMIC_CALLS_PER_SECOND", default=15)
+CMIC_CALLS_IN_FLIGHT = env.int("CMIC_CALLS_IN_FLIGHT", default=5)
+SYNC_LANES = env.int("SYNC_LANES", default=4)
+HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=65.0)
+LOST_ANSWER_DELAYS = [
+    float(seconds)
+    for seconds in env.list("LOST_ANSWER_DELAYS", default=["60", "300", "900", "3600"])
+]
+LEASE_SECONDS = env.float("LEASE_SECONDS", default=240.0)
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.inlines",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "connector",
+    "sync",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": {
+        **env.db_url_config(DATABASE_URL),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en-us"
+USE_I18N = True
+USE_TZ = True
+# Business days are PEX's, US Eastern; moments are kept in UTC and shown in this zone.
+TIME_ZONE = "America/New_York"
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if not IS_EMBEDDED
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+# Embedded means a checkout, where nobody ran collectstatic.
+WHITENOISE_USE_FINDERS = IS_EMBEDDED
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not IS_EMBEDDED
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
+SESSION_COOKIE_AGE = 12 * 60 * 60
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+CELERY_TASK_DEFAULT_QUEUE = "auto"
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "start-due-runs": {"task": "sync.start_due_runs", "schedule": 60.0},
+    "recover": {"task": "sync.recover", "schedule": 60.0},
+    "renew-tokens": {"task": "sync.renew_tokens", "schedule": 24 * 60 * 60.0},
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
+
+UNFOLD = {
+    "SITE_TITLE": "PEX Connector for CMiC",
+    "SITE_HEADER": "PEX Connector",
+    "SITE_SUBHEADER": "for CMiC",
+    "SITE_SYMBOL": "sync_alt",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("connector/admin.css")],
+    "SIDEBAR": {
+        "show_search": False,
+        "navigation": [
+            {
+                "title": "Connect",
+                "items": [
+                    {
+                        "title": "Tenants",
+                        "icon": "domain",
+                        "link": reverse_lazy("admin:connector_tenant_changelist"),
+                        "permission": lambda request: request.user.has_perm(
+                            "connector.view_tenant"
+                        ),
+                    },
+                ],
+            },
+            {
+                "title": "Sync",
+                "items": [
+                    {
+                        "title": "Runs",
+                        "icon": "sync",
+                        "link": reverse_lazy("admin:sync_syncrun_changelist"),
+                        "permission": lambda request: request.user.has_perm(
+                            "sync.view_syncrun"
+                        ),
+                    },
+                    {
+                        "title": "Purchases",
+                        "icon": "receipt_long",
+                        "link": reverse_lazy("admin:sync_purchasesync_changelist"),
+                        "permission": lambda request: request.user.has_perm(
+                            "sync.view_purchasesync"
+                        ),
+                    },
+                ],
+            },
+            {
+                "title": "Access",
+                "items": [
+                    {
+                        "title": "Users",
+                        "icon": "person",
+                        "link": reverse_lazy("admin:auth_user_changelist"),
+                        "permission": lambda request: request.user.has_perm(
+                            "auth.view_user"
+                        ),
+                    },
+                    {
+                        "title": "Groups",
+                        "icon": "group",
+                        "link": reverse_lazy("admin:auth_group_changelist"),
+                        "permission": lambda request: request.user.has_perm(
+                            "auth.view_group"
+                        ),
+                    },
+                ],
+            },
+        ],
+    },
+}

@@ -1,0 +1,1 @@
+"""The Connect tab: tenants, how to reach PEX and CMiC, and what maps to what."""

@@ -1,0 +1,54 @@
+"""Which addresses a tenant's settings may send us to (no Django).
+
+An address decides where credentials go, so everything but https to a known host is
+refused; loopback only where the environment allows it, for the sandbox.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
+
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+
+class AddressError(ValueError):
+    """The address is refused; the message says why."""
+
+
+def check_address(url: str, hosts: Sequence[str], *, allow_loopback: bool) -> None:
+    """Raises `AddressError` unless `url` is https to a host that `hosts` lists."""
+    parts = urlsplit(url)
+    try:
+        host, port = (parts.hostname or "").casefold(), parts.port
+    except ValueError as error:
+        raise AddressError(f"“{url}” is not an address.") from error
+    if not host or port == 0:
+        raise AddressError(f"“{url}” is not an address.")
+    if parts.username is not None or parts.password is not None:
+        raise AddressError("The address must not contain a user name or a password.")
+    if parts.query or parts.fragment:
+        raise AddressError("The address must end before any “?” or “#”.")
+    if host in _LOOPBACK and allow_loopback and parts.scheme in ("http", "https"):
+        return
+    if parts.scheme != "https":
+        raise AddressError("The address must begin with https://.")
+    if host in _LOOPBACK or _is_ip(host):
+        raise AddressError(
+            "The address must name a host, not a number or this machine."
+        )
+    if not any(fnmatchcase(host, pattern.casefold()) for pattern in hosts):
+        raise AddressError(
+            f"The host {host} is not allowed. Allowed are: {', '.join(hosts)} "
+            "(CONNECTOR_ALLOWED_HOSTS)."
+        )
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,96 @@
+"""An OAuth 2 access token by client credentials, asked for once and kept while good.
+
+Tokens live in the process's memory only (api/cmic.md §1.3).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+import requests
+
+from connector.exceptions import ApiConnectionError, AuthenticationError
+from connector.http import Timeouts, new_session
+
+_EARLY = 60  # seconds before its end that a token is replaced
+
+
+@dataclass(frozen=True)
+class OAuthCredentials:
+    token_url: str
+    client_id: str
+    client_secret: str
+    scope: str = ""
+
+    def __repr__(self) -> str:
+        return f"OAuthCredentials({self.token_url!r}, {self.client_id!r})"
+
+
+_tokens: dict[OAuthCredentials, tuple[str, float]] = {}
+_lock = threading.Lock()
+
+
+class OAuthToken:
+    """Gives the Authorization header for one set of credentials."""
+
+    def __init__(self, credentials: OAuthCredentials, timeouts: Timeouts) -> None:
+        self._credentials = credentials
+        self._timeouts = timeouts
+
+    def authorization(self) -> str:
+        """Raises `AuthenticationError` if the credentials are refused and
+        `ApiConnectionError` if nobody answers: nothing was sent to CMiC yet."""
+        with _lock:
+            token, good_until = _tokens.get(self._credentials, ("", 0.0))
+            if time.monotonic() >= good_until:
+                token, lifetime = self._request()
+                _tokens[self._credentials] = (token, time.monotonic() + lifetime)
+        return f"Bearer {token}"
+
+    def forget(self) -> None:
+        """CMiC refused the token: the next call asks for a new one."""
+        with _lock:
+            _tokens.pop(self._credentials, None)
+
+    def _request(self) -> tuple[str, float]:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self._credentials.client_id,
+            "client_secret": self._credentials.client_secret,
+        }
+        if self._credentials.scope:
+            form["scope"] = self._credentials.scope
+        try:
+            response = new_session().post(
+                self._credentials.token_url,
+                data=form,
+                headers={"Accept": "application/json"},
+                timeout=(self._timeouts.connect, self._timeouts.answer),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise ApiConnectionError(
+                f"The token address {self._credentials.token_url} did not answer.",
+                system="CMiC",
+            ) from error
+        if response.status_code in (400, 401, 403):
+            raise AuthenticationError(
+                f"{self._credentials.token_url} refuses the client id or secret.",
+                system="CMiC",
+                status=response.status_code,
+            )
+        return self._token(response)
+
+    def _token(self, response: requests.Response) -> tuple[str, float]:
+        try:
+            data = response.json()
+            token, lifetime = data["access_token"], float(data.get("expires_in", 300))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ApiConnectionError(
+                f"{self._credentials.token_url} answered {response.status_code} "
+                "without an access token.",
+                system="CMiC",
+            ) from error
+        return str(token), max(0.0, lifetime - _EARLY)

@@ -1,0 +1,362 @@
+"""One HTTP call to somebody else's API: sending it, and naming what came back.
+
+Owns the session, timeouts, size bounds, redaction, repeating in place and the way
+from transport faults and statuses to `connector.exceptions`. Paths, bodies and what
+an answer means belong to the clients that inherit from `ApiClient`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+)
+
+from connector.exceptions import (
+    AccessDeniedError,
+    ApiConnectionError,
+    ApiResponseError,
+    ApiTimeoutError,
+    AuthenticationError,
+    ConflictError,
+    ConnectorError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+    UnexpectedResponseError,
+)
+
+logger = logging.getLogger(__name__)
+
+# One pool of connections a process: urllib3's pool is safe to share between threads,
+# a `requests.Session` is not, so each client has its own session on this adapter.
+_ADAPTER = HTTPAdapter(pool_connections=64, pool_maxsize=64, max_retries=0)
+
+_ERRORS_BY_STATUS: dict[int, type[ApiResponseError]] = {
+    401: AuthenticationError,
+    403: AccessDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    429: RateLimitError,
+}
+
+_REPEAT_DELAY = 0.5  # seconds; a worker never sleeps longer than two
+_CHUNK = 64 * 1024
+
+
+class Limits(Protocol):
+    """Lets calls through at the pace that all workers together are allowed."""
+
+    def permit(self, name: str) -> AbstractContextManager[None]:
+        """Hold a place for one call. Raises `RateLimitError` if it would be long."""
+
+    def slow_down(self, seconds: float | None) -> None:
+        """The other side said 429: nobody may call for a while."""
+
+
+class Unlimited:
+    """No limits: what tests and a limit of 0 use."""
+
+    def permit(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def slow_down(self, seconds: float | None) -> None:
+        return
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds to wait for a connection, and for the whole answer after that."""
+
+    connect: float = 10.0
+    answer: float = 65.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the other side said: status, headers and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    system: str
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", errors="replace")
+
+    def json(self) -> Any:
+        """The body as JSON with every non-integer number as a Decimal.
+
+        Raises `UnexpectedResponseError` if it is something else.
+        """
+        try:
+            return json.loads(self.body, parse_float=Decimal, parse_constant=_refuse)
+        except (ValueError, RecursionError) as error:
+            raise UnexpectedResponseError(
+                f"{self.system} answered {self.status}, but not with JSON.",
+                system=self.system,
+                status=self.status,
+                body=self.text[:2000],
+            ) from error
+
+
+class ApiClient:
+    """Calls one API with one set of credentials.
+
+    `authorization` gives the header's value at each call; `secrets` are the strings
+    that must never leave this object in a message.
+    """
+
+    system = "API"
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        authorization: Callable[[], str],
+        secrets: Sequence[str] = (),
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._authorization = authorization
+        self._secrets = [secret for secret in secrets if secret]
+        self._timeouts = timeouts or Timeouts()
+        self._limits: Limits = limits or Unlimited()
+        self._session = new_session()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        name: str = "",
+        params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
+        body: Any = None,
+        files: Sequence[tuple[str, tuple[str | None, bytes, str]]] | None = None,
+        max_bytes: int = 256 * 1024 * 1024,
+    ) -> Answer:
+        """Make one call and return its 2xx answer.
+
+        `name` is what limits know the call by. GETs are repeated once, after half a
+        second, when the connection broke or the server failed; nothing else is.
+        Raises the errors of `connector.exceptions`.
+        """
+        attempts = 2 if method == "GET" else 1
+        for attempt in range(1, attempts + 1):
+            try:
+                with self._limits.permit(name):
+                    return self._once(method, path, params, body, files, max_bytes)
+            except RateLimitError as error:
+                if error.status == 429:
+                    self._limits.slow_down(error.retry_after)
+                raise
+            except (_BrokenConnectionError, ServerError):
+                if attempt == attempts:
+                    raise
+                time.sleep(_REPEAT_DELAY * (1 + random.random()))  # noqa: S311
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def redact(self, text: str) -> str:
+        """The text without this client's secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, "•••")
+        return text
+
+    def explain(self, answer: Answer) -> tuple[str, str]:
+        """The other side's (code, sentence) in an answer that says no."""
+        return "", answer.text[:500].strip()
+
+    def error_type(self, answer: Answer, detail: str) -> type[ApiResponseError]:
+        """Which error an answer of 400 and above is."""
+        if answer.status >= 500:
+            return ServerError
+        return _ERRORS_BY_STATUS.get(answer.status, InvalidRequestError)
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        params: Any,
+        body: Any,
+        files: Any,
+        max_bytes: int,
+    ) -> Answer:
+        url = f"{self.base_url}/{path.lstrip('/')}"
+        started = time.monotonic()
+        try:
+            response = self._session.request(
+                method,
+                url,
+                params=params,
+                data=json.dumps(body).encode() if body is not None else None,
+                files=files,
+                headers=self._headers(has_body=body is not None),
+                timeout=(self._timeouts.connect, self._timeouts.answer),
+                allow_redirects=False,
+                stream=True,
+            )
+            with response:
+                content = self._read(response, started, max_bytes)
+        except (requests.RequestException, HTTPError) as error:
+            fault = self._transport_error(error)
+            logger.warning("%s %s: %s", method, path, type(fault).__name__)
+            raise fault from error
+        logger.info(
+            "%s %s → %s, %d bytes, %.0f ms",
+            method,
+            path,
+            response.status_code,
+            len(content),
+            (time.monotonic() - started) * 1000,
+        )
+        answer = Answer(response.status_code, response.headers, content, self.system)
+        if not 200 <= answer.status < 300:
+            raise self._response_error(answer)
+        return answer
+
+    def _headers(self, *, has_body: bool) -> dict[str, str]:
+        headers = {
+            "Accept": "application/json",
+            "Authorization": self._authorization(),
+            "User-Agent": "pex-connector-for-cmic",
+        }
+        if has_body:
+            headers["Content-Type"] = "application/json"
+        return headers
+
+    def _read(
+        self, response: requests.Response, started: float, max_bytes: int
+    ) -> bytes:
+        """The body, bounded in size and in time as a whole: a read timeout alone
+        lets a server that sends a byte a minute hold a worker for ever."""
+        chunks: list[bytes] = []
+        size = 0
+        for chunk in response.iter_content(_CHUNK):
+            size += len(chunk)
+            if size > max_bytes:
+                raise UnexpectedResponseError(
+                    f"{self.system} answered with more than {max_bytes} bytes.",
+                    system=self.system,
+                    status=response.status_code,
+                )
+            if time.monotonic() - started > self._timeouts.answer:
+                raise ApiTimeoutError(
+                    f"{self.system} did not finish its answer within "
+                    f"{self._timeouts.answer:g} seconds.",
+                    system=self.system,
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _transport_error(self, error: Exception) -> ConnectorError:
+        if _never_connected(error):
+            return ApiConnectionError(
+                f"{self.system} could not be reached at {self.base_url}.",
+                system=self.system,
+            )
+        if isinstance(error, requests.Timeout):
+            return ApiTimeoutError(
+                f"{self.system} did not answer within {self._timeouts.answer:g} "
+                "seconds.",
+                system=self.system,
+            )
+        if isinstance(error, requests.exceptions.InvalidURL):
+            return ApiConnectionError(
+                f"{self.base_url} is not a valid address.", system=self.system
+            )
+        return _BrokenConnectionError(
+            f"The connection to {self.system} broke before its answer was complete.",
+            system=self.system,
+        )
+
+    def _response_error(self, answer: Answer) -> ConnectorError:
+        if answer.status < 400:
+            return UnexpectedResponseError(
+                f"{self.system} answered {answer.status}, a redirect, "
+                "which is not followed.",
+                system=self.system,
+                status=answer.status,
+                body=self.redact(answer.text[:2000]),
+            )
+        code, detail = self.explain(answer)
+        detail = self.redact(detail)
+        said = f": {detail}" if detail else "."
+        return self.error_type(answer, detail)(
+            f"{self.system} answered {answer.status}{said}",
+            system=self.system,
+            status=answer.status,
+            detail=detail,
+            code=code,
+            request_id=answer.headers.get("X-ORACLE-DMS-ECID", ""),
+            retry_after=_retry_after(answer.headers.get("Retry-After")),
+        )
+
+
+class _BrokenConnectionError(ApiTimeoutError):
+    """Reset or cut off: worth repeating at once where repeating is safe."""
+
+
+def new_session() -> requests.Session:
+    """A session on the process's connections, free of the machine's own settings.
+
+    `trust_env` is off because a .netrc entry would replace our Authorization.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("https://", _ADAPTER)
+    session.mount("http://", _ADAPTER)
+    return session
+
+
+def _never_connected(error: BaseException) -> bool:
+    """True only where it is certain that no byte of the request left."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    if not isinstance(error, requests.ConnectionError) or not error.args:
+        return False
+    reason = error.args[0]
+    if isinstance(reason, MaxRetryError):
+        reason = reason.reason
+    if isinstance(error, requests.exceptions.SSLError):
+        return "CERTIFICATE_VERIFY_FAILED" in str(reason)
+    return isinstance(
+        reason, (NewConnectionError, NameResolutionError, ConnectTimeoutError)
+    )
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds from a Retry-After header of either form, never negative."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - time.time())
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number")

@@ -1,0 +1,79 @@
+"""`check_connection SLUG`: whether PEX and CMiC answer, side by side."""
+
+from __future__ import annotations
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connection
+
+from connector.checks import check_cmic, check_pex
+from connector.cmic.reference import MODULES
+from connector.exceptions import ConnectorError
+from connector.management.tenants import get_tenant
+from connector.models import Tenant
+
+
+class Command(BaseCommand):
+    help = "Checks the tenant's connections live; exit 0 if all is good, 1 if not."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug")
+        parser.add_argument("--json", action="store_true", dest="as_json")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        tenant = get_tenant(options["slug"], returncode=1)
+        with ThreadPoolExecutor(2) as pool:
+            pex, cmic = pool.map(lambda check: check(tenant), (_pex, _cmic))
+        if options["as_json"]:
+            self.stdout.write(json.dumps({"pex": pex, "cmic": cmic}))
+        else:
+            self._print(pex, cmic)
+        if not (pex["ok"] and cmic["ok"]):
+            sys.exit(1)
+
+    def _print(self, pex: dict[str, Any], cmic: dict[str, Any]) -> None:
+        found = f"{pex.get('business')}, token until {pex.get('expires_at')}"
+        self.stdout.write(f"PEX   {found if pex['ok'] else pex['message']}")
+        for module in cmic["modules"]:
+            said = "ok" if module["ok"] else module["message"]
+            self.stdout.write(f"CMiC  {module['name']:<4} {said}")
+
+
+def _pex(tenant: Tenant) -> dict[str, Any]:
+    try:
+        info = check_pex(tenant)
+    except ConnectorError as error:
+        return {
+            "ok": False,
+            "business": "",
+            "expires_at": None,
+            "message": error.message,
+        }
+    finally:
+        connection.close()
+    expires_at = tenant.pex.token_expires_at
+    return {
+        "ok": True,
+        "business": info.business_name,
+        "expires_at": expires_at.isoformat() if expires_at else None,
+    }
+
+
+def _cmic(tenant: Tenant) -> dict[str, Any]:
+    """Each module with its own sentence, also when all fail for one cause."""
+    try:
+        modules = [
+            {"name": state.name, "ok": state.is_ok, "message": state.message}
+            for state in check_cmic(tenant)
+        ]
+    except ConnectorError as error:
+        modules = [
+            {"name": name, "ok": False, "message": error.message} for name in MODULES
+        ]
+    finally:
+        connection.close()
+    return {"ok": all(module["ok"] for module in modules), "modules": modules}

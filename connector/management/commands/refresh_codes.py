@@ -1,0 +1,41 @@
+"""`refresh_codes SLUG`: read CMiC's reference data into the cache."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from connector.clients import cmic_client
+from connector.codes import refresh_all
+from connector.exceptions import ConnectorError
+from connector.management.tenants import get_tenant
+
+
+class Command(BaseCommand):
+    help = "Reads CMiC's companies, vendors, jobs … into the cache; counts by kind."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug")
+        parser.add_argument("--json", action="store_true", dest="as_json")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        tenant = get_tenant(options["slug"], returncode=1)
+        try:
+            counts = refresh_all(tenant, cmic_client(tenant))
+        except ObjectDoesNotExist as error:
+            raise CommandError(
+                f"{tenant} has no transaction settings yet.", returncode=1
+            ) from error
+        except ConnectorError as error:
+            raise CommandError(
+                f"The codes of {tenant} could not be read: {error.message}",
+                returncode=1,
+            ) from error
+        if options["as_json"]:
+            self.stdout.write(json.dumps(counts))
+            return
+        for kind, count in counts.items():
+            self.stdout.write(f"{kind.replace('_', ' '):<18} {count:>8,}")

@@ -1,0 +1,18 @@
+"""What a person sets up for one customer, and what CMiC and PEX said about it."""
+
+from connector.models.codes import CmicCode, CodeRefresh
+from connector.models.connections import CmicConnection, PexConnection
+from connector.models.mapping import Field, FieldMapping
+from connector.models.settings import TransactionSettings
+from connector.models.tenant import Tenant
+
+__all__ = [
+    "CmicCode",
+    "CmicConnection",
+    "CodeRefresh",
+    "Field",
+    "FieldMapping",
+    "PexConnection",
+    "Tenant",
+    "TransactionSettings",
+]

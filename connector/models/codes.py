@@ -1,0 +1,110 @@
+"""CMiC's reference data as last read: what there is to choose from and check against.
+
+Reading it is `connector.codes`; this module only knows how to ask what is there.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from connector.cmic.types import CodeKind
+from connector.models.tenant import Tenant
+
+KIND_CHOICES = [(kind.value, kind.value.replace("_", " ")) for kind in CodeKind]
+
+
+class CodeState(enum.Enum):
+    """What the cache knows of a code."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    UNKNOWN = "unknown"
+    UNCHECKED = "unchecked"
+
+
+class CmicCodeManager(models.Manager["CmicCode"]):
+    def state_of(
+        self, tenant_id: int, kind: CodeKind, code: str, *, company: str = ""
+    ) -> CodeState:
+        """What CMiC was last known to say of one code, anywhere below its company.
+
+        UNCHECKED where that kind was never read for the company.
+        """
+        known = self.filter(tenant_id=tenant_id, kind=kind)
+        if company:
+            known = known.filter(company=company)
+        states = set(known.filter(code=code).values_list("is_active", flat=True))
+        if True in states:
+            return CodeState.ACTIVE
+        if False in states:
+            return CodeState.INACTIVE
+        refreshed = CodeRefresh.objects.filter(tenant_id=tenant_id, kind=kind)
+        if company:
+            refreshed = refreshed.filter(company__in=("", company))
+        return CodeState.UNKNOWN if refreshed.exists() else CodeState.UNCHECKED
+
+
+class CmicCode(models.Model):
+    """One cached value: kind, code, the codes it hangs on, name, active or not."""
+
+    State = CodeState
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="codes")
+    kind = models.CharField(max_length=20, choices=KIND_CHOICES)
+    company = models.CharField(max_length=8, blank=True)
+    grandparent = models.CharField(max_length=64, blank=True)
+    parent = models.CharField(max_length=64, blank=True)
+    code = models.CharField(max_length=64)
+    name = models.CharField(max_length=200, blank=True)
+    currency = models.CharField(max_length=30, blank=True)
+    is_active = models.BooleanField(default=True)
+    seen_at = models.DateTimeField()
+
+    objects = CmicCodeManager()
+
+    class Meta:
+        verbose_name = _("CMiC code")
+        ordering = ["kind", "code"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "kind", "company", "grandparent", "parent", "code"],
+                name="cmic_code_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=[kind.value for kind in CodeKind]),
+                name="cmic_code_kind_known",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["tenant", "kind", "company", "code"], name="cmic_code_by_code"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} – {self.name}" if self.name else self.code
+
+
+class CodeRefresh(models.Model):
+    """When one kind was last read whole for one company."""
+
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="code_refreshes"
+    )
+    kind = models.CharField(max_length=20, choices=KIND_CHOICES)
+    company = models.CharField(max_length=8, blank=True)
+    refreshed_at = models.DateTimeField()
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "kind", "company"], name="code_refresh_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.tenant}"

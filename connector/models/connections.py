@@ -1,0 +1,163 @@
+"""How to reach PEX and CMiC for one tenant, and what the last check said."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from connector.addresses import AddressError, check_address
+from connector.cmic.flysheets import Layout
+from connector.fields import SecretField
+from connector.models.tenant import Tenant
+
+PEX_PRODUCTION = "https://coreapi.pexcard.com"
+RENEWAL_MONTH = timedelta(days=30)
+
+
+class Connection(models.Model):
+    """What both connections have: an address and the result of the last check."""
+
+    base_url = models.URLField(_("API address"), max_length=300)
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    is_ok = models.BooleanField(null=True, editable=False)
+    check_message = models.TextField(blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def clean(self) -> None:
+        super().clean()
+        validate_address(self.base_url, "base_url")
+
+
+class PexConnection(Connection):
+    """The PEX business: its token, and who the token belongs to."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="pex")
+    token = SecretField(_("external API token"), blank=True, default="")
+    token_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    business_id = models.BigIntegerField(null=True, blank=True, editable=False)
+    business_name = models.CharField(max_length=200, blank=True, editable=False)
+    username = models.CharField(max_length=200, blank=True, editable=False)
+    tags = models.JSONField(default=list, blank=True, editable=False)
+    cardholders = models.JSONField(default=dict, blank=True, editable=False)
+    cardholders_read_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("PEX connection")
+
+    def __str__(self) -> str:
+        return self.business_name or self.base_url
+
+    def clean(self) -> None:
+        super().clean()
+        if self.token and not (self.token.isascii() and self.token.isprintable()):
+            raise ValidationError({"token": "A PEX token has only plain characters."})
+
+    def missing_settings(self) -> list[str]:
+        return [] if self.token else ["The PEX token is missing."]
+
+    def is_in_last_month(self) -> bool:
+        """PEX renews a token in the last month of its life only."""
+        expires_at = self.token_expires_at
+        return expires_at is not None and expires_at - timezone.now() < RENEWAL_MONTH
+
+    def tag_types(self) -> dict[str, str]:
+        """Type by name of the tags PEX had when it was last asked; may be empty."""
+        return {tag["name"]: tag["type"] for tag in self.tags if tag["is_usable"]}
+
+
+class CmicConnection(Connection):
+    """The CMiC environment, its service account and how uploads look there."""
+
+    class Auth(models.TextChoices):
+        BASIC = "basic", _("user name and password")
+        OAUTH = "oauth", _("OAuth 2 client credentials")
+
+    class Encoding(models.TextChoices):
+        MULTIPART = "multipart", _("multipart form with a file")
+        JSON = "json", _("JSON with the file in base64")
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="cmic")
+    auth = models.CharField(max_length=10, choices=Auth, default=Auth.BASIC)
+    client_id = models.CharField(
+        _("client id"),
+        max_length=60,
+        blank=True,
+        help_text=_("The part before || in CMiC Cloud; empty for on-premise."),
+    )
+    username = models.CharField(_("user name"), max_length=100, blank=True)
+    password = SecretField(blank=True, default="")
+    token_url = models.URLField(_("token address"), max_length=300, blank=True)
+    oauth_client_id = models.CharField(_("OAuth client id"), max_length=200, blank=True)
+    oauth_client_secret = SecretField(_("OAuth secret"), blank=True, default="")
+    scope = models.CharField(max_length=300, blank=True)
+    upload_encoding = models.CharField(
+        max_length=10, choices=Encoding, default=Encoding.MULTIPART
+    )
+    flysheets = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text=_("Flysheet names and columns that differ from the defaults."),
+    )
+    modules = models.JSONField(default=list, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("CMiC connection")
+
+    def __str__(self) -> str:
+        return self.base_url
+
+    def clean(self) -> None:
+        super().clean()
+        if self.token_url:
+            validate_address(self.token_url, "token_url", any_host=True)
+        if not isinstance(self.flysheets, dict):
+            raise ValidationError({"flysheets": "This must be a JSON object."})
+        try:
+            self.layout()
+        except ValueError as error:
+            raise ValidationError({"flysheets": str(error)}) from error
+
+    def missing_settings(self) -> list[str]:
+        needed = (
+            {"user name": self.username, "password": self.password}
+            if self.auth == self.Auth.BASIC
+            else {
+                "token address": self.token_url,
+                "OAuth client id": self.oauth_client_id,
+                "OAuth secret": self.oauth_client_secret,
+            }
+        )
+        return [
+            f"The CMiC {name} is missing."
+            for name, value in needed.items()
+            if not value
+        ]
+
+    @property
+    def login(self) -> str:
+        """The Basic user name: ``CLIENT||USER``, or the user alone on-premise."""
+        if self.client_id:
+            return f"{self.client_id}||{self.username}"
+        return self.username
+
+    def layout(self) -> Layout:
+        """Raises `ValueError` with a sentence where `flysheets` makes no sense."""
+        changes: dict[str, Any] = self.flysheets
+        return Layout.from_settings(changes)
+
+
+def validate_address(url: str, field: str, *, any_host: bool = False) -> None:
+    """Raises `ValidationError` at `field` for an address we must not call."""
+    hosts = ["*"] if any_host else settings.CONNECTOR_ALLOWED_HOSTS
+    try:
+        check_address(url, hosts, allow_loopback=settings.CONNECTOR_ALLOW_LOOPBACK)
+    except AddressError as error:
+        raise ValidationError({field: str(error)}) from error

@@ -1,0 +1,183 @@
+"""Purchase field mappings (F6): six rows, always these six."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from connector.cmic.types import CodeKind, LineType
+from connector.models.codes import CmicCode
+from connector.models.tenant import Tenant
+
+
+class Field(models.TextChoices):
+    """The six fields of a CMiC invoice that a mapping fills, in their order."""
+
+    GROUP_CODE = "group_code", _("Group Code")
+    VALID_FLAG = "valid_flag", _("Valid Flag")
+    TYPE_CODE = "type_code", _("Type Code")
+    JOB_DEPT_EQP = "job_dept_eqp", _("Job/Dept/Eqp.")
+    COST_CODE_ACCOUNT_CATEGORY = (
+        "cost_code_account_category",
+        _("Cost Code/Account/Category"),
+    )
+    COST_TYPE_TRAN_CODE = "cost_type_tran_code", _("Cost Type/Tran Code")
+
+
+STATIC_ONLY = (Field.GROUP_CODE, Field.VALID_FLAG, Field.TYPE_CODE)
+CODE_FIELDS = (
+    Field.JOB_DEPT_EQP,
+    Field.COST_CODE_ACCOUNT_CATEGORY,
+    Field.COST_TYPE_TRAN_CODE,
+)
+
+KINDS_BY_TYPE: dict[LineType, tuple[CodeKind, ...]] = {
+    LineType.JOB: (CodeKind.JOB, CodeKind.COST_CODE, CodeKind.CATEGORY),
+    LineType.DEPARTMENT: (CodeKind.DEPARTMENT, CodeKind.ACCOUNT),
+    LineType.EQUIPMENT: (
+        CodeKind.EQUIPMENT,
+        CodeKind.COMPONENT,
+        CodeKind.TRANSACTION_CODE,
+    ),
+}
+
+
+class FieldMapping(models.Model):
+    """Where one field's value comes from: a static value, or a tag with a default."""
+
+    class Label(models.TextChoices):
+        NAME = "name", _("name")
+        CODE_NAME = "code_name", _("code – name")
+        NAME_CODE = "name_code", _("name (code)")
+
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="mappings"
+    )
+    field = models.CharField(max_length=30, choices=Field)
+    static_value = models.CharField(max_length=64, blank=True)
+    tag = models.CharField(_("PEX tag"), max_length=200, blank=True)
+    default_value = models.CharField(_("default"), max_length=64, blank=True)
+    sync_options = models.BooleanField(_("sync tag"), default=False)
+    label = models.CharField(max_length=10, choices=Label, default=Label.NAME)
+
+    # The Type Code that is being saved with this row, where it is not saved yet.
+    type_code: str | None = None
+
+    class Meta:
+        verbose_name = _("field mapping")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "field"], name="mapping_once_a_field"
+            ),
+            models.CheckConstraint(
+                condition=Q(field__in=Field.values), name="mapping_field_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(static_value="") | Q(tag="", default_value=""),
+                name="mapping_static_or_tag",
+            ),
+            models.CheckConstraint(
+                condition=~Q(field__in=STATIC_ONLY) | Q(tag=""),
+                name="mapping_static_only_fields",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        if self.static_value:
+            return f"{self.get_field_display()}: {self.static_value}"
+        if self.tag and self.default_value:
+            return (
+                f"{self.get_field_display()}: tag {self.tag}, else {self.default_value}"
+            )
+        if self.tag:
+            return f"{self.get_field_display()}: tag {self.tag}"
+        return f"{self.get_field_display()}: nothing yet"
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.static_value or self.tag)
+
+    @property
+    def is_type_department(self) -> bool:
+        return self.field == Field.TYPE_CODE and self.static_value == "G"
+
+    @property
+    def is_third_code(self) -> bool:
+        return self.field == Field.COST_TYPE_TRAN_CODE
+
+    def clean(self) -> None:
+        super().clean()
+        errors = {**self._shape_errors(), **self._tag_errors()}
+        if not errors:
+            errors = self._code_errors()
+        if errors:
+            raise ValidationError(errors)
+
+    def _shape_errors(self) -> dict[str, str]:
+        title = self.get_field_display()
+        if self.tag and self.field in STATIC_ONLY:
+            return {"tag": f"{title} takes a static value only."}
+        if self.static_value and (self.tag or self.default_value):
+            return {"static_value": "Choose a static value or a tag, not both."}
+        if self.default_value and not self.tag:
+            return {"default_value": "A default goes with a tag. Choose the tag first."}
+        if self.field == Field.VALID_FLAG and self.static_value not in ("", "Y", "N"):
+            return {"static_value": "The Valid Flag is Y or N."}
+        types = [kind.value for kind in LineType]
+        if self.field == Field.TYPE_CODE and self.static_value not in ("", *types):
+            return {
+                "static_value": "The Type Code is J (job), G (department) or "
+                "E (equipment)."
+            }
+        return {}
+
+    def _tag_errors(self) -> dict[str, str]:
+        """Only what PEX is known not to have; before it was asked, anything goes."""
+        pex = getattr(self.tenant, "pex", None) if self.tenant_id else None
+        if not self.tag or pex is None or not pex.tags:
+            return {}
+        types = pex.tag_types()
+        if self.tag not in types:
+            return {"tag": f"PEX has no enabled tag “{self.tag}”."}
+        if types[self.tag] != "dropdown":
+            return {
+                "tag": f"The tag “{self.tag}” is not a dropdown, and only a dropdown's "
+                "options can be CMiC codes."
+            }
+        return {}
+
+    def _code_errors(self) -> dict[str, str]:
+        attribute = "static_value" if self.static_value else "default_value"
+        code = self.static_value or self.default_value
+        kind = self._kind()
+        if not code or kind is None or not self.tenant_id:
+            return {}
+        settings = getattr(self.tenant, "transactions", None)
+        company = settings.company_code if settings else ""
+        if kind is CodeKind.ACCOUNT:
+            company = ""
+        state = CmicCode.objects.state_of(self.tenant_id, kind, code, company=company)
+        title = kind.value.replace("_", " ")
+        if state == CmicCode.State.UNKNOWN:
+            return {attribute: f"CMiC has no {title} “{code}”."}
+        if state == CmicCode.State.INACTIVE:
+            return {attribute: f"The {title} “{code}” is not active in CMiC."}
+        return {}
+
+    def _kind(self) -> CodeKind | None:
+        """Which of CMiC's lists the value must be in; it follows the Type Code."""
+        if self.field == Field.GROUP_CODE:
+            return CodeKind.REGISTRY_GROUP
+        if self.field not in CODE_FIELDS:
+            return None
+        type_code = self.type_code
+        if type_code is None:
+            rows = self.tenant.mappings.filter(field=Field.TYPE_CODE)
+            type_code = rows.values_list("static_value", flat=True).first()
+        if type_code not in list(LineType):
+            return None
+        kinds = KINDS_BY_TYPE[LineType(type_code)]
+        place = CODE_FIELDS.index(Field(self.field))
+        return kinds[place] if place < len(kinds) else None

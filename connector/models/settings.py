@@ -1,0 +1,155 @@
+"""The Transaction Settings card (F5): what is synced, where to, and how it looks."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from dateutil.relativedelta import relativedelta
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from connector.cmic.types import CodeKind
+from connector.models.codes import CmicCode
+from connector.models.tenant import Tenant
+from connector.pex.reading import EASTERN
+
+MAX_FILE_BYTES = 10 * 1024 * 1024
+
+
+class TransactionSettings(models.Model):
+    """Days are US Eastern business days; empty dates follow the rules of F15."""
+
+    class InvoiceDate(models.TextChoices):
+        TRANSACTION = "transaction", _("the day of the transaction")
+        SETTLEMENT = "settlement", _("the day it settled")
+
+    class Refunds(models.TextChoices):
+        HOLD = "hold", _("hold for a person")
+        SEND = "send", _("send as a negative invoice")
+        LEAVE_OUT = "leave_out", _("leave out")
+
+    class AfterLostAnswer(models.TextChoices):
+        ASK = "ask", _("ask a person")
+        SEND_AGAIN = "send_again", _("send once more under the same number")
+
+    tenant = models.OneToOneField(
+        Tenant, on_delete=models.CASCADE, related_name="transactions"
+    )
+    start_date = models.DateField(
+        null=True, blank=True, help_text=_("Empty: two months back.")
+    )
+    end_date = models.DateField(
+        null=True, blank=True, help_text=_("Empty: the moment of the sync.")
+    )
+    company_code = models.CharField(_("CMiC company"), max_length=8, blank=True)
+    source_uuid = models.CharField(
+        _("AP Invoice Location: source"), max_length=64, blank=True
+    )
+    document_type_uuid = models.CharField(
+        _("AP Invoice Location: document type"), max_length=64, blank=True
+    )
+    vendor_code = models.CharField(_("vendor for purchases"), max_length=10, blank=True)
+    approved_only = models.BooleanField(
+        default=False, help_text=_("Only purchases that are approved in PEX.")
+    )
+    attachments_only = models.BooleanField(
+        _("only with attachments"),
+        default=False,
+        help_text=_("If off, a “No Attachment” document goes with the others."),
+    )
+    invoice_date = models.CharField(
+        max_length=12, choices=InvoiceDate, default=InvoiceDate.TRANSACTION
+    )
+    refunds = models.CharField(
+        _("refunds and credits"), max_length=10, choices=Refunds, default=Refunds.HOLD
+    )
+    after_lost_answer = models.CharField(
+        max_length=10,
+        choices=AfterLostAnswer,
+        default=AfterLostAnswer.ASK,
+        help_text=_("When CMiC never answered and says it has no such invoice."),
+    )
+    max_file_bytes = models.PositiveIntegerField(
+        _("largest document, bytes"),
+        default=MAX_FILE_BYTES,
+        validators=[MinValueValidator(10_000)],
+    )
+
+    class Meta:
+        verbose_name = _("transaction settings")
+        verbose_name_plural = _("transaction settings")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(start_date=None)
+                | Q(end_date=None)
+                | Q(start_date__lte=F("end_date")),
+                name="settings_start_before_end",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Transaction settings of {self.tenant}"
+
+    def clean(self) -> None:
+        super().clean()
+        errors = {**self._date_errors(), **self._code_errors()}
+        if errors:
+            raise ValidationError(errors)
+
+    def missing_settings(self) -> list[str]:
+        needed = {
+            "CMiC company": self.company_code,
+            "AP Invoice Location": self.source_uuid and self.document_type_uuid,
+            "vendor for purchases": self.vendor_code,
+        }
+        return [
+            f"The {name} is not chosen." for name, value in needed.items() if not value
+        ]
+
+    def _date_errors(self) -> dict[str, str]:
+        today = timezone.now().astimezone(EASTERN).date()
+        earliest = today - relativedelta(years=1)
+        if self.start_date and self.start_date <= earliest:
+            return {
+                "start_date": f"The start date must be less than one year back, "
+                f"that is after {_written(earliest)}."
+            }
+        if self.start_date and self.start_date > today and not self.end_date:
+            return {"start_date": "The start date lies in the future."}
+        if self.start_date and self.end_date and self.start_date > self.end_date:
+            return {"end_date": "The end date lies before the start date."}
+        return {}
+
+    def _code_errors(self) -> dict[str, str]:
+        """Only what CMiC is known not to have; before codes are read, anything goes."""
+        if self.tenant_id is None:
+            return {}
+        company = self.company_code
+        checks = (
+            ("company_code", CodeKind.COMPANY, company, "", "company"),
+            ("vendor_code", CodeKind.VENDOR, self.vendor_code, company, "vendor"),
+            ("source_uuid", CodeKind.SOURCE, self.source_uuid, "", "Imaging source"),
+            (
+                "document_type_uuid",
+                CodeKind.DOCUMENT_TYPE,
+                self.document_type_uuid,
+                "",
+                "document type",
+            ),
+        )
+        errors: dict[str, str] = {}
+        for field, kind, code, scope, title in checks:
+            state = CmicCode.objects.state_of(self.tenant_id, kind, code, company=scope)
+            if code and state == CmicCode.State.UNKNOWN:
+                errors[field] = f"CMiC has no {title} “{code}”."
+            elif code and state == CmicCode.State.INACTIVE:
+                errors[field] = f"The {title} “{code}” is not active in CMiC."
+        return errors
+
+
+def _written(day: date) -> str:
+    return f"{day:%B} {day.day}, {day.year}"

@@ -1,0 +1,1 @@
+"""The PEX API: one client and the types it speaks in. Knows nothing of Django."""

@@ -1,0 +1,21 @@
+"""Where rules, rows and clients meet: prepare a run, sync one purchase, recover.
+
+The engine sends no messages. It returns what should happen next as `Step`s, and
+`sync.tasks` sends them.
+"""
+
+from sync.engine.lanes import sync_next
+from sync.engine.recovery import due_tenants, recover
+from sync.engine.runs import RunRefusedError, prepare, request_run, window_for
+from sync.engine.steps import Step
+
+__all__ = [
+    "RunRefusedError",
+    "Step",
+    "due_tenants",
+    "prepare",
+    "recover",
+    "request_run",
+    "sync_next",
+    "window_for",
+]

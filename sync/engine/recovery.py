@@ -1,0 +1,87 @@
+"""What beat asks each minute: which runs died, wait or are due (F14, F26).
+
+Everything here may happen twice at once and does its work once: each decision is a
+guarded UPDATE, and steps that are sent twice are harmless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from connector.models import Tenant
+from sync.engine.runs import RunRefusedError, lease_time, request_run, start_lanes
+from sync.engine.steps import Step
+from sync.models import SyncRun
+
+logger = logging.getLogger(__name__)
+
+_DAY = timedelta(days=1)
+# A message that is not taken up for so long is taken for lost.
+_MESSAGE_LOST_AFTER = timedelta(seconds=30)
+
+
+def recover() -> list[Step]:
+    """Steps for runs whose message, worker or lanes died, and for paused ones."""
+    now = timezone.now()
+    steps: list[Step] = []
+    for run in SyncRun.objects.active().select_related("tenant"):
+        if _is_stuck(run, now):
+            logger.info("Run %s is taken up again", run.pk)
+            steps += _take_up(run)
+    return steps
+
+
+def _is_stuck(run: SyncRun, now: datetime) -> bool:
+    if run.resume_at is not None:
+        return run.resume_at <= now
+    if run.status == SyncRun.State.QUEUED:
+        return run.created_at < now - _MESSAGE_LOST_AFTER
+    return run.heartbeat_at is None or run.heartbeat_at < now - lease_time()
+
+
+def _take_up(run: SyncRun) -> list[Step]:
+    if run.prepared_at is None:
+        return [Step(run.pk, run.queue)]
+    return start_lanes(run)
+
+
+def due_tenants() -> list[Step]:
+    """Start the automatic runs whose moment has come; each moment starts one.
+
+    A moment is a tenant's own time of day, spread by its id. Missed days are made up
+    for once: the next moment is always in the future.
+    """
+    now = timezone.now()
+    steps: list[Step] = []
+    due = Tenant.objects.filter(auto_sync=True).filter(
+        Q(next_auto_sync_at=None) | Q(next_auto_sync_at__lte=now)
+    )
+    for tenant in due:
+        before = tenant.next_auto_sync_at
+        # The one scheduler that moves the column starts the run.
+        moved = Tenant.objects.filter(pk=tenant.pk, next_auto_sync_at=before).update(
+            next_auto_sync_at=next_moment(tenant.pk, now)
+        )
+        if not moved or before is None:
+            continue
+        try:
+            _, step = request_run(tenant, SyncRun.Trigger.AUTO)
+        except RunRefusedError as error:
+            logger.warning("The automatic run was not started: %s", error)
+        else:
+            steps.append(step)
+    return steps
+
+
+def next_moment(tenant_id: int, now: datetime) -> datetime:
+    """The tenant's next time of day after `now`, in UTC: no daylight saving."""
+    digest = hashlib.sha256(str(tenant_id).encode()).digest()
+    offset = timedelta(seconds=int.from_bytes(digest[:4], "big") % 86400)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    moment = midnight + offset
+    return moment if moment > now else moment + _DAY

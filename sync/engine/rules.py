@@ -1,0 +1,78 @@
+"""From a tenant's rows to the rules that the pure modules judge and build by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.cmic.types import LineType, Location
+from connector.codes import company_currency, line_type
+from connector.exceptions import SettingsIncompleteError
+from connector.models import Field, FieldMapping, Tenant
+from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
+from connector.pex.types import Tag
+from sync.coding import CodingRules, FieldRule
+from sync.invoicing import InvoiceRules
+from sync.selection import SelectionRules
+
+
+def require_complete(tenant: Tenant) -> None:
+    """Raises `SettingsIncompleteError` naming all that is missing."""
+    if missing := tenant.missing_settings():
+        raise SettingsIncompleteError(
+            f"The settings of {tenant} are not complete: {' '.join(missing)}"
+        )
+
+
+def selection_rules(tenant: Tenant, tags: Sequence[Tag] | None) -> SelectionRules:
+    """`tags` are PEX's definitions, None if PEX did not tell them."""
+    settings = tenant.transactions
+    return SelectionRules(
+        approved_only=settings.approved_only,
+        attachments_only=settings.attachments_only,
+        refunds=settings.refunds,
+        invoice_date=settings.invoice_date,
+        coding=coding_rules(tenant, tags),
+    )
+
+
+def coding_rules(tenant: Tenant, tags: Sequence[Tag] | None) -> CodingRules:
+    rows = {mapping.field: mapping for mapping in tenant.mappings.all()}
+    kind = line_type(tenant) or LineType.JOB
+    fields = [
+        _field_rule(rows[field], code_kind, tags)
+        for field, code_kind in zip(CODE_FIELDS, KINDS_BY_TYPE[kind], strict=False)
+    ]
+    return CodingRules(kind, tuple(fields))
+
+
+def _field_rule(
+    mapping: FieldMapping, kind: object, tags: Sequence[Tag] | None
+) -> FieldRule:
+    wanted = mapping.tag.casefold()
+    named = [tag for tag in tags or () if tag.name.casefold() == wanted]
+    definition = next((tag for tag in named if tag.is_usable), None)
+    return FieldRule(
+        label=str(Field(mapping.field).label),
+        kind=kind,  # type: ignore[arg-type]
+        static=mapping.static_value,
+        tag=mapping.tag,
+        default=mapping.default_value,
+        definition=definition or (named[0] if named else None),
+        is_tag_gone=bool(mapping.tag) and tags is not None and definition is None,
+    )
+
+
+def invoice_rules(tenant: Tenant) -> InvoiceRules:
+    rows = {mapping.field: mapping.static_value for mapping in tenant.mappings.all()}
+    return InvoiceRules(
+        company=tenant.transactions.company_code,
+        vendor=tenant.transactions.vendor_code,
+        group=rows[Field.GROUP_CODE],
+        valid_flag=rows[Field.VALID_FLAG],
+        currency=company_currency(tenant),
+    )
+
+
+def location(tenant: Tenant) -> Location:
+    settings = tenant.transactions
+    return Location(settings.source_uuid, settings.document_type_uuid)

@@ -1,0 +1,138 @@
+"""One purchase on its way: receipts, invoice, upload, marker.
+
+Every step is committed before the next begins, so that a process that dies between
+any two lines leaves a row that tells what may have happened. What an answer, or a
+missing one, means for the purchase is decided in `sync.engine.settling`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from connector.clients import cmic_client, pex_client
+from connector.cmic.flysheets import payload
+from connector.cmic.types import Document
+from connector.exceptions import ConnectorError
+from connector.pex.types import MARKER_TEXT
+from sync.coding import CodedLine
+from sync.engine.documents import fetch_document
+from sync.engine.rules import invoice_rules, location
+from sync.engine.settling import look_up, put_on_record, settle
+from sync.invoicing import build_invoice, digest, invoice_number
+from sync.models import PurchaseSync, Status, SyncAttempt, SyncRun
+from sync.receipts import fingerprint
+from sync.window import business_day
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    """What is about to be sent, and the attempt on record for it."""
+
+    payload: dict[str, Any]
+    document: Document
+    attempt: SyncAttempt
+
+
+def advance(run: SyncRun, row: PurchaseSync) -> None:
+    """Bring a claimed purchase as far as it will go now.
+
+    Raises `LeaseLostError`, and the errors of `connector.exceptions` for what the
+    caller must wait out; the row is then in a true state, claimed or free.
+    """
+    # A note may be there already if its answer, or the worker, was lost.
+    may_be_marked = row.status == Status.POSTED
+    if row.status == Status.POSTING:
+        may_be_marked = True
+        look_up(run, row)
+    elif row.status == Status.PENDING:
+        _send(run, row)
+    if row.status == Status.POSTED:
+        _mark(run, row, may_be_marked=may_be_marked)
+
+
+def _send(run: SyncRun, row: PurchaseSync) -> None:
+    fetched = fetch_document(run.tenant, row)
+    if fetched.held_back:
+        row.hold_back(fetched.hold_status, fetched.held_back)
+        return
+    parcel = _begin(run, row, fetched.document, fetched.warnings)
+    client = cmic_client(run.tenant)
+    try:
+        answer = client.upload_invoice(parcel.payload, parcel.document)
+    except ConnectorError as error:
+        put_on_record(parcel.attempt, error)
+        settle(run, row, client, error)
+        return
+    parcel.attempt.end(
+        SyncAttempt.Outcome.ACCEPTED,
+        timezone.now(),
+        status=answer.status,
+        answer=answer.body,
+    )
+    row.mark_posted(invoice_uuid=answer.invoice_uuid, image_id=answer.image_id)
+
+
+def _begin(
+    run: SyncRun, row: PurchaseSync, document: Document, warnings: tuple[str, ...]
+) -> _Parcel:
+    """Commit number and digest: from here on the invoice may exist."""
+    rules = invoice_rules(run.tenant)
+    if row.invoice_on is None or row.amount is None:
+        raise ValueError(f"{row} is to be sent without a date or an amount.")
+    invoice = build_invoice(
+        number=invoice_number(row.pex_transaction_id, row.generation),
+        on=row.invoice_on,
+        amount=row.amount,
+        merchant=row.merchant,
+        cardholder=row.cardholder,
+        lines=[CodedLine.from_json(line) for line in row.lines],
+        rules=rules,
+    )
+    content = payload(invoice, run.tenant.cmic.layout(), location(run.tenant))
+    document_digest = fingerprint(document)
+    with transaction.atomic():
+        row.begin_posting(
+            number=invoice.number,
+            company=rules.company,
+            vendor=rules.vendor,
+            digest=digest(content, document_digest),
+            document={
+                "document_type": document.content_type,
+                "document_size": len(document.content),
+                "document_digest": document_digest,
+            },
+            warnings=warnings,
+        )
+        attempt = SyncAttempt.objects.create(
+            purchase=row,
+            run=run,
+            invoice_number=invoice.number,
+            payload=content,
+            document_name=document.file_name,
+            document_digest=document_digest,
+            started_at=timezone.now(),
+        )
+    return _Parcel(content, document, attempt)
+
+
+def _mark(run: SyncRun, row: PurchaseSync, *, may_be_marked: bool) -> None:
+    """Write the note once: after a doubt, read the purchase before writing (P6)."""
+    client = pex_client(run.tenant)
+    if may_be_marked and row.occurred_at is not None:
+        notes = client.list_notes(
+            row.pex_transaction_id, row.pex_account_id, business_day(row.occurred_at)
+        )
+        if any(note.is_marker for note in notes):
+            row.mark_completed(note_id=None, was_seen=True)
+            return
+    note_id = client.add_note(row.pex_transaction_id, _marker(row.invoice_number))
+    row.mark_completed(note_id=note_id, was_seen=False)
+
+
+def _marker(number: str) -> str:
+    """“Synced with CMiC”, the invoice number and the moment (P4)."""
+    return f"{MARKER_TEXT} {number} {timezone.now():%Y-%m-%d %H:%M} UTC"

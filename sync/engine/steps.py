@@ -1,0 +1,15 @@
+"""What should happen next, as the engine tells `sync.tasks`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Prepare the run, or (with a `lane_set`) run one lane of it, after `delay` s."""
+
+    run_id: int
+    queue: str
+    lane_set: int | None = None
+    delay: float = 0.0

@@ -1,0 +1,145 @@
+"""Reads a window from PEX and judges every purchase in it; writes no purchase.
+
+Preparing a run and previewing one share this, so that a preview cannot promise what
+a run would not do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from connector.checks import check_pex, remember_tags
+from connector.clients import cmic_client, pex_client
+from connector.codes import kinds_to_code_with, refresh_stale
+from connector.exceptions import AccessDeniedError, NotFoundError
+from connector.models import PexConnection, Tenant
+from connector.pex.client import PexClient
+from connector.pex.types import Purchase, Tag
+from sync.engine.catalog import load_catalog
+from sync.engine.rules import selection_rules
+from sync.selection import Judgement, check_codes, judge, places_to_check
+from sync.window import Window
+
+_CARDHOLDERS_GOOD_FOR = timedelta(hours=24)
+_CARDHOLDERS_ASKED_EVERY = timedelta(minutes=10)
+_TOKEN_CHECKED_EVERY = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A window's purchases with what becomes of each; `remarks` are for people."""
+
+    judgements: tuple[Judgement, ...]
+    cardholders: dict[int, str]
+    listed_at: datetime
+    remarks: tuple[str, ...]
+
+    @property
+    def has_candidates(self) -> bool:
+        return any(judgement.status == "pending" for judgement in self.judgements)
+
+
+def survey(
+    tenant: Tenant, window: Window, alive: Callable[[], None] = lambda: None
+) -> Survey:
+    """Judge the window. `alive` is called between steps, which may be long.
+
+    Raises the errors of `connector.exceptions`.
+    """
+    client = pex_client(tenant)
+    _check_token_if_due(tenant)
+    alive()
+    listed_at = timezone.now()
+    remarks: list[str] = []
+    purchases = _list(client, window, remarks)
+    alive()
+    tags = _list_tags(tenant, client, remarks)
+    rules = selection_rules(tenant, tags)
+    judgements = [judge(purchase, rules) for purchase in purchases]
+    places = places_to_check(judgements, rules.coding)
+    if places:
+        kinds = kinds_to_code_with(tenant)
+        remarks += refresh_stale(tenant, cmic_client(tenant), kinds)
+        alive()
+    catalog = load_catalog(tenant, places)
+    judgements = [check_codes(each, rules.coding, catalog) for each in judgements]
+    return Survey(
+        judgements=tuple(judgements),
+        cardholders=_cardholders(tenant.pex, client, judgements),
+        listed_at=listed_at,
+        remarks=tuple(remarks),
+    )
+
+
+def _check_token_if_due(tenant: Tenant) -> None:
+    """Once a day, and before any run in the token's last month (F1)."""
+    connection = tenant.pex
+    is_old = (
+        connection.token_expires_at is None
+        or connection.checked_at is None
+        or timezone.now() - connection.checked_at > _TOKEN_CHECKED_EVERY
+    )
+    if is_old or connection.is_in_last_month():
+        check_pex(tenant)
+
+
+def _list(client: PexClient, window: Window, remarks: list[str]) -> list[Purchase]:
+    """The window's rows with what the newer listing knows of their receipts (P1)."""
+    if window.is_empty:
+        remarks.append(f"The window {window} is empty: the end lies before the start.")
+        return []
+    listed = client.list_purchases(window.first, window.last)
+    if listed.unidentified:
+        remarks.append(
+            f"{listed.unidentified} rows of PEX's list have no readable transaction id "
+            "and were left out."
+        )
+    receipted = client.find_receipted(window.first, window.last) or {}
+    return [
+        replace(each, has_attachments=receipted.get(each.transaction_id))
+        for each in listed.purchases
+    ]
+
+
+def _list_tags(
+    tenant: Tenant, client: PexClient, remarks: list[str]
+) -> list[Tag] | None:
+    """PEX's tag definitions, None where the business has none or may not ask."""
+    if not any(mapping.tag for mapping in tenant.mappings.all()):
+        return None
+    try:
+        tags = client.list_tags()
+    except (AccessDeniedError, NotFoundError) as error:
+        remarks.append(f"PEX does not show its tags: {error.message}")
+        return None
+    remember_tags(tenant.pex, tags)
+    return tags
+
+
+def _cardholders(
+    connection: PexConnection, client: PexClient, judgements: Iterable[Judgement]
+) -> dict[int, str]:
+    """Names by account: one call, and only when a name that is needed is missing."""
+    names = {int(account): name for account, name in connection.cardholders.items()}
+    read_at = connection.cardholders_read_at
+    age = timezone.now() - read_at if read_at else timedelta.max
+    is_missing = any(
+        judgement.status == "pending" and judgement.purchase.account_id not in names
+        for judgement in judgements
+    )
+    if age < _CARDHOLDERS_ASKED_EVERY or not (
+        is_missing or (names and age > _CARDHOLDERS_GOOD_FOR)
+    ):
+        return names
+    try:
+        names = client.list_cardholders()
+    except (AccessDeniedError, NotFoundError):
+        return names
+    connection.cardholders = {str(account): name for account, name in names.items()}
+    connection.cardholders_read_at = timezone.now()
+    connection.save(update_fields=["cardholders", "cardholders_read_at"])
+    return names

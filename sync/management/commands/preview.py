@@ -1,0 +1,46 @@
+"""`preview SLUG`: what Execute would send now and what not, with nothing sent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from connector.exceptions import ConnectorError
+from connector.management.tenants import get_tenant
+from sync.engine import window_for
+from sync.engine.rules import require_complete
+from sync.engine.survey import survey
+from sync.models import PurchaseSync, SyncRun
+from sync.reporting import preview_json, purchase_table
+
+
+class Command(BaseCommand):
+    help = "Lists what Execute would send now, and what not and why. Sends nothing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug")
+        parser.add_argument("--json", action="store_true", dest="as_json")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        tenant = get_tenant(options["slug"], returncode=1)
+        try:
+            require_complete(tenant)
+            window = window_for(tenant, SyncRun.Trigger.MANUAL, timezone.now())
+            seen = survey(tenant, window)
+        except ConnectorError as error:
+            raise CommandError(error.message, returncode=1) from error
+        ids = [judgement.purchase.transaction_id for judgement in seen.judgements]
+        rows = PurchaseSync.objects.filter(tenant=tenant, pex_transaction_id__in=ids)
+        known = {row.pex_transaction_id: row for row in rows}
+        data = preview_json(window, seen, known)
+        for remark in seen.remarks:
+            self.stderr.write(remark)
+        if options["as_json"]:
+            self.stdout.write(json.dumps(data))
+            return
+        self.stdout.write(f"Days covered: {window}")
+        for line in purchase_table(data["purchases"]):
+            self.stdout.write(line)

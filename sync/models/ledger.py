@@ -1,0 +1,266 @@
+"""Writes a run's judgements into the rows, in bulk, without disturbing a worker.
+
+A batch is one transaction that locks its rows first; rows in a worker's hands keep
+their state. Which judgement a purchase deserves is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from connector.cmic.types import FoundInvoice
+from sync.invoicing import invoice_number
+from sync.models.purchase import PurchaseSync
+from sync.models.run import SyncRun
+from sync.models.states import JUDGEABLE, Status, check_move
+from sync.reasons import Reason, ReasonCode, Who
+from sync.selection import Judgement
+
+BATCH = 500
+
+_FACTS = (
+    "amount",
+    "is_refund",
+    "merchant",
+    "cardholder",
+    "pex_account_id",
+    "approval",
+    "occurred_at",
+    "settled_at",
+    "invoice_on",
+    "has_attachments",
+    "lines",
+)
+_UPDATED = (
+    *_FACTS,
+    "status",
+    "reasons",
+    "run",
+    "claimed_by",
+    "claimed_until",
+    "not_before",
+    "is_deferred",
+    "fault_count",
+    "generation",
+    "marker_seen_at",
+    "completed_at",
+    "updated_at",
+)
+
+
+def record(
+    run: SyncRun,
+    judgements: Iterable[Judgement],
+    cardholders: Mapping[int, str],
+    listed_at: datetime,
+) -> None:
+    """Bring the tenant's rows up to date with what PEX lists since `listed_at`."""
+    remaining = iter(judgements)
+    while batch := list(islice(remaining, BATCH)):
+        with transaction.atomic():
+            _record_batch(run, batch, cardholders, listed_at)
+
+
+def take_over_unfinished(run: SyncRun) -> None:
+    """Rows that an earlier run left half-way are this run's now, listed or not."""
+    PurchaseSync.objects.filter(
+        tenant=run.tenant_id, status__in=(Status.POSTING, Status.POSTED)
+    ).exclude(run=run).update(run=run, is_deferred=False, not_before=None)
+
+
+def forget_authorizations(run: SyncRun, judgements: Iterable[Judgement]) -> None:
+    """Remove pending rows that have settled: PEX gives the settlement its own id.
+
+    Nothing was ever sent for them, and the settled row tells the purchase's story.
+    """
+    settled = {
+        judgement.purchase.authorization_id
+        for judgement in judgements
+        if judgement.purchase.authorization_id is not None
+    }
+    gone = PurchaseSync.objects.filter(
+        tenant=run.tenant_id,
+        pex_transaction_id__in=settled,
+        status=Status.SKIPPED,
+        reasons__contains=[{"code": ReasonCode.PENDING}],
+        attempts=None,
+    )
+    gone.delete()
+
+
+def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:
+    """PENDING rows whose number CMiC has already: POSTED, not sent. Returns how many.
+
+    An amount that differs is no adoption: the purchase fails with both amounts.
+    """
+    adopted = 0
+    now = timezone.now()
+    candidates = PurchaseSync.objects.filter(run=run, status=Status.PENDING)
+    for row in candidates.filter(claimed_by=None).iterator():
+        number = invoice_number(row.pex_transaction_id, row.generation)
+        invoice = found.get(number)
+        if invoice is None:
+            continue
+        free = PurchaseSync.objects.filter(
+            pk=row.pk, status=Status.PENDING, claimed_by=None
+        )
+        settings = run.tenant.transactions
+        known = {
+            "invoice_number": number,
+            "company_code": settings.company_code,
+            "vendor_code": settings.vendor_code,
+            "updated_at": now,
+        }
+        if invoice.amount != row.amount:
+            reason = amounts_differ(number, invoice.amount, row.amount)
+            check_move(row.status, Status.FAILED)
+            free.update(status=Status.FAILED, reasons=[reason.to_json()], **known)
+            continue
+        check_move(row.status, Status.POSTED)
+        adopted += free.update(
+            status=Status.POSTED,
+            posted_at=now,
+            cmic_invoice_uuid=invoice.uuid,
+            reasons=[],
+            **known,
+        )
+    return adopted
+
+
+def amounts_differ(number: str, there: Decimal | None, here: Decimal | None) -> Reason:
+    """The reason for an invoice of ours that CMiC has with another amount."""
+    return Reason(
+        ReasonCode.REFUSED_BY_CMIC,
+        f"CMiC has an invoice {number} already, over {there}; this purchase is {here}. "
+        "Compare the two in CMiC and correct one.",
+        Who.CMIC_ADMIN,
+    )
+
+
+def _record_batch(
+    run: SyncRun,
+    batch: Sequence[Judgement],
+    cardholders: Mapping[int, str],
+    listed_at: datetime,
+) -> None:
+    ids = [judgement.purchase.transaction_id for judgement in batch]
+    rows = {
+        row.pex_transaction_id: row
+        for row in PurchaseSync.objects.select_for_update().filter(
+            tenant=run.tenant_id, pex_transaction_id__in=ids
+        )
+    }
+    new, changed, looked_at = [], [], []
+    for judgement in batch:
+        facts = _facts(judgement, cardholders)
+        row = rows.get(judgement.purchase.transaction_id)
+        if row is None:
+            if judgement.is_purchase:
+                new.append(_new_row(run, judgement, facts))
+        elif _update(row, run, judgement, facts, listed_at):
+            changed.append(row)
+        else:
+            looked_at.append(row.pk)
+    PurchaseSync.objects.bulk_create(new)
+    PurchaseSync.objects.bulk_update(changed, _UPDATED)
+    PurchaseSync.objects.filter(pk__in=looked_at).update(run=run, is_deferred=False)
+
+
+def _facts(judgement: Judgement, cardholders: Mapping[int, str]) -> dict[str, Any]:
+    purchase = judgement.purchase
+    return {
+        "amount": judgement.amount,
+        "is_refund": judgement.is_refund,
+        "merchant": purchase.merchant,
+        "cardholder": cardholders.get(purchase.account_id or 0, ""),
+        "pex_account_id": purchase.account_id,
+        "approval": purchase.approval,
+        "occurred_at": purchase.occurred_at,
+        "settled_at": purchase.settled_at,
+        "invoice_on": judgement.invoice_on,
+        "has_attachments": purchase.has_attachments,
+        "lines": [line.to_json() for line in judgement.lines],
+    }
+
+
+def _new_row(
+    run: SyncRun, judgement: Judgement, facts: Mapping[str, Any]
+) -> PurchaseSync:
+    return PurchaseSync(
+        tenant_id=run.tenant_id,
+        run=run,
+        pex_transaction_id=judgement.purchase.transaction_id,
+        status=judgement.status,
+        reasons=[reason.to_json() for reason in judgement.reasons],
+        **facts,
+    )
+
+
+def _update(
+    row: PurchaseSync,
+    run: SyncRun,
+    judgement: Judgement,
+    facts: Mapping[str, Any],
+    listed_at: datetime,
+) -> bool:
+    """Whether the row changed by more than having been looked at."""
+    if row.claimed_until is not None and row.claimed_until > timezone.now():
+        return False
+    if row.status in JUDGEABLE:
+        return _judge_again(row, run, judgement, facts)
+    if judgement.purchase.is_marked:
+        return _see_marker(row, run)
+    # A list may be older than the marker: only one that an earlier list showed can
+    # have been removed (P5).
+    was_seen = row.marker_seen_at is not None and row.marker_seen_at < listed_at
+    if row.status == Status.COMPLETED and was_seen:
+        check_move(row.status, Status.PENDING)
+        row.status = Status.PENDING
+        row.generation += 1
+        row.marker_seen_at = row.completed_at = None
+        _judge_again(row, run, judgement, facts)
+        return True
+    return False
+
+
+def _judge_again(
+    row: PurchaseSync, run: SyncRun, judgement: Judgement, facts: Mapping[str, Any]
+) -> bool:
+    reasons = [reason.to_json() for reason in judgement.reasons]
+    wanted = {
+        **facts,
+        "status": judgement.status,
+        "reasons": reasons,
+        "not_before": None,
+        "is_deferred": False,
+        "fault_count": 0,
+    }
+    check_move(row.status, judgement.status)
+    before = {name: getattr(row, name) for name in wanted}
+    for name, value in wanted.items():
+        setattr(row, name, value)
+    # A worker whose lease has run out must not send what was judged before.
+    row.claimed_by = row.claimed_until = None
+    row.run, row.updated_at = run, timezone.now()
+    return before != wanted
+
+
+def _see_marker(row: PurchaseSync, run: SyncRun) -> bool:
+    now = timezone.now()
+    if row.status == Status.POSTED:
+        check_move(row.status, Status.COMPLETED)
+        row.status = Status.COMPLETED
+        row.completed_at = now
+        row.reasons = []
+    elif row.status != Status.COMPLETED or row.marker_seen_at is not None:
+        return False
+    row.marker_seen_at = row.updated_at = now
+    row.run, row.not_before = run, None
+    return True

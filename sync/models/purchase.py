@@ -1,0 +1,323 @@
+"""PurchaseSync: all that is remembered of one purchase's way into CMiC, for ever.
+
+Owns the lease and every move between states: each is one UPDATE guarded by the
+lease's token and the status before, so that a worker that lost its lease can change
+nothing. What to do next is decided in `sync.engine`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from connector.models import Tenant
+from sync.models.run import SyncRun
+from sync.models.states import JUDGEABLE, UNFINISHED, Status, check_move
+from sync.reasons import Reason
+
+_BEGUN_FIRST = models.Case(models.When(status=Status.PENDING, then=1), default=0)
+
+
+class LeaseLostError(Exception):
+    """Another worker has the purchase now; this one must not touch it any more."""
+
+
+class PurchaseSyncQuerySet(models.QuerySet["PurchaseSync"]):
+    def waiting(self) -> PurchaseSyncQuerySet:
+        """What goes on by itself, now or in a later run: to send, look up or mark."""
+        return self.filter(status__in=UNFINISHED, needs_person=False)
+
+    def unfinished(self) -> PurchaseSyncQuerySet:
+        """What its run must still work on."""
+        return self.waiting().filter(is_deferred=False)
+
+    def due(self, now: datetime) -> PurchaseSyncQuerySet:
+        """Unfinished, in nobody's hands, and with nothing to wait for."""
+        return self.unfinished().filter(
+            Q(not_before=None) | Q(not_before__lte=now),
+            Q(claimed_until=None) | Q(claimed_until__lte=now),
+        )
+
+    def claim_next(
+        self, run: SyncRun, now: datetime, lease: timedelta
+    ) -> PurchaseSync | None:
+        """Take one due purchase of the run, or None. Two workers never get the same.
+
+        Rows whose sending was begun come first: they may be in CMiC already.
+        """
+        with transaction.atomic():
+            row = (
+                self.filter(run=run)
+                .due(now)
+                .select_for_update(skip_locked=True)
+                .order_by(_BEGUN_FIRST, "pex_transaction_id")
+                .first()
+            )
+            if row is None:
+                return None
+            row.claimed_by, row.claimed_until = uuid.uuid4(), now + lease
+            self.filter(pk=row.pk).update(
+                claimed_by=row.claimed_by,
+                claimed_until=row.claimed_until,
+                updated_at=now,
+            )
+        return row
+
+
+class PurchaseSync(models.Model):
+    """One row a tenant and PEX transaction. Money has our sign: a refund is negative.
+
+    Three independent sets of columns: what is known (`status`), who works on it
+    (`claimed_by`, `claimed_until`), and when to go on (`not_before`).
+    """
+
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="purchases"
+    )
+    pex_transaction_id = models.BigIntegerField(_("PEX transaction"))
+    run = models.ForeignKey(
+        SyncRun,
+        on_delete=models.PROTECT,
+        related_name="purchases",
+        help_text=_("The run that looked at it last."),
+    )
+    status = models.CharField(max_length=10, choices=Status)
+    reasons = models.JSONField(default=list)
+    needs_person = models.BooleanField(default=False)
+    # Nothing more in this run; the next one takes it up again.
+    is_deferred = models.BooleanField(default=False)
+
+    claimed_by = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(null=True)
+    attempt_count = models.PositiveIntegerField(default=0)
+    lookup_count = models.PositiveIntegerField(default=0)
+    resend_count = models.PositiveIntegerField(default=0)
+    fault_count = models.PositiveIntegerField(default=0)
+
+    amount = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    is_refund = models.BooleanField(default=False)
+    merchant = models.CharField(max_length=200, blank=True)
+    cardholder = models.CharField(max_length=200, blank=True)
+    pex_account_id = models.BigIntegerField(null=True)
+    approval = models.CharField(max_length=200, blank=True)
+    occurred_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+    invoice_on = models.DateField(_("invoice date"), null=True)
+    has_attachments = models.BooleanField(null=True)
+    lines = models.JSONField(default=list)
+
+    generation = models.PositiveIntegerField(default=1)
+    invoice_number = models.CharField(max_length=20, blank=True)
+    company_code = models.CharField(max_length=8, blank=True)
+    vendor_code = models.CharField(max_length=10, blank=True)
+    payload_digest = models.CharField(max_length=64, blank=True)
+    posting_at = models.DateTimeField(_("sending begun"), null=True)
+    posted_at = models.DateTimeField(_("in CMiC since"), null=True)
+    cmic_invoice_uuid = models.CharField(max_length=64, blank=True)
+    cmic_image_id = models.CharField(max_length=64, blank=True)
+    document_type = models.CharField(max_length=60, blank=True)
+    document_size = models.PositiveIntegerField(null=True)
+    document_digest = models.CharField(max_length=64, blank=True)
+    warnings = models.JSONField(default=list)
+
+    marker_note_id = models.BigIntegerField(null=True)
+    marker_written_at = models.DateTimeField(null=True)
+    marker_seen_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = PurchaseSyncQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("purchase")
+        ordering = ["-occurred_at", "-pex_transaction_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "pex_transaction_id"], name="purchase_once"
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "invoice_number"],
+                condition=~Q(invoice_number=""),
+                name="purchase_invoice_number_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="purchase_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(claimed_by=None, claimed_until=None)
+                | Q(claimed_by__isnull=False, claimed_until__isnull=False),
+                name="purchase_lease_whole",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=("posting", "posted")) | ~Q(invoice_number=""),
+                name="purchase_number_before_sending",
+            ),
+            models.CheckConstraint(
+                condition=Q(generation__gte=1), name="purchase_generation_counts"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["run", "status"], name="purchase_of_run"),
+            models.Index(
+                fields=["run", "not_before"],
+                condition=Q(status__in=UNFINISHED),
+                name="purchase_unfinished",
+            ),
+            models.Index(
+                fields=["tenant", "status", "-occurred_at"], name="purchase_of_tenant"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.invoice_number or f"PEX transaction {self.pex_transaction_id}"
+
+    @property
+    def is_settled(self) -> bool:
+        """Sent, or being sent, or refused: no judgement changes it any more."""
+        return self.status not in JUDGEABLE
+
+    def begin_posting(
+        self,
+        *,
+        number: str,
+        company: str,
+        vendor: str,
+        digest: str,
+        document: Mapping[str, Any],
+        warnings: Sequence[str],
+    ) -> None:
+        """PENDING → POSTING: the intent, committed before a byte leaves."""
+        self._move(
+            Status.POSTING,
+            invoice_number=number,
+            company_code=company,
+            vendor_code=vendor,
+            payload_digest=digest,
+            posting_at=timezone.now(),
+            attempt_count=F("attempt_count") + 1,
+            lookup_count=0,
+            warnings=list(warnings),
+            reasons=[],
+            **document,
+        )
+
+    def mark_posted(self, *, invoice_uuid: str = "", image_id: str = "") -> None:
+        """POSTING → POSTED: accepted, or found in CMiC by its number."""
+        self._move(
+            Status.POSTED,
+            posted_at=timezone.now(),
+            cmic_invoice_uuid=invoice_uuid,
+            cmic_image_id=image_id,
+            not_before=None,
+            fault_count=0,
+            reasons=[],
+        )
+
+    def mark_completed(self, *, note_id: int | None, was_seen: bool) -> None:
+        """POSTED → COMPLETED: the marker was written now, or seen in PEX."""
+        now = timezone.now()
+        self._move(
+            Status.COMPLETED,
+            completed_at=now,
+            marker_note_id=note_id,
+            marker_written_at=now,
+            marker_seen_at=now if was_seen else None,
+            fault_count=0,
+            reasons=[],
+            **_FREE,
+        )
+
+    def mark_refused(self, reason: Reason) -> None:
+        """POSTING → FAILED: CMiC said no; a person decides."""
+        self._move(Status.FAILED, reasons=[reason.to_json()], **_FREE)
+
+    def take_back(self, not_before: datetime | None = None) -> None:
+        """POSTING → PENDING: certainly not taken, so no attempt is counted."""
+        self._move(
+            Status.PENDING,
+            attempt_count=F("attempt_count") - 1,
+            **{**_FREE, "not_before": not_before},
+        )
+
+    def send_again(self) -> None:
+        """POSTING → PENDING: every look-up said absent, and the tenant chose this."""
+        self._move(
+            Status.PENDING,
+            resend_count=F("resend_count") + 1,
+            lookup_count=0,
+            **_FREE,
+        )
+
+    def await_lookup(self, not_before: datetime, *, was_absent: bool = False) -> None:
+        """POSTING → POSTING: ask CMiC for the number later.
+
+        `was_absent` counts a look-up that CMiC answered; an error is no answer.
+        """
+        counted = {"lookup_count": F("lookup_count") + 1} if was_absent else {}
+        self._move(Status.POSTING, **counted, **{**_FREE, "not_before": not_before})
+
+    def ask_person(self, reason: Reason) -> None:
+        """POSTING → POSTING, but nothing goes on by itself any more."""
+        self._move(
+            Status.POSTING, reasons=[reason.to_json()], needs_person=True, **_FREE
+        )
+
+    def hold_back(self, to: Status, reasons: Sequence[Reason]) -> None:
+        """PENDING → SKIPPED or BLOCKED: what only showed when it was to be sent."""
+        self._move(to, reasons=[reason.to_json() for reason in reasons], **_FREE)
+
+    def release(self, not_before: datetime | None = None) -> None:
+        """Give the purchase back as it is, to be taken again at `not_before`."""
+        self._move(Status(self.status), **{**_FREE, "not_before": not_before})
+
+    def release_after_fault(self, not_before: datetime) -> None:
+        """As `release`, and the fault counts."""
+        self._move(
+            Status(self.status),
+            fault_count=F("fault_count") + 1,
+            **{**_FREE, "not_before": not_before},
+        )
+
+    def defer(self, reason: Reason) -> None:
+        """Leave it to the next run, and say why."""
+        self._move(
+            Status(self.status),
+            reasons=[reason.to_json()],
+            is_deferred=True,
+            fault_count=0,
+            **_FREE,
+        )
+
+    def _move(self, to: Status, **changes: Any) -> None:
+        """Raises `LeaseLostError` if the lease is not this worker's any more."""
+        check_move(self.status, to)
+        changed = PurchaseSync.objects.filter(
+            pk=self.pk, claimed_by=self.claimed_by, status=self.status
+        ).update(status=to, updated_at=timezone.now(), **changes)
+        if self.claimed_by is None or changed != 1:
+            raise LeaseLostError(f"{self} is in other hands now.")
+        self.status = to
+        computed = []
+        for name, value in changes.items():
+            if hasattr(value, "resolve_expression"):
+                computed.append(name)
+            else:
+                setattr(self, name, value)
+        if computed:
+            self.refresh_from_db(fields=computed)
+
+
+_FREE: dict[str, Any] = {
+    "claimed_by": None,
+    "claimed_until": None,
+    "not_before": None,
+}

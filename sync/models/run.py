@@ -1,0 +1,244 @@
+"""SyncRun: one pass over one tenant, and what it ended with for each purchase.
+
+Owns the run's states and heartbeat; which purchases it holds is read from their rows.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, models
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from connector.models import Tenant
+from sync.models.states import Status
+
+
+class SyncRunQuerySet(models.QuerySet["SyncRun"]):
+    def active(self) -> SyncRunQuerySet:
+        return self.filter(status__in=SyncRun.ACTIVE)
+
+
+class SyncRun(models.Model):
+    """`queued → running → succeeded | partial | failed | stopped`."""
+
+    class Trigger(models.TextChoices):
+        AUTO = "auto", _("automatic")
+        MANUAL = "manual", _("by a person")
+        WEBHOOK = "webhook", _("by PEX")
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        RUNNING = "running", _("running")
+        SUCCEEDED = "succeeded", _("succeeded")
+        PARTIAL = "partial", _("partial")
+        FAILED = "failed", _("failed")
+        STOPPED = "stopped", _("stopped")
+
+    class Reason(models.TextChoices):
+        OUTAGE = "outage", _("outage")
+        CREDENTIALS_REFUSED = "credentials_refused", _("credentials refused")
+
+    ACTIVE = (State.QUEUED, State.RUNNING)
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="runs")
+    trigger = models.CharField(max_length=10, choices=Trigger)
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
+    )
+    status = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    reason = models.CharField(max_length=30, choices=Reason, blank=True)
+    message = models.TextField(blank=True)
+    window_from = models.DateField()
+    window_to = models.DateField()
+    counts = models.JSONField(default=dict, blank=True)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    prepared_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    paused_at = models.DateTimeField(null=True)
+    resume_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    # Faults of the other side without a success in between: an outage begins so.
+    fault_count = models.PositiveIntegerField(default=0)
+    # Fences lanes: a message of an older set of lanes finds its number outdated.
+    lane_set = models.PositiveIntegerField(default=0)
+
+    objects = SyncRunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("run")
+        ordering = ["-created_at", "-pk"]
+        permissions = [("execute_sync", _("Can execute a sync"))]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant"],
+                condition=Q(status__in=("queued", "running")),
+                name="run_one_active_a_tenant",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=(
+                        "queued",
+                        "running",
+                        "succeeded",
+                        "partial",
+                        "failed",
+                        "stopped",
+                    )
+                ),
+                name="run_status_known",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["heartbeat_at"],
+                condition=Q(status__in=("queued", "running")),
+                name="run_active",
+            ),
+            models.Index(fields=["tenant", "-created_at"], name="run_of_tenant"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Run {self.pk} of {self.tenant}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.status in self.ACTIVE
+
+    @property
+    def queue(self) -> str:
+        """People do not wait behind the night's runs."""
+        return "manual" if self.trigger == self.Trigger.MANUAL else "auto"
+
+    def start_preparing(self, now: datetime, lease: timedelta) -> bool:
+        """Begin, or begin again what died; False if somebody is at it or it is done."""
+        changed = (
+            SyncRun.objects.active()
+            .filter(pk=self.pk, prepared_at=None)
+            .filter(
+                Q(status=self.State.QUEUED)
+                | Q(heartbeat_at__lte=now - lease)
+                | Q(resume_at__lte=now)
+            )
+            .update(
+                status=self.State.RUNNING,
+                started_at=Coalesce("started_at", now),
+                heartbeat_at=now,
+                resume_at=None,
+            )
+        )
+        self.refresh_from_db()
+        return changed == 1
+
+    def beat(self, now: datetime) -> None:
+        SyncRun.objects.filter(pk=self.pk, status=self.State.RUNNING).update(
+            heartbeat_at=now
+        )
+
+    def finish_preparing(self, now: datetime, message: str) -> bool:
+        return self._change(prepared_at=now, heartbeat_at=now, message=message)
+
+    def new_lanes(self, now: datetime) -> int:
+        """The number that the next set of lanes must carry; older ones stop."""
+        self._change(lane_set=F("lane_set") + 1, heartbeat_at=now, resume_at=None)
+        return self.lane_set
+
+    def pause(self, now: datetime, message: str, resume_at: datetime) -> bool:
+        """An outage: stay running, with the reason, and try again at `resume_at`."""
+        return self._change(
+            reason=self.Reason.OUTAGE,
+            message=message,
+            paused_at=Coalesce("paused_at", now),
+            resume_at=resume_at,
+            heartbeat_at=now,
+            lane_set=F("lane_set") + 1,
+        )
+
+    def wait_for_limit(self, now: datetime, message: str, resume_at: datetime) -> bool:
+        """No outage: the limit of calls is reached, and the run goes on after it."""
+        return self._change(
+            message=message,
+            resume_at=resume_at,
+            heartbeat_at=now,
+            lane_set=F("lane_set") + 1,
+        )
+
+    def count_fault(self) -> int:
+        """Faults in a row, over all lanes."""
+        self._change(fault_count=F("fault_count") + 1)
+        return self.fault_count
+
+    def note_success(self) -> None:
+        """The other side answered: the outage is over, if there was one."""
+        if self.fault_count or self.paused_at is not None:
+            self._change(fault_count=0, reason="", message="", paused_at=None)
+
+    def end(
+        self,
+        state: State,
+        now: datetime,
+        *,
+        counts: dict[str, int],
+        reason: str = "",
+        message: str | None = None,
+    ) -> bool:
+        """False if it had ended already. Frees the tenant for the next run."""
+        said = {} if message is None else {"message": message}
+        self._keep_outcomes()
+        changed = (
+            SyncRun.objects.active()
+            .filter(pk=self.pk)
+            .update(
+                status=state,
+                reason=reason,
+                counts=counts,
+                ended_at=now,
+                resume_at=None,
+                **said,
+            )
+        )
+        self.refresh_from_db()
+        return changed == 1
+
+    def _keep_outcomes(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO sync_runoutcome (run_id, purchase_id, status, reasons) "
+                "SELECT run_id, id, status, reasons FROM sync_purchasesync "
+                "WHERE run_id = %s ON CONFLICT DO NOTHING",
+                [self.pk],
+            )
+
+    def _change(self, **changes: Any) -> bool:
+        changed = SyncRun.objects.filter(pk=self.pk, status=self.State.RUNNING).update(
+            **changes
+        )
+        self.refresh_from_db()
+        return changed == 1
+
+
+class RunOutcome(models.Model):
+    """What one run ended with for one purchase; later runs do not change it."""
+
+    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="outcomes")
+    purchase = models.ForeignKey(
+        "sync.PurchaseSync", on_delete=models.CASCADE, related_name="outcomes"
+    )
+    status = models.CharField(max_length=10, choices=Status)
+    reasons = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "purchase"], name="outcome_once_a_run"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purchase}: {self.status}"

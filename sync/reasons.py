@@ -1,0 +1,68 @@
+"""Why a purchase is not in CMiC: the codes, and who can do something about each.
+
+The sentences are written where the facts are known; the codes are a contract.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class Who(StrEnum):
+    """Who can remove a reason."""
+
+    CARDHOLDER = "cardholder"
+    APPROVER = "approver"
+    PEX_ADMIN = "pex_admin"
+    CMIC_ADMIN = "cmic_admin"
+    SUPPORT = "support"
+
+
+class ReasonCode(StrEnum):
+    PENDING = "pending"
+    DECLINED = "declined"
+    NOT_A_PURCHASE = "not_a_purchase"
+    REFUND_HELD = "refund_held"
+    REFUND_LEFT_OUT = "refund_left_out"
+    NOT_APPROVED = "not_approved"
+    NO_ATTACHMENT = "no_attachment"
+    ALREADY_SYNCED = "already_synced"
+    VALUE_MISSING = "value_missing"
+    VALUE_UNKNOWN = "value_unknown"
+    VALUE_INACTIVE = "value_inactive"
+    COMBINATION_INVALID = "combination_invalid"
+    SPLIT_MISMATCH = "split_mismatch"
+    ZERO_AMOUNT = "zero_amount"
+    RECEIPT_UNUSABLE = "receipt_unusable"
+    LOST_ANSWER = "lost_answer"
+    REFUSED_BY_CMIC = "refused_by_cmic"
+    OUTAGE = "outage"
+    CREDENTIALS_REFUSED = "credentials_refused"
+
+
+# Not for sending at all; every other code blocks a purchase that should be sent.
+SKIPPING = frozenset(
+    {
+        ReasonCode.PENDING,
+        ReasonCode.DECLINED,
+        ReasonCode.NOT_A_PURCHASE,
+        ReasonCode.REFUND_LEFT_OUT,
+        ReasonCode.NOT_APPROVED,
+        ReasonCode.NO_ATTACHMENT,
+        ReasonCode.ALREADY_SYNCED,
+        ReasonCode.ZERO_AMOUNT,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason: its code, a sentence, and who can act."""
+
+    code: ReasonCode
+    message: str
+    who: Who
+
+    def to_json(self) -> dict[str, str]:
+        return {key: str(value) for key, value in asdict(self).items()}

@@ -1,0 +1,195 @@
+"""All receipts of a purchase as one document (F19). Pure: bytes in, bytes out.
+
+One usable file travels untouched, several become one PDF in their order, none becomes
+the “No Attachment” page. A file that cannot be used is named and stops no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import img2pdf
+from PIL import Image, UnidentifiedImageError
+from pypdf import PdfReader, PdfWriter
+from pypdf.errors import PyPdfError
+from reportlab.lib.pagesizes import letter
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+
+from connector.cmic.types import Document
+
+PDF, PNG, JPEG = "application/pdf", "image/png", "image/jpeg"
+NO_ATTACHMENT_TITLE = "No Attachment"
+_EXTENSIONS = {PDF: "pdf", PNG: "png", JPEG: "jpg"}
+_MAX_PIXELS = 100_000_000
+_FONT, _BOLD = "Vera", "VeraBd"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFile:
+    """One downloaded file and the name that people know it by."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """The document, or None if no file was usable; and what is wrong with the rest."""
+
+    document: Document | None
+    warnings: tuple[str, ...]
+
+
+class UnusableReceiptError(ValueError):
+    """The file is no PDF, PNG or JPEG that opens."""
+
+
+def assemble(files: Sequence[ReceiptFile], *, file_stem: str) -> Receipts:
+    """One document of all usable files, in the order given.
+
+    `file_stem` becomes the file's name, so that no name of a cardholder's reaches
+    CMiC. Sizes are not judged here.
+    """
+    usable: list[tuple[str, bytes]] = []
+    warnings: list[str] = []
+    for file in files:
+        try:
+            content_type = check(file.content)
+        except UnusableReceiptError as error:
+            warnings.append(f"Receipt {file.name} was left out: {error}")
+        else:
+            usable.append((content_type, file.content))
+    if not usable:
+        return Receipts(None, tuple(warnings))
+    if len(usable) == 1:
+        content_type, content = usable[0]
+    else:
+        content_type, content = PDF, _combine(usable)
+    name = f"{file_stem}.{_EXTENSIONS[content_type]}"
+    return Receipts(Document(content, content_type, name), tuple(warnings))
+
+
+def check(content: bytes) -> str:
+    """The content type by the first bytes, if the file opens as what it is (P8).
+
+    Raises `UnusableReceiptError` with a sentence otherwise.
+    """
+    if not content:
+        raise UnusableReceiptError("it is empty.")
+    if content.startswith(b"%PDF-"):
+        _check_pdf(content)
+        return PDF
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        _check_picture(content, "PNG")
+        return PNG
+    if content.startswith(b"\xff\xd8\xff"):
+        _check_picture(content, "JPEG")
+        return JPEG
+    raise UnusableReceiptError("it is neither a PDF nor a PNG nor a JPEG.")
+
+
+def no_attachment(*, file_stem: str, facts: Sequence[tuple[str, str]]) -> Document:
+    """The page that stands in for a missing receipt; the same facts, the same bytes."""
+    _register_fonts()
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=letter, invariant=True)
+    canvas.setTitle(NO_ATTACHMENT_TITLE)
+    canvas.setAuthor("PEX Connector for CMiC")
+    height = letter[1]
+    canvas.setFont(_BOLD, 28)
+    canvas.drawString(72, height - 110, NO_ATTACHMENT_TITLE)
+    canvas.setFont(_FONT, 11)
+    canvas.drawString(72, height - 135, "PEX has no receipt for this purchase.")
+    for line, (label, value) in enumerate(facts):
+        top = height - 180 - line * 22
+        canvas.setFont(_BOLD, 11)
+        canvas.drawString(72, top, label)
+        canvas.setFont(_FONT, 11)
+        canvas.drawString(200, top, value[:60])
+    canvas.showPage()
+    canvas.save()
+    return Document(buffer.getvalue(), PDF, f"{file_stem}.pdf")
+
+
+def fingerprint(document: Document) -> str:
+    return hashlib.sha256(document.content).hexdigest()
+
+
+def _check_pdf(content: bytes) -> None:
+    try:
+        reader = PdfReader(io.BytesIO(content))
+        if reader.is_encrypted:
+            raise UnusableReceiptError("it is a PDF that needs a password.")
+        pages = len(reader.pages)
+    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, UnusableReceiptError):
+            raise
+        raise UnusableReceiptError("it is a damaged PDF.") from error
+    except RecursionError as error:
+        raise UnusableReceiptError("it is a PDF that never ends.") from error
+    if pages == 0:
+        raise UnusableReceiptError("it is a PDF without pages.")
+
+
+def _check_picture(content: bytes, kind: str) -> None:
+    try:
+        with Image.open(io.BytesIO(content), formats=[kind]) as picture:
+            if picture.width * picture.height > _MAX_PIXELS:
+                raise UnusableReceiptError(
+                    f"it is a picture of {picture.width} × {picture.height} points."
+                )
+            picture.load()
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+        OSError,
+        SyntaxError,
+        ValueError,
+    ) as error:
+        if isinstance(error, UnusableReceiptError):
+            raise
+        raise UnusableReceiptError(f"it is a damaged {kind}.") from error
+
+
+def _combine(files: Sequence[tuple[str, bytes]]) -> bytes:
+    writer = PdfWriter()
+    for content_type, content in files:
+        page_bytes = content if content_type == PDF else _picture_page(content)
+        writer.append(io.BytesIO(page_bytes), import_outline=False)
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
+def _picture_page(content: bytes) -> bytes:
+    """A page around the picture, which stays as it is; img2pdf refuses transparency."""
+    layout: Any = img2pdf.get_fixed_dpi_layout_fun((150, 150))
+    try:
+        page = img2pdf.convert(content, layout_fun=layout, nodate=True)
+    except (img2pdf.AlphaChannelError, img2pdf.ImageOpenError, ValueError):
+        page = img2pdf.convert(_flattened(content), layout_fun=layout, nodate=True)
+    return bytes(page)
+
+
+def _flattened(content: bytes) -> bytes:
+    with Image.open(io.BytesIO(content)) as picture:
+        rgba = picture.convert("RGBA")
+    flat = Image.new("RGB", rgba.size, "white")
+    flat.paste(rgba, mask=rgba.getchannel("A"))
+    buffer = io.BytesIO()
+    flat.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _register_fonts() -> None:
+    """Fonts that reportlab brings: the built-in ones know no accents beyond Latin 1."""
+    if _FONT not in pdfmetrics.getRegisteredFontNames():
+        pdfmetrics.registerFont(TTFont(_FONT, "Vera.ttf"))
+        pdfmetrics.registerFont(TTFont(_BOLD, "VeraBd.ttf"))

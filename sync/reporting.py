@@ -1,0 +1,114 @@
+"""Runs and purchases as the JSON that scripts rely on, and as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sync.engine.counts import count_outcomes
+from sync.engine.survey import Survey
+from sync.invoicing import invoice_number
+from sync.models import PurchaseSync, RunOutcome, SyncRun
+from sync.selection import Judgement
+from sync.window import Window
+
+
+def run_json(run: SyncRun) -> dict[str, Any]:
+    """A run with every purchase it looked at; an ended one as it ended."""
+    window = Window(run.window_from, run.window_to)
+    return {
+        "run": run.pk,
+        "status": run.status,
+        "reason": run.reason or None,
+        "message": run.message,
+        "window": window.to_json(),
+        "counts": count_outcomes(run) if run.is_active else run.counts,
+        "purchases": list(_run_purchases(run)),
+    }
+
+
+def preview_json(
+    window: Window, seen: Survey, known: dict[int, PurchaseSync]
+) -> dict[str, Any]:
+    """The window as Execute would treat it now; done purchases are left as they are."""
+    purchases = []
+    for judgement in seen.judgements:
+        row = known.get(judgement.purchase.transaction_id)
+        if row is not None and row.is_settled:
+            purchases.append(purchase_json(row))
+        elif judgement.is_purchase:
+            generation = row.generation if row is not None else 1
+            purchases.append(_judgement_json(judgement, generation))
+    return {"window": window.to_json(), "purchases": purchases}
+
+
+def purchase_json(
+    row: PurchaseSync,
+    status: str | None = None,
+    reasons: Sequence[dict[str, str]] | None = None,
+) -> dict[str, Any]:
+    return {
+        "transaction_id": row.pex_transaction_id,
+        "status": row.status if status is None else status,
+        "amount": _money(row.amount),
+        "invoice_number": row.invoice_number or None,
+        "lines": row.lines,
+        "reasons": row.reasons if reasons is None else list(reasons),
+    }
+
+
+def purchase_table(purchases: Iterable[dict[str, Any]]) -> list[str]:
+    """One line a purchase: outcome, amount, number, codes with sources, or reasons."""
+    lines = [
+        f"{'PEX id':>12}  {'outcome':<10} {'amount':>10}  {'invoice':<20} "
+        "codes (source) or reasons"
+    ]
+    for each in purchases:
+        lines.append(
+            f"{each['transaction_id']:>12}  {each['status']:<10} "
+            f"{each['amount'] or '':>10}  {each['invoice_number'] or '':<20} "
+            f"{_story(each)}"
+        )
+    return lines
+
+
+def _run_purchases(run: SyncRun) -> Iterable[dict[str, Any]]:
+    if run.is_active:
+        rows = PurchaseSync.objects.filter(run=run).order_by("pex_transaction_id")
+        for row in rows.iterator():
+            yield purchase_json(row)
+        return
+    outcomes = RunOutcome.objects.filter(run=run).select_related("purchase")
+    for outcome in outcomes.order_by("purchase__pex_transaction_id").iterator():
+        yield purchase_json(outcome.purchase, outcome.status, outcome.reasons)
+
+
+def _judgement_json(judgement: Judgement, generation: int) -> dict[str, Any]:
+    number = None
+    if judgement.status == "pending":
+        number = invoice_number(judgement.purchase.transaction_id, generation)
+    return {
+        "transaction_id": judgement.purchase.transaction_id,
+        "status": judgement.status,
+        "amount": _money(judgement.amount),
+        "invoice_number": number,
+        "lines": [line.to_json() for line in judgement.lines],
+        "reasons": [reason.to_json() for reason in judgement.reasons],
+    }
+
+
+def _story(purchase: dict[str, Any]) -> str:
+    if purchase["reasons"]:
+        return ", ".join(reason["code"] for reason in purchase["reasons"])
+    return "; ".join(_coded(line) for line in purchase["lines"])
+
+
+def _coded(line: dict[str, Any]) -> str:
+    pairs = zip(line["codes"], line["sources"], strict=True)
+    codes = " / ".join(f"{code} ({source})" for code, source in pairs)
+    return f"{line['type']} {codes}"
+
+
+def _money(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:.2f}"

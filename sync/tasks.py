@@ -1,0 +1,75 @@
+"""Celery: which message follows which. Everything else is in `sync.engine`.
+
+Messages carry ids only. None is sent before what it speaks of is committed, and each
+may arrive twice or never: the rows say what is left to do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from celery import shared_task
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from connector.checks import check_pex
+from connector.exceptions import ConnectorError
+from connector.models import PexConnection
+from sync import engine
+from sync.engine import Step
+
+logger = logging.getLogger(__name__)
+
+
+def send_on_commit(*steps: Step) -> None:
+    """Send the messages once the open transaction, if any, is committed."""
+    transaction.on_commit(lambda: _send(steps))
+
+
+@shared_task(name="sync.prepare_run")
+def prepare_run(run_id: int) -> None:
+    _send(engine.prepare(run_id))
+
+
+@shared_task(name="sync.sync_next")
+def sync_next(run_id: int, lane_set: int) -> None:
+    _send(engine.sync_next(run_id, lane_set))
+
+
+@shared_task(name="sync.start_due_runs")
+def start_due_runs() -> None:
+    _send(engine.due_tenants())
+
+
+@shared_task(name="sync.recover")
+def recover() -> None:
+    _send(engine.recover())
+
+
+@shared_task(name="sync.renew_tokens")
+def renew_tokens() -> None:
+    """Check each token once a day; one in its last month is renewed by that."""
+    for connection in PexConnection.objects.select_related("tenant"):
+        if not connection.token:
+            continue
+        try:
+            check_pex(connection.tenant)
+        except ConnectorError as error:
+            logger.warning("PEX token of %s: %s", connection.tenant, error)
+
+
+def _send(steps: Iterable[Step]) -> None:
+    """A broker that is away costs a minute, not the run: `recover` sends it again."""
+    for step in steps:
+        try:
+            if step.lane_set is None:
+                prepare_run.apply_async((step.run_id,), queue=step.queue)
+            else:
+                sync_next.apply_async(
+                    (step.run_id, step.lane_set),
+                    queue=step.queue,
+                    countdown=step.delay or None,
+                )
+        except OperationalError:
+            logger.exception("The broker took no message for run %s", step.run_id)

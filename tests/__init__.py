@@ -1,0 +1,1 @@
+"""Tests mirror the packages; the simulated PEX and CMiC live in `simulators`."""
