@@ -97,8 +97,9 @@ def import_tenant(data: Any, environment: Mapping[str, str]) -> tuple[Tenant, bo
         raise ImportRefusedError([("$", "A tenant is a JSON object.")])
     reader.refuse_unknown("", data, _TOP)
     slug = reader.value("slug", data.get("slug"), str)
-    if reader.problems or not slug:
-        reader.problems = reader.problems or [("slug", "A tenant needs a slug.")]
+    if not slug:
+        if "slug" not in dict(reader.problems):
+            reader.refuse("slug", "A tenant needs a slug.")
         raise ImportRefusedError(reader.problems)
     with transaction.atomic():
         tenant = Tenant.objects.select_for_update().filter(slug=slug).first()

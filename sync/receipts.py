@@ -169,11 +169,16 @@ def _combine(files: Sequence[tuple[str, bytes]]) -> bytes:
 
 
 def _picture_page(content: bytes) -> bytes:
-    """A page around the picture, which stays as it is; img2pdf refuses transparency."""
+    """A page around the picture, whose data stays as it is; a see-through one is laid
+    on white, because not every viewer shows a mask."""
     layout: Any = img2pdf.get_fixed_dpi_layout_fun((150, 150))
+    with Image.open(io.BytesIO(content)) as picture:
+        is_clear = picture.has_transparency_data
     try:
-        page = img2pdf.convert(content, layout_fun=layout, nodate=True)
-    except (img2pdf.AlphaChannelError, img2pdf.ImageOpenError, ValueError):
+        page = img2pdf.convert(
+            _flattened(content) if is_clear else content, layout_fun=layout, nodate=True
+        )
+    except (img2pdf.ImageOpenError, ValueError):
         page = img2pdf.convert(_flattened(content), layout_fun=layout, nodate=True)
     return bytes(page)
 

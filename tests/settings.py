@@ -1,0 +1,24 @@
+"""Settings of the tests: the product's own, against services of their own.
+
+The embedded services of the tests live beside those of the checkout, so that a test
+run disturbs nobody who is at work in it.
+"""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault(
+    "CONNECTOR_VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test")
+)
+
+from config.settings import *  # noqa: F403
+
+CONNECTOR_ALLOW_LOOPBACK = True
+PEX_CALLS_PER_MINUTE = 0
+CMIC_CALLS_PER_SECOND = 0
+CMIC_CALLS_IN_FLIGHT = 0
+HTTP_TIMEOUT = 5.0
+LEASE_SECONDS = 30.0
+LOST_ANSWER_DELAYS = [0.0, 0.0]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
