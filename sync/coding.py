@@ -99,9 +99,11 @@ def code_line(
     codes, sources, reasons = [], [], []
     for rule in rules.fields:
         code, source = _value(tags, rule)
-        codes.append(code)
+        codes.append(code or "")
         sources.append(source)
-        if not code:
+        if code is None:
+            reasons.append(_unreadable(rule))
+        elif not code:
             reasons.append(_missing(rule))
     return CodedLine(rules.type, tuple(codes), tuple(sources), amount), reasons
 
@@ -171,11 +173,14 @@ def distinct(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     return tuple(dict.fromkeys(reasons))
 
 
-def _value(tags: Sequence[TagValue], rule: FieldRule) -> tuple[str, str]:
+def _value(tags: Sequence[TagValue], rule: FieldRule) -> tuple[str | None, str]:
+    """The code and its source; None where the purchase's tag cannot be read."""
     if rule.static:
         return rule.static, Source.STATIC
     chosen = _chosen(tags, rule)
     if chosen is not None:
+        if chosen.value is None:
+            return None, Source.TAG
         return read_tag_value(chosen.value, rule.definition), Source.TAG
     if rule.is_tag_gone:
         return "", Source.DEFAULT
@@ -212,6 +217,15 @@ def _missing(rule: FieldRule) -> Reason:
         ReasonCode.VALUE_MISSING,
         f"{rule.label} is mapped to nothing.",
         Who.SUPPORT,
+    )
+
+
+def _unreadable(rule: FieldRule) -> Reason:
+    return Reason(
+        ReasonCode.VALUE_UNKNOWN,
+        f"{rule.label}: the purchase's tag “{rule.tag}” holds a value that cannot be "
+        "read. Choose it again in PEX.",
+        Who.CARDHOLDER,
     )
 
 

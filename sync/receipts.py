@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,8 @@ NO_ATTACHMENT_TITLE = "No Attachment"
 _EXTENSIONS = {PDF: "pdf", PNG: "png", JPEG: "jpg"}
 _MAX_PIXELS = 100_000_000
 _FONT, _BOLD = "Vera", "VeraBd"
+# reportlab keeps its fonts in tables of the process, which threads would spoil.
+_drawing = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,16 @@ def check(content: bytes) -> str:
 
 def no_attachment(*, file_stem: str, facts: Sequence[tuple[str, str]]) -> Document:
     """The page that stands in for a missing receipt; the same facts, the same bytes."""
+    with _drawing:
+        content = _draw_no_attachment(facts)
+    return Document(content, PDF, f"{file_stem}.pdf")
+
+
+def fingerprint(document: Document) -> str:
+    return hashlib.sha256(document.content).hexdigest()
+
+
+def _draw_no_attachment(facts: Sequence[tuple[str, str]]) -> bytes:
     _register_fonts()
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=letter, invariant=True)
@@ -114,11 +127,7 @@ def no_attachment(*, file_stem: str, facts: Sequence[tuple[str, str]]) -> Docume
         canvas.drawString(200, top, value[:60])
     canvas.showPage()
     canvas.save()
-    return Document(buffer.getvalue(), PDF, f"{file_stem}.pdf")
-
-
-def fingerprint(document: Document) -> str:
-    return hashlib.sha256(document.content).hexdigest()
+    return buffer.getvalue()
 
 
 def _check_pdf(content: bytes) -> None:

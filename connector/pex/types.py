@@ -29,11 +29,11 @@ MARKER_TEXT = "Synced with CMiC"
 
 @dataclass(frozen=True, slots=True)
 class TagValue:
-    """One tag chosen on a purchase or on a split of it."""
+    """One tag chosen on a purchase or on a split; `value` is None if unreadable."""
 
     tag_id: str
     name: str
-    value: str
+    value: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,10 +279,8 @@ def _read_tag_entry(entry: Any) -> TagValue | Split | None:
     allocation = _allocation(value)
     if allocation is not None:
         return _read_split(allocation)
-    if isinstance(value, (Mapping, list, bool)):
-        raise UnreadableError("a tag's value is no text")
-    text = read_text(value, numbers=True)
-    if not text:
+    text = _tag_text(value)
+    if text == "":
         return None
     return TagValue(
         tag_id=read_text(entry.get("FieldId")),
@@ -291,12 +289,25 @@ def _read_tag_entry(entry: Any) -> TagValue | Split | None:
     )
 
 
+def _tag_text(value: Any) -> str | None:
+    """Dropdowns and texts are strings, decimals numbers, yes/no tags booleans."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (str, int, Decimal)):
+        return read_text(value, numbers=True)
+    return None
+
+
 def _allocation(value: Any) -> Mapping[str, Any] | None:
+    """The split that a value is, if it is one; a text may just begin with a brace."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
+        is_split = '"Allocation"' in value
         try:
             value = json.loads(value, parse_float=Decimal)
         except (ValueError, RecursionError) as error:
-            raise UnreadableError("a split is no JSON") from error
+            if is_split:
+                raise UnreadableError("a split is no JSON") from error
+            return None
     if isinstance(value, Mapping) and "Allocation" in value:
         return value
     return None
@@ -310,8 +321,8 @@ def _read_split(data: Mapping[str, Any]) -> Split:
     for entry in entries:
         if not isinstance(entry, Mapping):
             raise UnreadableError("a split's tag is not an object")
-        value = read_text(entry.get("Value"), numbers=True)
-        if value:
+        value = _tag_text(entry["Value"]) if entry.get("Value") is not None else ""
+        if value != "":
             tags.append(
                 TagValue(
                     tag_id=read_text(entry.get("TagId")),

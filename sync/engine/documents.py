@@ -37,7 +37,7 @@ _STATES = {
 class Fetched:
     """A document to send, or the reasons why the purchase is held back."""
 
-    document: Document
+    document: Document | None
     warnings: tuple[str, ...] = ()
     held_back: tuple[Reason, ...] = ()
 
@@ -54,38 +54,39 @@ def fetch_document(tenant: Tenant, row: PurchaseSync) -> Fetched:
     Raises the client's error for faults that may pass.
     """
     stem = invoice_number(row.pex_transaction_id, row.generation)
-    default = no_attachment(file_stem=stem, facts=_facts(tenant, row))
-    if row.has_attachments is False:
-        return _checked(tenant, row, Receipts(None, ()), default)
-    try:
-        files, warnings = _download(tenant, row)
-    except AccessDeniedError as error:
-        return Fetched(default, held_back=(_unreadable(error.message),))
-    receipts = assemble(files, file_stem=stem)
-    receipts = Receipts(receipts.document, (*warnings, *receipts.warnings))
-    return _checked(tenant, row, receipts, default)
-
-
-def _checked(
-    tenant: Tenant, row: PurchaseSync, receipts: Receipts, default: Document
-) -> Fetched:
-    """What the settings say to receipts of this kind and size (F19)."""
+    receipts = Receipts(None, ())
+    if row.has_attachments is not False:
+        try:
+            files, left_out = _download(tenant, row)
+        except AccessDeniedError as error:
+            return Fetched(None, held_back=(_unusable(error.message),))
+        receipts = assemble(files, file_stem=stem)
+        receipts = Receipts(receipts.document, (*left_out, *receipts.warnings))
     chosen = tenant.transactions
-    if receipts.document is None:
-        if not chosen.attachments_only:
-            return Fetched(default, receipts.warnings)
-        held_back = [NO_ATTACHMENT]
-        if receipts.warnings:
-            held_back.append(_unreadable(" ".join(receipts.warnings)))
-        return Fetched(default, held_back=tuple(held_back))
-    size = len(receipts.document.content)
-    if size > chosen.max_file_bytes:
-        reason = _unreadable(
-            f"The receipts together have {size:,} bytes, and at most "
-            f"{chosen.max_file_bytes:,} can be sent. Replace them by smaller ones."
-        )
-        return Fetched(default, held_back=(reason,))
-    return Fetched(receipts.document, receipts.warnings)
+    if receipts.document is not None:
+        return _within_limit(receipts.document, receipts, chosen.max_file_bytes)
+    if chosen.attachments_only:
+        return Fetched(None, held_back=_no_receipt(receipts.warnings))
+    default = no_attachment(file_stem=stem, facts=_facts(tenant, row))
+    return Fetched(default, receipts.warnings)
+
+
+def _within_limit(document: Document, receipts: Receipts, limit: int) -> Fetched:
+    size = len(document.content)
+    if size <= limit:
+        return Fetched(document, receipts.warnings)
+    reason = _unusable(
+        f"The receipts together have {size:,} bytes, and at most {limit:,} can be "
+        "sent. Replace them by smaller ones."
+    )
+    return Fetched(None, held_back=(reason,))
+
+
+def _no_receipt(warnings: tuple[str, ...]) -> tuple[Reason, ...]:
+    """Only usable receipts count; the files that are not are named."""
+    if warnings:
+        return (NO_ATTACHMENT, _unusable(" ".join(warnings)))
+    return (NO_ATTACHMENT,)
 
 
 def _download(
@@ -120,7 +121,7 @@ def _state(attachment: Attachment) -> str:
     return _STATES.get(status, f"PEX reports its state as “{status}”.")
 
 
-def _unreadable(message: str) -> Reason:
+def _unusable(message: str) -> Reason:
     return Reason(ReasonCode.RECEIPT_UNUSABLE, message, Who.CARDHOLDER)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from connector.exceptions import (
@@ -25,6 +26,12 @@ logger = logging.getLogger(__name__)
 
 # A lane with nothing to do now looks again after this many seconds at the latest.
 _LONGEST_DELAY = 20.0
+_OWN_FAULT = Reason(
+    ReasonCode.OUTAGE,
+    "The connector itself failed on this purchase; the worker's log says where. It is "
+    "tried again at the next sync.",
+    Who.SUPPORT,
+)
 _FAULTS_TO_PAUSE = 3
 _FAULTS_TO_DEFER = 5
 
@@ -61,6 +68,12 @@ def _sync_next(run: SyncRun) -> list[Step]:
         return []
     except ConnectorError as error:
         return _after_fault(run, row, error)
+    except DatabaseError:
+        # Nothing can be put on record now; the run is taken up again by `recover`.
+        raise
+    except Exception:
+        logger.exception("Purchase %s ran into a fault of the connector", row.pk)
+        _put_aside(row, _OWN_FAULT)
     else:
         run.note_success()
     return [Step(run.pk, run.queue, run.lane_set, delay)]
@@ -101,12 +114,22 @@ def _after_fault(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> list
 
 def _put_off(row: PurchaseSync, error: ConnectorError, *, is_hopeless: bool) -> None:
     """Later in this run, or after too many faults (or a refusal) in the next."""
+    if is_hopeless or row.fault_count + 1 >= _FAULTS_TO_DEFER:
+        _put_aside(row, _reason(error))
+        return
+    wait = timedelta(seconds=5 * 2**row.fault_count)
     try:
-        if is_hopeless or row.fault_count + 1 >= _FAULTS_TO_DEFER:
-            row.defer(_reason(error))
-        else:
-            wait = timedelta(seconds=5 * 2**row.fault_count)
-            row.release_after_fault(timezone.now() + wait)
+        row.release_after_fault(timezone.now() + wait)
+    except LeaseLostError:
+        _log_loss(row)
+
+
+def _put_aside(row: PurchaseSync, reason: Reason) -> None:
+    """One purchase's trouble stops no other: the next run takes it up again."""
+    if row.claimed_by is None:
+        return
+    try:
+        row.defer(reason)
     except LeaseLostError:
         _log_loss(row)
 

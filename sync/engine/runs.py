@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from connector.clients import cmic_client
@@ -211,6 +211,9 @@ def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
         run.wait_for_limit(timezone.now(), error.message, timezone.now() + wait)
     except ConnectorError as error:
         pause(run, error.message)
+    except DatabaseError:
+        # Nothing can be put on record now; `recover` takes the run up again.
+        raise
     except Exception:
         logger.exception("Run %s ended by a fault of the connector itself", run.pk)
         fail(run, "The connector itself failed; the log of the worker says where.")

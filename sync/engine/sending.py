@@ -56,7 +56,7 @@ def advance(run: SyncRun, row: PurchaseSync) -> None:
 
 def _send(run: SyncRun, row: PurchaseSync) -> None:
     fetched = fetch_document(run.tenant, row)
-    if fetched.held_back:
+    if fetched.document is None:
         row.hold_back(fetched.hold_status, fetched.held_back)
         return
     parcel = _begin(run, row, fetched.document, fetched.warnings)

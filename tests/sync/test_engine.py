@@ -16,6 +16,7 @@ from tests.driver import codes_of, drive, execute, number_of, row_of, set_up
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
 
+JOB_TAG = "65f0c1a2b3c4d5e6f7a8b901"
 JOB, COST = "Job/Dept/Eqp.", "Cost Code/Account/Category"
 
 
@@ -136,7 +137,7 @@ def test_codes_that_cmic_would_refuse_are_not_sent(tenant, pex, cmic, tags, reas
 def test_a_blocked_purchase_goes_by_itself_when_it_is_fixed(tenant, pex, cmic):
     purchase = pex.add_purchase(amount=Decimal("5.00"), tags={JOB: "99.999"})
     assert execute(tenant).counts["blocked"] == 1
-    tags = {"Tags": [{"FieldId": "65f0c1a2b3c4d5e6f7a8b901", "Value": "017401"}]}
+    tags = {"Tags": [{"FieldId": JOB_TAG, "Value": "017401"}]}
     pex.override(purchase, TransactionTags=tags)
     assert execute(tenant).counts["completed"] == 1
     assert len(cmic.invoices()) == 1
@@ -147,7 +148,7 @@ def test_one_strange_purchase_never_stops_the_others(tenant, pex, cmic):
     strange = {
         "TransactionAmount": "abc",
         "TransactionTime": None,
-        "TransactionTags": {"Tags": [{"FieldId": "x", "Value": [1]}]},
+        "TransactionTags": {"Tags": [{"FieldId": JOB_TAG, "Value": [1]}]},
         "IsPending": "perhaps",
         "SettlementTime": 17,
     }

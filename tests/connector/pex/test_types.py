@@ -69,6 +69,20 @@ def test_splits_are_read_as_object_and_as_text_with_amounts_of_both_kinds():
     assert purchase.splits[1].tags[0].value == "24-018"
 
 
+def test_tags_of_every_type_are_read_and_an_odd_one_is_no_text():
+    values = ["24-017", True, Decimal("7.5"), "{memo", [1], None, ""]
+    entries = [{"FieldId": f"f{n}", "Value": value} for n, value in enumerate(values)]
+    purchase = Purchase.from_api({**ROW, "TransactionTags": {"Tags": entries}})
+    assert [tag.value for tag in purchase.tags] == [
+        "24-017",
+        "yes",
+        "7.5",
+        "{memo",
+        None,
+    ]
+    assert purchase.unreadable == ()
+
+
 @pytest.mark.parametrize("text", ["Synced with CMiC", "…SYNCED WITH cmic on Monday"])
 def test_a_marker_is_recognised_anywhere_and_in_any_case(text):
     notes = [{"NoteId": 1, "NoteText": None}, {"NoteText": text}, None, "x"]
@@ -95,7 +109,7 @@ def test_a_row_without_an_id_cannot_be_identified(row):
         ("TransactionTags", "x"),
         ("TransactionTags", {"Tags": {"a": 1}}),
         ("TransactionTags", {"Tags": ["x"]}),
-        ("TransactionTags", {"Tags": [{"FieldId": "s", "Value": "{broken"}]}),
+        ("TransactionTags", {"Tags": [{"FieldId": "s", "Value": '{"Allocation": ['}]}),
     ],
 )
 def test_an_unreadable_field_is_named_and_costs_only_itself(name, value):

@@ -1,0 +1,76 @@
+# Everything from a bare machine: Python 3.11 or newer, make, and a package index.
+
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.stamp
+# Present while the folder is being built: what was interrupted is built anew.
+BUILDING := $(VENV)/.building
+# A venv of its own, because an exact sync would remove uv from the project's.
+UV := $(VENV)/uv/bin/uv
+RUN := $(VENV)/bin/python
+IS_RECENT := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+
+.PHONY: help demo test serve bench lint clean
+
+help:
+	@echo 'make demo     the whole product against simulated PEX and CMiC (ONCE=1: then stop)'
+	@echo 'make test     the test suite (ARGS="-k receipt" for a part of it)'
+	@echo 'make serve    web, worker and beat on the addresses in the environment'
+	@echo 'make bench    the benchmarks, as a table and as bench.json'
+	@echo 'make lint     style, types, system checks, missing migrations'
+	@echo 'make clean    removes what was built and cached; the data under var/ stays'
+
+# `exec`, so that a signal to make reaches the program itself.
+demo: $(STAMP)
+	@exec $(RUN) -m tests.demo $(if $(ONCE),--once)
+
+test: $(STAMP)
+	@exec $(RUN) -m pytest $(ARGS)
+
+bench: $(STAMP)
+	@exec $(RUN) -m tests.benchmarks
+
+# honcho gives each process a PORT, but only a platform's own is meant to be bound to.
+# It also kills what is slow to stop, and then nobody may be left to stop the embedded
+# services: hence the last command.
+serve: $(STAMP)
+	@export PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; \
+	export CONNECTOR_BIND="$${CONNECTOR_BIND:-$${PORT:+0.0.0.0:}$${PORT:-127.0.0.1:8000}}"; \
+	honcho=; trap 'kill -TERM $$honcho 2>/dev/null' INT TERM; \
+	for step in release 'web worker beat'; do \
+	  python -m honcho start $$step & honcho=$$!; \
+	  while kill -0 $$honcho 2>/dev/null; do wait $$honcho; status=$$?; done; \
+	  [ $$status = 0 ] || break; \
+	done; \
+	python -c 'import os, pathlib; from config import embedded; \
+	  embedded.leave(pathlib.Path(os.environ.get("CONNECTOR_VAR_DIR", "var")))'; \
+	exit $$status
+
+lint: $(STAMP)
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy .
+	@$(RUN) manage.py check
+	@$(RUN) manage.py makemigrations --check --dry-run
+
+clean:
+	@rm -rf $(VENV) staticfiles bench.json .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The lock decides about every package, and the venv's own interpreter about the rest,
+# whatever other Pythons or active environments there are. The embedded PostgreSQL runs
+# as another account when root starts it, which therefore must be able to read it.
+$(STAMP): uv.lock pyproject.toml
+	@$(PYTHON) $(IS_RECENT) || { \
+	  echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@umask 022; set -e; \
+	if [ -e $(BUILDING) ] || ! $(RUN) $(IS_RECENT) 2>/dev/null; then rm -rf $(VENV); fi; \
+	mkdir -p $(VENV); touch $(BUILDING); \
+	[ -x $(RUN) ] || $(PYTHON) -m venv --without-pip $(VENV); \
+	$(UV) --version >/dev/null 2>&1 || { \
+	  rm -rf $(VENV)/uv; \
+	  $(PYTHON) -m venv $(VENV)/uv; \
+	  $(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv; }; \
+	env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never \
+	  $(UV) sync --quiet --frozen --group dev --python $(RUN); \
+	mv $(BUILDING) $(STAMP)
