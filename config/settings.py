@@ -68,6 +68,12 @@ LOST_ANSWER_DELAYS = [
     for seconds in env.list("LOST_ANSWER_DELAYS", default=["60", "300", "900", "3600"])
 ]
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=240.0)
+if LEASE_SECONDS <= 2 * HTTP_TIMEOUT:
+    raise ImproperlyConfigured(
+        f"LEASE_SECONDS ({LEASE_SECONDS:g}) must be more than twice HTTP_TIMEOUT "
+        f"({HTTP_TIMEOUT:g}): a worker that still waits for CMiC's answer must not "
+        "lose its purchase to another."
+    )
 
 INSTALLED_APPS = [
     "unfold",

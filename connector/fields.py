@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import InvalidToken
 from django.core.exceptions import ImproperlyConfigured
+from django.db import models
 from fernet_fields import EncryptedTextField
 
+if TYPE_CHECKING:
+    # To types it is a text; the library brings none of its own.
+    _Base = models.TextField[str, str]
+else:
+    _Base = EncryptedTextField
 
-class SecretField(EncryptedTextField):  # type: ignore[misc]
+
+class SecretField(_Base):
     """Text encrypted with the newest of FERNET_KEYS, read with any of them.
 
     A secret that no key opens raises instead of reading as empty: an empty value
@@ -18,7 +25,7 @@ class SecretField(EncryptedTextField):  # type: ignore[misc]
 
     def from_db_value(self, value: Any, *args: Any) -> str | None:
         try:
-            opened: str | None = super().from_db_value(value, *args)
+            opened: str | None = EncryptedTextField.from_db_value(self, value, *args)
         except InvalidToken as error:
             raise ImproperlyConfigured(
                 "A stored secret cannot be decrypted: FERNET_KEYS lacks the key it was "

@@ -315,6 +315,26 @@ class _BrokenConnectionError(ApiTimeoutError):
     """Reset or cut off: worth repeating at once where repeating is safe."""
 
 
+def post_form(
+    url: str, form: Mapping[str, str], *, system: str, timeouts: Timeouts
+) -> Answer:
+    """The answer, of any status, to a form sent without credentials in its header.
+
+    Raises `ApiConnectionError` if there is none.
+    """
+    try:
+        response = new_session().post(
+            url,
+            data=form,
+            headers={"Accept": "application/json"},
+            timeout=(timeouts.connect, timeouts.answer),
+            allow_redirects=False,
+        )
+    except requests.RequestException as error:
+        raise ApiConnectionError(f"{url} did not answer.", system=system) from error
+    return Answer(response.status_code, response.headers, response.content, system)
+
+
 def new_session() -> requests.Session:
     """A session on the process's connections, free of the machine's own settings.
 

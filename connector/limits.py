@@ -136,7 +136,7 @@ class RedisLimits:
     def _ask(self, keys: Sequence[str], args: Sequence[str | int]) -> int:
         try:
             script = _connection(self._redis_url).register_script(_TAKE)
-            return int(script(keys=list(keys), args=list(args)))  # type: ignore[call-overload]
+            return int(script(keys=list(keys), args=list(args)))
         except redis.RedisError as error:
             raise RateLimitError(
                 "The limiter (Redis) does not answer, so no call is made.",

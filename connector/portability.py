@@ -83,6 +83,12 @@ MAPPING_KEYS = {
     "sync_options": Key("sync_options", bool),
     "label": Key("label", str),
 }
+_KIND_NAMES: dict[Any, str] = {
+    str: "a string",
+    bool: "true or false",
+    int: "a whole number",
+    dict: "an object",
+}
 _SWITCHES = ("auto_sync", "dependent_options")
 _TOP = ("slug", "name", "pex", "cmic", "transactions", "mappings", *_SWITCHES)
 
@@ -150,12 +156,12 @@ class _Reader:
     def value(self, path: str, value: Any, kind: type) -> Any:
         """The value as its kind; null is the kind's empty value."""
         if value is None and kind is not bool:
-            return {str: "", dict: {}}.get(kind)
+            empty: dict[Any, Any] = {str: "", dict: {}}
+            return empty.get(kind)
         if kind is date:
             return self._date(path, value)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            names = {str: "a string", bool: "true or false", int: "a whole number"}
-            self.refuse(path, f"This must be {names.get(kind, 'an object')}.")
+            self.refuse(path, f"This must be {_KIND_NAMES[kind]}.")
             return None
         return value.strip() if isinstance(value, str) else value
 
@@ -220,7 +226,7 @@ def _import_part(
     row = model._default_manager.filter(tenant=tenant).first()
     values = _flat(reader, path, part, keys)
     if row is None:
-        row = model(tenant=tenant)  # type: ignore[call-arg]
+        row = model(tenant=tenant)
         for key, rule in keys.items():
             if rule.is_required and not values.get(key):
                 reader.refuse(f"{path}.{key}", "A new tenant needs this.")

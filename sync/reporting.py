@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sync.engine.counts import count_outcomes
+from sync.engine.counts import counts_of
 from sync.engine.survey import Survey
 from sync.invoicing import invoice_number
 from sync.models import PurchaseSync, RunOutcome, SyncRun
@@ -23,7 +23,7 @@ def run_json(run: SyncRun) -> dict[str, Any]:
         "reason": run.reason or None,
         "message": run.message,
         "window": window.to_json(),
-        "counts": count_outcomes(run) if run.is_active else run.counts,
+        "counts": counts_of(run),
         "purchases": list(_run_purchases(run)),
     }
 

@@ -69,7 +69,7 @@ def _send(steps: Iterable[Step]) -> None:
                 sync_next.apply_async(
                     (step.run_id, step.lane_set),
                     queue=step.queue,
-                    countdown=step.delay or None,
+                    countdown=step.delay,
                 )
         except OperationalError:
             logger.exception("The broker took no message for run %s", step.run_id)

@@ -87,7 +87,7 @@ def test_requests_is_used_in_one_place_only():
         line.split(":")[0]
         for line in importers(modules("connector", "sync", "config"), "requests")
     }
-    assert users == {"connector/http.py", "connector/cmic/oauth.py"}
+    assert users == {"connector/http.py"}
 
 
 def test_messages_are_sent_in_one_place_only():

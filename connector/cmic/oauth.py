@@ -9,10 +9,12 @@ import threading
 import time
 from dataclasses import dataclass
 
-import requests
-
-from connector.exceptions import ApiConnectionError, AuthenticationError
-from connector.http import Timeouts, new_session
+from connector.exceptions import (
+    ApiConnectionError,
+    AuthenticationError,
+    UnexpectedResponseError,
+)
+from connector.http import Timeouts, post_form
 
 _EARLY = 60  # seconds before its end that a token is replaced
 
@@ -62,35 +64,29 @@ class OAuthToken:
         }
         if self._credentials.scope:
             form["scope"] = self._credentials.scope
-        try:
-            response = new_session().post(
-                self._credentials.token_url,
-                data=form,
-                headers={"Accept": "application/json"},
-                timeout=(self._timeouts.connect, self._timeouts.answer),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise ApiConnectionError(
-                f"The token address {self._credentials.token_url} did not answer.",
-                system="CMiC",
-            ) from error
-        if response.status_code in (400, 401, 403):
+        answer = post_form(
+            self._credentials.token_url, form, system="CMiC", timeouts=self._timeouts
+        )
+        if answer.status in (400, 401, 403):
             raise AuthenticationError(
                 f"{self._credentials.token_url} refuses the client id or secret.",
                 system="CMiC",
-                status=response.status_code,
+                status=answer.status,
             )
-        return self._token(response)
-
-    def _token(self, response: requests.Response) -> tuple[str, float]:
         try:
-            data = response.json()
+            data = answer.json()
             token, lifetime = data["access_token"], float(data.get("expires_in", 300))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            UnexpectedResponseError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+        ) as error:
+            # Nothing was sent to CMiC itself yet, so nothing can have happened there.
             raise ApiConnectionError(
-                f"{self._credentials.token_url} answered {response.status_code} "
-                "without an access token.",
+                f"{self._credentials.token_url} answered {answer.status} without an "
+                "access token.",
                 system="CMiC",
             ) from error
         return str(token), max(0.0, lifetime - _EARLY)

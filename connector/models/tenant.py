@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-
-if TYPE_CHECKING:
-    from django.db.models import Manager
-
-    from connector.models.connections import CmicConnection, PexConnection
-    from connector.models.mapping import FieldMapping
-    from connector.models.settings import TransactionSettings
 
 MAPPING_COUNT = 6
 
 
 class Tenant(models.Model):
     """One customer. Its connections, settings and mappings hang on it."""
-
-    if TYPE_CHECKING:
-        pex: PexConnection
-        cmic: CmicConnection
-        transactions: TransactionSettings
-        mappings: Manager[FieldMapping]
 
     slug = models.SlugField(
         unique=True, help_text=_("Short name for commands and addresses.")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from connector.exceptions import (
@@ -31,6 +31,8 @@ from connector.pex.types import (
     TokenInfo,
     read_notes,
 )
+
+T = TypeVar("T")
 
 NOTE_LIMIT = 200
 _PAGE_SIZE = 1000
@@ -90,9 +92,8 @@ class PexClient(ApiClient):
 
     def check_token(self) -> TokenInfo:
         """Who the token belongs to and when it dies (§1.3)."""
-        return self._parsed(
-            TokenInfo.from_api, self.call("GET", "V4/Token/Current").json()
-        )
+        data = self.call("GET", "V4/Token/Current").json()
+        return self._parsed(TokenInfo.from_api, data)
 
     def renew_token(self) -> RenewedToken:
         """A new token; PEX allows it in the last month of life only (§1.3)."""
@@ -315,7 +316,7 @@ class PexClient(ApiClient):
             raise self._unexpected("something other than a list")
         return data
 
-    def _parsed(self, read: Any, data: Any) -> Any:
+    def _parsed(self, read: Callable[[Any], T], data: Any) -> T:
         try:
             return read(data)
         except UnreadableError as error:

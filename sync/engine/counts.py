@@ -6,6 +6,15 @@ from django.db.models import Count
 
 from sync.models import PurchaseSync, Status, SyncRun
 
+# In the order in which people read them; the database keeps none.
+COUNTS = ("seen", "completed", "skipped", "blocked", "failed", "waiting")
+
+
+def counts_of(run: SyncRun) -> dict[str, int]:
+    """As the rows say while the run is active, and as it ended after that."""
+    counts = count_outcomes(run) if run.is_active else run.counts
+    return {name: counts.get(name, 0) for name in COUNTS}
+
 
 def count_outcomes(run: SyncRun) -> dict[str, int]:
     """The counts of the contract.

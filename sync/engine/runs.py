@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
@@ -64,7 +64,7 @@ def window_for(tenant: Tenant, trigger: str, now: datetime) -> Window:
 
 
 def request_run(
-    tenant: Tenant, trigger: str, *, user: AbstractBaseUser | None = None
+    tenant: Tenant, trigger: str, *, user: User | None = None
 ) -> tuple[SyncRun, Step]:
     """A queued run and the step that starts it, to be sent once it is committed.
 

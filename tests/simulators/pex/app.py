@@ -167,4 +167,5 @@ class PexSimulator(Office, Simulator):
             raise RefusalError(405, "The method is not supported.") from None
         except HTTPException:
             raise RefusalError(404, "No HTTP resource was found") from None
-        return handler(self, request, **values)
+        response: Response = handler(self, request, **values)
+        return response

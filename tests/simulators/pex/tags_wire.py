@@ -20,7 +20,7 @@ ADMIN_AUTHOR: Row = {
 
 
 def definition_row(one: Definition, *, show_restricted: bool) -> Row:
-    row = {
+    row: Row = {
         "Id": one.id,
         "Type": one.type,
         "Name": one.name,
