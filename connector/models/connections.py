@@ -23,7 +23,7 @@ RENEWAL_MONTH = timedelta(days=30)
 class Connection(models.Model):
     """What both connections have: an address and the result of the last check."""
 
-    base_url = models.URLField(_("API address"), max_length=300)
+    base_url = models.CharField(_("API address"), max_length=300)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     is_ok = models.BooleanField(null=True, editable=False)
     check_message = models.TextField(blank=True, editable=False)
@@ -94,7 +94,7 @@ class CmicConnection(Connection):
     )
     username = models.CharField(_("user name"), max_length=100, blank=True)
     password = SecretField(blank=True, default="")
-    token_url = models.URLField(_("token address"), max_length=300, blank=True)
+    token_url = models.CharField(_("token address"), max_length=300, blank=True)
     oauth_client_id = models.CharField(_("OAuth client id"), max_length=200, blank=True)
     oauth_client_secret = SecretField(_("OAuth secret"), blank=True, default="")
     scope = models.CharField(max_length=300, blank=True)

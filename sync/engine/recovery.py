@@ -58,6 +58,9 @@ def due_tenants() -> list[Step]:
     """
     now = timezone.now()
     steps: list[Step] = []
+    # Switched on again, a tenant waits for its moment; the old one is long past.
+    off = Tenant.objects.filter(auto_sync=False).exclude(next_auto_sync_at=None)
+    off.update(next_auto_sync_at=None)
     due = Tenant.objects.filter(auto_sync=True).filter(
         Q(next_auto_sync_at=None) | Q(next_auto_sync_at__lte=now)
     )

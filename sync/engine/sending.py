@@ -21,6 +21,7 @@ from connector.pex.types import MARKER_TEXT
 from sync.coding import CodedLine
 from sync.engine.documents import fetch_document
 from sync.engine.rules import invoice_rules, location
+from sync.engine.runs import lease_time
 from sync.engine.settling import look_up, put_on_record, settle
 from sync.invoicing import build_invoice, digest, invoice_number
 from sync.models import PurchaseSync, Status, SyncAttempt, SyncRun
@@ -106,6 +107,7 @@ def _begin(
                 "document_digest": document_digest,
             },
             warnings=warnings,
+            lease=lease_time(),
         )
         attempt = SyncAttempt.objects.create(
             purchase=row,

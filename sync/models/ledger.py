@@ -72,7 +72,7 @@ def take_over_unfinished(run: SyncRun) -> None:
     """Rows that an earlier run left half-way are this run's now, listed or not."""
     PurchaseSync.objects.filter(
         tenant=run.tenant_id, status__in=(Status.POSTING, Status.POSTED)
-    ).exclude(run=run).update(run=run, is_deferred=False, not_before=None)
+    ).exclude(run=run).update(run=run, is_deferred=False)
 
 
 def forget_authorizations(run: SyncRun, judgements: Iterable[Judgement]) -> None:

@@ -194,10 +194,15 @@ class PurchaseSync(models.Model):
         digest: str,
         document: Mapping[str, Any],
         warnings: Sequence[str],
+        lease: timedelta,
     ) -> None:
-        """PENDING → POSTING: the intent, committed before a byte leaves."""
+        """PENDING → POSTING: the intent, committed before a byte leaves.
+
+        Fetching receipts may have taken long; the upload gets a whole lease.
+        """
         self._move(
             Status.POSTING,
+            claimed_until=timezone.now() + lease,
             invoice_number=number,
             company_code=company,
             vendor_code=vendor,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
@@ -190,19 +190,21 @@ class SyncRun(models.Model):
     ) -> bool:
         """False if it had ended already. Frees the tenant for the next run."""
         said = {} if message is None else {"message": message}
-        self._keep_outcomes()
-        changed = (
-            SyncRun.objects.active()
-            .filter(pk=self.pk)
-            .update(
-                status=state,
-                reason=reason,
-                counts=counts,
-                ended_at=now,
-                resume_at=None,
-                **said,
+        with transaction.atomic():
+            changed = (
+                SyncRun.objects.active()
+                .filter(pk=self.pk)
+                .update(
+                    status=state,
+                    reason=reason,
+                    counts=counts,
+                    ended_at=now,
+                    resume_at=None,
+                    **said,
+                )
             )
-        )
+            if changed:
+                self._keep_outcomes()
         self.refresh_from_db()
         return changed == 1
 

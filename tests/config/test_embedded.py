@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import environ
-import psutil
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 import redis
@@ -50,6 +50,10 @@ class User:
             start_new_session=True,
         )
 
+    def addresses(self) -> embedded.Addresses:
+        assert self.process.stdout
+        return embedded.Addresses(*json.loads(self.process.stdout.readline()))
+
     def leave(self) -> None:
         self.process.communicate(timeout=30)
         assert self.process.returncode == 0
@@ -74,14 +78,13 @@ def using(
 ) -> Iterator[tuple[User, embedded.Addresses]]:
     user = User(folder, behaviour)
     try:
-        assert user.process.stdout
-        yield user, embedded.Addresses(*json.loads(user.process.stdout.readline()))
+        yield user, user.addresses()
     finally:
         user.kill_with_forks()
 
 
 @pytest.fixture(scope="module")
-def shared_folder(tmp_path_factory) -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tests share one database folder, since making one takes a second."""
     return tmp_path_factory.mktemp("shared") / "var"
 
@@ -230,9 +233,9 @@ def test_a_service_that_was_killed_is_started_again_at_the_same_address(folder, 
 def test_users_that_come_at_the_same_moment_share_one_start(folder):
     users = [User(folder, "") for _ in range(3)]
     try:
-        said = {user.process.stdout.readline() for user in users}
+        said = {user.addresses() for user in users}
         assert len(said) == 1
-        ask_both(embedded.Addresses(*json.loads(said.pop())))
+        ask_both(said.pop())
     finally:
         for user in users:
             user.kill_with_forks()

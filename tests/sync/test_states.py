@@ -17,7 +17,13 @@ LEASE = timedelta(seconds=30)
 
 def begin_posting(row):
     row.begin_posting(
-        number="PEX-1", company="001", vendor="V", digest="d", document={}, warnings=[]
+        number="PEX-1",
+        company="001",
+        vendor="V",
+        digest="d",
+        document={},
+        warnings=[],
+        lease=LEASE,
     )
 
 
