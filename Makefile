@@ -50,7 +50,7 @@ serve: $(STAMP)
 lint: $(STAMP)
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
-	@$(RUN) -m mypy --no-fast-exit .
+	@$(RUN) -m mypy --no-fast-exit
 	@$(RUN) manage.py check
 	@$(RUN) manage.py makemigrations --check --dry-run
 
