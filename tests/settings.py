@@ -14,11 +14,11 @@ os.environ.setdefault(
 from config.settings import *  # noqa: F403
 
 CONNECTOR_ALLOW_LOOPBACK = True
-PEX_CALLS_PER_MINUTE = 0
-CMIC_CALLS_PER_SECOND = 0
-CMIC_CALLS_IN_FLIGHT = 0
-HTTP_TIMEOUT = 5.0
-LEASE_SECONDS = 30.0
+PEX_CALLS_PER_MINUTE = env.int("PEX_CALLS_PER_MINUTE", default=0)  # noqa: F405
+CMIC_CALLS_PER_SECOND = env.int("CMIC_CALLS_PER_SECOND", default=0)  # noqa: F405
+CMIC_CALLS_IN_FLIGHT = env.int("CMIC_CALLS_IN_FLIGHT", default=0)  # noqa: F405
+HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=5.0)  # noqa: F405
+LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)  # noqa: F405
 LOST_ANSWER_DELAYS = [0.0, 0.0]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
