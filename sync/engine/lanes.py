@@ -15,11 +15,11 @@ from connector.exceptions import (
     ConnectorError,
     RateLimitError,
 )
-from sync.engine.runs import fail, finish, guarded, lease_time, pause
+from sync.engine.runs import fail, finish, go_on, guarded, lease_time, pause
 from sync.engine.sending import advance
 from sync.engine.settling import CredentialsRefusedError
 from sync.engine.steps import Step
-from sync.models import LeaseLostError, PurchaseSync, SyncRun
+from sync.models import LeaseLostError, PurchaseSync, Status, SyncRun
 from sync.reasons import Reason, ReasonCode, Who
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,9 @@ _OWN_FAULT = Reason(
     "tried again at the next sync.",
     Who.SUPPORT,
 )
-_FAULTS_TO_PAUSE = 3
+# Only these show that uploads are answered: a look-up may work while they do not.
+_ANSWERED = (Status.POSTED, Status.COMPLETED, Status.FAILED)
+_FAULTS_TO_PAUSE = 2
 _FAULTS_TO_DEFER = 5
 
 
@@ -74,9 +76,8 @@ def _sync_next(run: SyncRun) -> list[Step]:
     except Exception:
         logger.exception("Purchase %s ran into a fault of the connector", row.pk)
         _put_aside(row, _OWN_FAULT)
-    else:
-        run.note_success()
-    return [Step(run.pk, run.queue, run.lane_set, delay)]
+    steps = go_on(run) if row.status in _ANSWERED else []
+    return [*steps, Step(run.pk, run.queue, run.lane_set, delay)]
 
 
 def _idle(run: SyncRun, now: datetime) -> list[Step]:

@@ -56,6 +56,10 @@ def advance(run: SyncRun, row: PurchaseSync) -> None:
 
 
 def _send(run: SyncRun, row: PurchaseSync) -> None:
+    if row.generation > 1 and _is_marked(run, row):
+        # The list that lacked the marker was older than the marker.
+        row.keep_completed()
+        return
     fetched = fetch_document(run.tenant, row)
     if fetched.document is None:
         row.hold_back(fetched.hold_status, fetched.held_back)
@@ -123,16 +127,21 @@ def _begin(
 
 def _mark(run: SyncRun, row: PurchaseSync, *, may_be_marked: bool) -> None:
     """Write the note once: after a doubt, read the purchase before writing (P6)."""
-    client = pex_client(run.tenant)
-    if may_be_marked and row.occurred_at is not None:
-        notes = client.list_notes(
-            row.pex_transaction_id, row.pex_account_id, business_day(row.occurred_at)
-        )
-        if any(note.is_marker for note in notes):
-            row.mark_completed(note_id=None, was_seen=True)
-            return
-    note_id = client.add_note(row.pex_transaction_id, _marker(row.invoice_number))
+    if may_be_marked and _is_marked(run, row):
+        row.mark_completed(note_id=None, was_seen=True)
+        return
+    text = _marker(row.invoice_number)
+    note_id = pex_client(run.tenant).add_note(row.pex_transaction_id, text)
     row.mark_completed(note_id=note_id, was_seen=False)
+
+
+def _is_marked(run: SyncRun, row: PurchaseSync) -> bool:
+    """Whether PEX has the marker now, asked for this one purchase."""
+    day = business_day(row.occurred_at or timezone.now())
+    notes = pex_client(run.tenant).list_notes(
+        row.pex_transaction_id, row.pex_account_id, day
+    )
+    return any(note.is_marker for note in notes)
 
 
 def _marker(number: str) -> str:

@@ -241,6 +241,18 @@ class PurchaseSync(models.Model):
             **_FREE,
         )
 
+    def keep_completed(self) -> None:
+        """PENDING → COMPLETED: its marker only seemed to be gone."""
+        now = timezone.now()
+        self._move(
+            Status.COMPLETED,
+            generation=F("generation") - 1,
+            completed_at=now,
+            marker_seen_at=now,
+            reasons=[],
+            **_FREE,
+        )
+
     def mark_refused(self, reason: Reason) -> None:
         """POSTING → FAILED: CMiC said no; a person decides."""
         self._move(Status.FAILED, reasons=[reason.to_json()], **_FREE)

@@ -77,6 +77,17 @@ def test_a_marker_that_pex_does_not_list_yet_sends_nothing_again(tenant, pex, cm
     assert pex.markers(purchase) == 1
 
 
+def test_a_list_that_lost_a_marker_is_not_believed_without_asking(tenant, pex, cmic):
+    purchase = pex.add_purchase(amount=Decimal("118.40"))
+    execute(tenant)
+    execute(tenant)
+    pex.override(purchase, TransactionNotes=[])
+    execute(tenant)
+    assert len(cmic.invoices()) == 1
+    row = row_of(purchase)
+    assert (row.status, row.generation) == ("completed", 1)
+
+
 def test_the_invoice_carries_each_split_as_a_line(tenant, pex, cmic):
     pex.add_purchase(
         amount=Decimal("118.40"),

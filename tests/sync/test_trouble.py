@@ -122,6 +122,21 @@ def test_an_outage_pauses_the_run_and_it_goes_on_by_itself(tenant, pex, cmic):
     assert len(cmic.invoices()) == len(purchases)
 
 
+def test_a_dead_host_is_asked_five_times_at_most(tenant, pex, cmic):
+    for _ in range(20):
+        pex.add_purchase(amount=Decimal("5.00"))
+    refresh_all(tenant, cmic_client(tenant))
+    cmic.faults.set("server_error", match="uploadApRegInvoice", status=503)
+    run = execute(tenant)
+    assert (run.status, run.reason) == ("running", "outage")
+    uploads = [call for call in cmic.calls if call.method == "POST"]
+    assert len(uploads) <= 5
+    cmic.clear_calls()
+    SyncRun.objects.update(resume_at=timezone.now())
+    drive(engine.recover())
+    assert len([call for call in cmic.calls if call.method == "POST"]) <= 2
+
+
 def test_an_outage_of_an_hour_ends_the_run_and_the_purchases_stay(tenant, pex, cmic):
     purchase = pex.add_purchase(amount=Decimal("5.00"))
     cmic.faults.set("server_error", match="uploadApRegInvoice", status=503)
