@@ -220,7 +220,7 @@ class ApiClient:
             fault = self._transport_error(error)
             logger.warning("%s %s: %s", method, path, type(fault).__name__)
             raise fault from error
-        logger.info(
+        logger.debug(
             "%s %s → %s, %d bytes, %.0f ms",
             method,
             path,

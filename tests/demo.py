@@ -37,6 +37,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="stop after printing")
     once = parser.parse_args().once
+    # A shell starts background jobs with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     ports = {"pex": free_port(9101), "cmic": free_port(9102), "web": free_port(8000)}
@@ -120,6 +122,7 @@ def start_processes(stack: ExitStack, web_port: int) -> None:
     schedule = settings.VAR_DIR / "demo-beat-schedule"
     bind = f"127.0.0.1:{web_port}"
     web = f"gunicorn config.wsgi --bind {bind} --threads 4 --log-level warning"
+    web += " --no-control-socket"
     worker = "celery -A config worker --pool threads --concurrency 8"
     worker += " --queues manual,auto --loglevel WARNING"
     beat = "celery -A config beat --loglevel WARNING --pidfile="
