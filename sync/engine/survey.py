@@ -95,8 +95,8 @@ def _list(client: PexClient, window: Window, remarks: list[str]) -> list[Purchas
     listed = client.list_purchases(window.first, window.last)
     if listed.unidentified:
         remarks.append(
-            f"{listed.unidentified} rows of PEX's list have no readable transaction id "
-            "and were left out."
+            "Rows of PEX's list without a readable transaction id were left out: "
+            f"{listed.unidentified}."
         )
     receipted = client.find_receipted(window.first, window.last) or {}
     return [

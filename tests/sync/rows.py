@@ -1,0 +1,74 @@
+"""Rows as a run would have left them, and a page's text, for tests of the admin."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from django.contrib.auth.models import Permission, User
+from django.utils import timezone
+
+from sync.models import PurchaseSync, SyncRun
+
+LOOKING = (
+    "connector.view_tenant",
+    "sync.view_syncrun",
+    "sync.view_purchasesync",
+)
+
+
+def add_person(*names):
+    """Somebody of the staff with these permissions, as `app.codename`."""
+    person = User.objects.create_user("sam", password="x", is_staff=True)
+    for name in names:
+        app, codename = name.split(".")
+        person.user_permissions.add(
+            Permission.objects.get(content_type__app_label=app, codename=codename)
+        )
+    return person
+
+
+def text_of(client, url, **query):
+    response = client.get(url, query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def add_run(tenant, status="succeeded", **values):
+    now = timezone.now()
+    values = {
+        "trigger": "manual",
+        "window_from": now.date() - timedelta(days=60),
+        "window_to": now.date(),
+        "started_at": now,
+        "ended_at": None if status in SyncRun.ACTIVE else now,
+        "status": status,
+        "counts": {"seen": 2, "completed": 1, "blocked": 1},
+        **values,
+    }
+    return SyncRun.objects.create(tenant=tenant, **values)
+
+
+def add_purchase(run, number, *, status="completed", **values):
+    values = {
+        "amount": Decimal("118.40"),
+        "merchant": "Ferguson Supply",
+        "cardholder": "Ana Ruiz",
+        "occurred_at": datetime(2026, 3, 2, 15, 0, tzinfo=UTC),
+        **values,
+    }
+    return PurchaseSync.objects.create(
+        tenant=run.tenant, run=run, pex_transaction_id=number, status=status, **values
+    )
+
+
+REFUND = {
+    "code": "refund_held",
+    "message": "A refund <b>held</b> for a person.",
+    "who": "support",
+}
+UNKNOWN_JOB = {
+    "code": "value_unknown",
+    "message": "CMiC has no job “999”.",
+    "who": "cardholder",
+}
