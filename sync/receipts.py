@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ PDF, PNG, JPEG = "application/pdf", "image/png", "image/jpeg"
 NO_ATTACHMENT_TITLE = "No Attachment"
 _EXTENSIONS = {PDF: "pdf", PNG: "png", JPEG: "jpg"}
 _MAX_PIXELS = 100_000_000
-_FONT, _BOLD = "Vera", "VeraBd"
+_FONT = "Vera"
 # reportlab keeps its fonts in tables of the process, which threads would spoil.
 _drawing = threading.Lock()
 
@@ -109,25 +110,44 @@ def fingerprint(document: Document) -> str:
 
 
 def _draw_no_attachment(facts: Sequence[tuple[str, str]]) -> bytes:
-    _register_fonts()
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=letter, invariant=True)
     canvas.setTitle(NO_ATTACHMENT_TITLE)
     canvas.setAuthor("PEX Connector for CMiC")
     height = letter[1]
-    canvas.setFont(_BOLD, 28)
+    canvas.setFont("Helvetica-Bold", 28)
     canvas.drawString(72, height - 110, NO_ATTACHMENT_TITLE)
-    canvas.setFont(_FONT, 11)
+    canvas.setFont("Helvetica", 11)
     canvas.drawString(72, height - 135, "PEX has no receipt for this purchase.")
     for line, (label, value) in enumerate(facts):
         top = height - 180 - line * 22
-        canvas.setFont(_BOLD, 11)
+        canvas.setFont("Helvetica-Bold", 11)
         canvas.drawString(72, top, label)
-        canvas.setFont(_FONT, 11)
-        canvas.drawString(200, top, value[:60])
+        font, text = _typeset(value[:60])
+        canvas.setFont(font, 11)
+        canvas.drawString(200, top, text)
     canvas.showPage()
     canvas.save()
     return buffer.getvalue()
+
+
+def _typeset(text: str) -> tuple[str, str]:
+    """A font and the text in it: a built-in font where it has the letters, because
+    embedding one costs fifteen times the rest of the page."""
+    try:
+        text.encode("cp1252")
+    except UnicodeEncodeError:
+        if _FONT not in pdfmetrics.getRegisteredFontNames():
+            pdfmetrics.registerFont(TTFont(_FONT, "Vera.ttf"))
+        known = pdfmetrics.getFont(_FONT).face.charToGlyph
+        return _FONT, "".join(_letter(each, known) for each in text)
+    return "Helvetica", text
+
+
+def _letter(letter: str, known: Container[int]) -> str:
+    """The letter, or the plain one that it is made of, or a question mark."""
+    plain = unicodedata.normalize("NFKD", letter)[0]
+    return next((each for each in (letter, plain) if ord(each) in known), "?")
 
 
 def _check_pdf(content: bytes) -> None:
@@ -200,10 +220,3 @@ def _flattened(content: bytes) -> bytes:
     buffer = io.BytesIO()
     flat.save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _register_fonts() -> None:
-    """Fonts that reportlab brings: the built-in ones know no accents beyond Latin 1."""
-    if _FONT not in pdfmetrics.getRegisteredFontNames():
-        pdfmetrics.registerFont(TTFont(_FONT, "Vera.ttf"))
-        pdfmetrics.registerFont(TTFont(_BOLD, "VeraBd.ttf"))

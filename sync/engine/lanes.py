@@ -44,7 +44,7 @@ def sync_next(run_id: int, lane_set: int) -> list[Step]:
     Harmless to repeat: a message of an older set of lanes does nothing, and no two
     lanes get the same purchase.
     """
-    run = SyncRun.objects.select_related("tenant").get(pk=run_id)
+    run = SyncRun.objects.with_settings().get(pk=run_id)
     if run.status != SyncRun.State.RUNNING or run.lane_set != lane_set:
         return []
     return guarded(run, lambda: _sync_next(run))

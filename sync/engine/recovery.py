@@ -29,7 +29,7 @@ def recover() -> list[Step]:
     """Steps for runs whose message, worker or lanes died, and for paused ones."""
     now = timezone.now()
     steps: list[Step] = []
-    for run in SyncRun.objects.active().select_related("tenant"):
+    for run in SyncRun.objects.active():
         if _is_stuck(run, now):
             logger.info("Run %s is taken up again", run.pk)
             steps += _take_up(run)

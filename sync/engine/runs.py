@@ -103,7 +103,7 @@ def prepare(run_id: int) -> list[Step]:
     Harmless to repeat: of two messages one prepares, and a run that died while
     preparing is prepared anew.
     """
-    run = SyncRun.objects.select_related("tenant").get(pk=run_id)
+    run = SyncRun.objects.with_settings().get(pk=run_id)
     if not run.start_preparing(timezone.now(), lease_time()):
         return []
     return guarded(run, lambda: _prepare(run))

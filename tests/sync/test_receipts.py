@@ -138,9 +138,16 @@ def test_the_default_document_is_a_page_titled_no_attachment():
     assert document.file_name == "PEX-1.pdf"
 
 
-def test_the_same_facts_make_the_same_bytes():
-    first = no_attachment(file_stem="PEX-1", facts=FACTS)
-    second = no_attachment(file_stem="PEX-1", facts=FACTS)
+def test_letters_that_no_font_has_are_written_plainly():
+    facts = [("Merchant", "Żółć Łódź"), ("Cardholder", "J. Doe")]
+    document = no_attachment(file_stem="PEX-1", facts=facts)
+    assert "Zółć Łódz" in pages(document.content)[0].extract_text()
+
+
+@pytest.mark.parametrize("facts", [FACTS, [("Merchant", "Żółć")]])
+def test_the_same_facts_make_the_same_bytes(facts):
+    first = no_attachment(file_stem="PEX-1", facts=facts)
+    second = no_attachment(file_stem="PEX-1", facts=facts)
     assert fingerprint(first) == fingerprint(second)
 
 
