@@ -11,12 +11,9 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,12 +22,11 @@ import django
 from django.conf import settings
 from django.core.management import call_command
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.processes import ROOT, free_port, get_json, running, url, wait_for
+
 TENANT_FILE = Path(__file__).resolve().parent / "demo_tenant.json"
 USER = "demo"
 EXECUTE_OPTIONS = ("--wait", "--json", "--timeout", "600")
-_STOP_SECONDS = 20
-_START_SECONDS = 60
 
 
 def main() -> int:
@@ -133,35 +129,6 @@ def start_processes(stack: ExitStack, web_port: int) -> None:
         stack.enter_context(running(*arguments))
 
 
-@contextmanager
-def running(module: str, *arguments: str):
-    """A module in a process group of its own, so that Ctrl-C reaches this one only."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        stop(process)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    for wanted in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, wanted)
-            process.wait(_STOP_SECONDS)
-        except ProcessLookupError:
-            break
-        except subprocess.TimeoutExpired:
-            continue
-        else:
-            break
-    process.wait()
-
-
 def execute() -> tuple[int, dict[str, Any]]:
     """Execute as a script would; the exit code and the run."""
     done = subprocess.run(
@@ -215,45 +182,11 @@ def count_markers(transaction: dict[str, Any]) -> int:
     return sum("synced with cmic" in str(note).casefold() for note in notes)
 
 
-def wait_for(address: str) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()  # noqa: S310
-            return
-        except OSError as error:
-            if time.monotonic() > deadline:
-                sys.exit(f"{address} did not come up: {error}")
-            time.sleep(0.1)
-
-
-def get_json(address: str) -> Any:
-    with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310
-        return json.load(answer)
-
-
 def wait_for_interrupt() -> None:
     try:
         signal.pause()
     except KeyboardInterrupt:
         say("\nStopping …")
-
-
-def free_port(wanted: int) -> int:
-    """The wanted port, or any free one if somebody has it."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OSError("This machine has no free port.")
-
-
-def url(port: int) -> str:
-    return f"http://127.0.0.1:{port}"
 
 
 def say(text: str) -> None:

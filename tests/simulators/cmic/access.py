@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from werkzeug import Request, Response
 
-from tests.simulators.server import json_response
+from tests.simulators.exact_json import json_response
 
 USER = "ACME||APIUSER"
 PASSWORD = "sandbox-password"

@@ -28,7 +28,9 @@ from tests.simulators.cmic.resources import Resource, build_resources
 from tests.simulators.cmic.trouble import FAULTS, Trouble
 from tests.simulators.cmic.upload import Submission, examine, read_submission
 from tests.simulators.contractor import Contractor, build_contractor
-from tests.simulators.server import Simulator, Window, json_response
+from tests.simulators.exact_json import json_response
+from tests.simulators.simulator import Simulator
+from tests.simulators.window import Window
 
 UPLOAD = "ecm-rest-api/jersey/v1/UploadData/uploadApRegInvoice"
 TOKEN = "oauth2/token"

@@ -22,7 +22,7 @@ from tests.simulators.cmic.query import (
     pick_fields,
 )
 from tests.simulators.cmic.resources import Resource
-from tests.simulators.server import to_json
+from tests.simulators.exact_json import to_json
 
 COLLECTION_TYPE = "application/vnd.oracle.adf.resourcecollection+json"
 ITEM_TYPE = "application/vnd.oracle.adf.resourceitem+json"

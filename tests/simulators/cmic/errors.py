@@ -10,7 +10,7 @@ from datetime import datetime
 
 from werkzeug import Response
 
-from tests.simulators.server import json_response
+from tests.simulators.exact_json import json_response
 
 NEXUS = "nexus"
 LEGACY = "legacy"

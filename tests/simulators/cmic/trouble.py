@@ -21,12 +21,9 @@ from tests.simulators.cmic.errors import (
     refusal_response,
     text_response,
 )
-from tests.simulators.server import (
-    ConnectionDroppedError,
-    Fault,
-    Faults,
-    json_response,
-)
+from tests.simulators.exact_json import json_response
+from tests.simulators.faults import Fault, Faults
+from tests.simulators.server import ConnectionDroppedError
 
 FAULTS = (
     "error_in_ok",

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request, Response
 
+from tests.simulators.exact_json import json_response
 from tests.simulators.pex.asking import path_number
 from tests.simulators.pex.entities import Cardholder
 from tests.simulators.pex.errors import RefusalError
 from tests.simulators.pex.people import ADMIN_NAME, BUSINESS_ID, BUSINESS_NAME, GROUPS
 from tests.simulators.pex.wire import eastern
-from tests.simulators.server import json_response
 
 if TYPE_CHECKING:
     from tests.simulators.pex.app import PexSimulator

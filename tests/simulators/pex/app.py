@@ -24,7 +24,8 @@ from tests.simulators.pex.summary import transaction_summary
 from tests.simulators.pex.tags import TagBook, seed_tags
 from tests.simulators.pex.tokens import Tokens
 from tests.simulators.pex.trouble import FAULTS, PexFaults, Trouble, usage_response
-from tests.simulators.server import Simulator, Window
+from tests.simulators.simulator import Simulator
+from tests.simulators.window import Window
 
 TOKEN = "sandbox-token"
 CALLS_PER_MINUTE = 120

@@ -10,8 +10,8 @@ from typing import Any
 
 from werkzeug import Request
 
+from tests.simulators.exact_json import read_json
 from tests.simulators.pex.errors import RefusalError, invalid
-from tests.simulators.server import read_json
 
 APPROVALS = ("notreviewed", "noreceipt", "approved", "rejected", "ignored")
 END_OF_DAY = timedelta(hours=23, minutes=59, seconds=59)

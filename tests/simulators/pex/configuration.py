@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request, Response
 
+from tests.simulators.exact_json import json_response
 from tests.simulators.pex.asking import Body, Query, enum_name
 from tests.simulators.pex.errors import invalid
 from tests.simulators.pex.tags import TYPES, Definition, Draft, Option, check_options
 from tests.simulators.pex.tags_wire import definition_row
-from tests.simulators.server import json_response
 
 if TYPE_CHECKING:
     from tests.simulators.pex.app import PexSimulator

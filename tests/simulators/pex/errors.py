@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from werkzeug import Response
 
-from tests.simulators.server import json_response
+from tests.simulators.exact_json import json_response
 
 
 class RefusalError(Exception):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request, Response
 
+from tests.simulators.exact_json import json_response, to_json
 from tests.simulators.pex.accounts import find_cardholder
 from tests.simulators.pex.asking import (
     Query,
@@ -26,7 +27,6 @@ from tests.simulators.pex.entities import (
 from tests.simulators.pex.errors import invalid, no_transaction
 from tests.simulators.pex.trouble import request_keys
 from tests.simulators.pex.wire import details_row, eastern, plain_approval, purchase_row
-from tests.simulators.server import json_response, to_json
 
 if TYPE_CHECKING:
     from tests.simulators.pex.app import PexSimulator

@@ -12,6 +12,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from tests.simulators.exact_json import to_json
 from tests.simulators.pex.books import Books
 from tests.simulators.pex.entities import (
     INCOMING,
@@ -24,7 +25,6 @@ from tests.simulators.pex.entities import (
 )
 from tests.simulators.pex.receipts import LABELS, Slip, draw
 from tests.simulators.pex.tags import SPLIT_ID, TagBook
-from tests.simulators.server import to_json
 
 OBJECT, TEXT, MIXED = "object", "text", "mixed"
 Tags = Mapping[str, Any]

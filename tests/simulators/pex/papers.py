@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request, Response
 
+from tests.simulators.exact_json import json_response
 from tests.simulators.pex.asking import Body, Query, enum_name, path_number
 from tests.simulators.pex.entities import LOADED, Attachment, Transaction
 from tests.simulators.pex.errors import RefusalError, invalid
 from tests.simulators.pex.people import BUSINESS_ID
 from tests.simulators.pex.trouble import request_keys
 from tests.simulators.pex.wire import attachment_row, plain_approval, relationship_id
-from tests.simulators.server import json_response
 
 if TYPE_CHECKING:
     from tests.simulators.pex.app import PexSimulator
