@@ -10,13 +10,12 @@ UV := $(VENV)/uv/bin/uv
 RUN := $(VENV)/bin/python
 IS_RECENT := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 
-.PHONY: help demo test serve bench lint clean
+.PHONY: help demo test serve lint clean
 
 help:
 	@echo 'make demo     the whole product against simulated PEX and CMiC (ONCE=1: then stop)'
 	@echo 'make test     the test suite (ARGS="-k receipt" for a part of it)'
 	@echo 'make serve    web, worker and beat on the addresses in the environment'
-	@echo 'make bench    the benchmarks, as a table and as bench.json'
 	@echo 'make lint     style, types, system checks, missing migrations'
 	@echo 'make clean    removes what was built and cached; the data under var/ stays'
 
@@ -26,9 +25,6 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@exec $(RUN) -m pytest $(ARGS)
-
-bench: $(STAMP)
-	@exec $(RUN) -m tests.benchmarks
 
 # honcho gives each process a PORT, but only a platform's own is meant to be bound to.
 # It also kills what is slow to stop, and then nobody may be left to stop the embedded
@@ -55,7 +51,7 @@ lint: $(STAMP)
 	@$(RUN) manage.py makemigrations --check --dry-run
 
 clean:
-	@rm -rf $(VENV) staticfiles bench.json .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The lock decides about every package, and the venv's own interpreter about the rest,

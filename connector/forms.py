@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
@@ -34,7 +35,7 @@ _FEW_VALUES = {
 }
 
 
-class WriteOnlySecretsForm(forms.ModelForm):
+class WriteOnlySecretsForm(forms.ModelForm):  # type: ignore[type-arg]
     """Secrets go in and never come out: an empty input keeps what is stored."""
 
     secrets: ClassVar[tuple[str, ...]] = ()
@@ -105,9 +106,11 @@ class CmicConnectionForm(WriteOnlySecretsForm):
                 "Up to and with the environment, as in "
                 "https://example.cmiccloud.com/cmicprod."
             )
+        if "auth" in self.fields:
+            self.fields["auth"].label = "Authentication"
 
 
-class TransactionSettingsForm(forms.ModelForm):
+class TransactionSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
     """Saved with a new tenant even when everything stays as proposed."""
 
     lists: ClassVar[dict[str, CodeKind]] = {
@@ -134,11 +137,17 @@ class TransactionSettingsForm(forms.ModelForm):
 class NothingToChoose(forms.Widget):
     """The place of an input that this row does not have."""
 
-    def render(self, *args: Any, **kwargs: Any) -> str:
+    def render(
+        self,
+        name: str,
+        value: Any,
+        attrs: dict[str, Any] | None = None,
+        renderer: Any = None,
+    ) -> SafeString:
         return format_html('<span class="connector-none">{}</span>', "–")
 
 
-class FieldMappingForm(forms.ModelForm):
+class FieldMappingForm(forms.ModelForm):  # type: ignore[type-arg]
     """One of the six rows; `field` is the row it stands for while it is not saved."""
 
     class Meta:
@@ -169,7 +178,7 @@ class FieldMappingForm(forms.ModelForm):
         return self.instance.pk is None or super().has_changed()
 
 
-class FieldMappingFormSet(PaginationInlineFormSet):
+class FieldMappingFormSet(PaginationInlineFormSet):  # type: ignore[misc]
     """Always the six rows, stored or not. Their order is the caller's query's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

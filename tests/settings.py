@@ -22,3 +22,5 @@ LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)  # noqa: F405
 LOST_ANSWER_DELAYS = [0.0, 0.0]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
+# Files are served from where they are; nobody collects them for a test.
+WHITENOISE_AUTOREFRESH = True

@@ -1,0 +1,161 @@
+"""Asks PEX and CMiC after a save, and tells the person what they said.
+
+Runs once the save is committed: no call is made inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from connector.admin.states import day
+from connector.checks import check_cmic, check_pex, remember_tags
+from connector.clients import cmic_client, pex_client
+from connector.cmic.types import CodeKind
+from connector.codes import SETUP_KINDS, refresh_stale
+from connector.exceptions import AuthenticationError, ConnectorError
+from connector.forms import TransactionSettingsForm
+from connector.models import CmicCode, PexConnection, Tenant, TransactionSettings
+
+PEX, CMIC = "pex", "cmic"
+
+# What is chosen by itself when CMiC offers one only (F5).
+_ONLY_CHOICES = {
+    name: kind
+    for name, kind in TransactionSettingsForm.lists.items()
+    if kind is not CodeKind.VENDOR
+}
+
+
+def check_connections(
+    request: HttpRequest, tenant_id: int, systems: Collection[str]
+) -> None:
+    """Check the named systems live; every result becomes a message."""
+    if not systems:
+        return
+    tenant = Tenant.objects.get(pk=tenant_id)
+    if PEX in systems:
+        _check_pex(request, tenant)
+    if CMIC in systems:
+        _check_cmic(request, tenant)
+    _tell_refused_values(request, tenant_id)
+
+
+def _check_pex(request: HttpRequest, tenant: Tenant) -> None:
+    try:
+        check_pex(tenant)
+    except AuthenticationError as error:
+        said = _of("PEX", error.message.rstrip("."))
+        messages.error(request, f"{said}. Enter a valid external API token.")
+        return
+    except ConnectorError as error:
+        messages.error(request, _of("PEX", error.message))
+        return
+    connection = PexConnection.objects.get(tenant=tenant)
+    expires_at = connection.token_expires_at
+    until = f", token until {day(expires_at)}" if expires_at else ""
+    messages.success(
+        request,
+        f"PEX: connected to {connection.business_name} as {connection.username}"
+        f"{until}.",
+    )
+    if connection.check_message:
+        messages.warning(request, f"PEX: {connection.check_message}")
+    try:
+        remember_tags(connection, pex_client(tenant).list_tags())
+    except ConnectorError as error:
+        messages.warning(request, f"PEX: its tags could not be read. {error.message}")
+
+
+def _check_cmic(request: HttpRequest, tenant: Tenant) -> None:
+    try:
+        states = check_cmic(tenant)
+    except ConnectorError as error:
+        messages.error(request, _of("CMiC", error.message))
+        return
+    failed = dict.fromkeys(state.message for state in states if not state.is_ok)
+    for message in failed:
+        messages.error(request, _of("CMiC", message))
+    if len(failed) == 1 and not any(state.is_ok for state in states):
+        return
+    if not failed:
+        names = ", ".join(state.name.upper() for state in states)
+        messages.success(request, f"CMiC: connected; {names} answer.")
+    _read_lists(request, tenant)
+
+
+def _read_lists(request: HttpRequest, tenant: Tenant) -> None:
+    """Companies, vendors and the like, so that what is unknown there is refused here.
+
+    Lists that CMiC keeps per company wait until the company is chosen.
+    """
+    settings = TransactionSettings.objects.filter(tenant=tenant).first()
+    if settings is None:
+        return
+    tenant.transactions = settings
+    try:
+        client = cmic_client(tenant)
+        if not settings.company_code:
+            refresh_stale(tenant, client, list(_ONLY_CHOICES.values()))
+        _fill_only_choices(request, settings)
+        unseen = refresh_stale(
+            tenant,
+            client,
+            SETUP_KINDS if settings.company_code else list(_ONLY_CHOICES.values()),
+        )
+    except ConnectorError as error:
+        messages.warning(request, f"CMiC: its lists could not be read. {error.message}")
+        return
+    for sentence in unseen:
+        messages.warning(request, sentence)
+
+
+def _fill_only_choices(request: HttpRequest, settings: TransactionSettings) -> None:
+    filled = []
+    for attribute, kind in _ONLY_CHOICES.items():
+        if getattr(settings, attribute):
+            continue
+        codes = CmicCode.objects.filter(
+            tenant=settings.tenant_id, kind=kind, is_active=True
+        )[:2]
+        if len(codes) == 1:
+            setattr(settings, attribute, codes[0].code)
+            filled.append(attribute)
+            title = TransactionSettingsForm.base_fields[attribute].label
+            messages.info(
+                request,
+                f"CMiC offers one choice, so it was chosen: {title} {codes[0]}.",
+            )
+    settings.save(update_fields=filled)
+
+
+def _tell_refused_values(request: HttpRequest, tenant_id: int) -> None:
+    """What was saved before the lists were read may not be in them."""
+    tenant = (
+        Tenant.objects.select_related("pex", "cmic", "transactions")
+        .prefetch_related("mappings")
+        .get(pk=tenant_id)
+    )
+    settings = getattr(tenant, "transactions", None)
+    rows = [*([settings] if settings else []), *tenant.mappings.all()]
+    for row in rows:
+        row.tenant = tenant
+        try:
+            row.clean()
+        except ValidationError as error:
+            for sentence in error.messages:
+                messages.warning(request, f"{_title(row)}: {sentence}")
+
+
+def _of(system: str, message: str) -> str:
+    """Named after its system, which most sentences begin with anyway."""
+    return message if message.startswith(system) else f"{system}: {message}"
+
+
+def _title(row: object) -> str:
+    if isinstance(row, TransactionSettings):
+        return "Transaction settings"
+    return f"Mapping of {row.get_field_display()}"  # type: ignore[attr-defined]

@@ -1,0 +1,106 @@
+"""Filters of the purchases list: by reason, by day, and by what a run did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
+from unfold.utils import parse_date_str
+
+from connector.pex.reading import EASTERN
+from sync.admin.wording import REASON_CHOICES
+from sync.models import PurchaseSync, RunOutcome, Status, SyncRun
+from sync.models.states import UNFINISHED
+from sync.reasons import ReasonCode
+
+_ASKED = Q(reasons__contains=[{"code": ReasonCode.LOST_ANSWER}])
+
+# The counts of a run; a purchase that waits for a person after a lost answer is
+# counted with the blocked ones, as in `sync.engine.counts`.
+OUTCOMES: dict[str, Q] = {
+    "seen": Q(),
+    "completed": Q(status=Status.COMPLETED),
+    "skipped": Q(status=Status.SKIPPED),
+    "blocked": Q(status=Status.BLOCKED) | (Q(status=Status.POSTING) & _ASKED),
+    "failed": Q(status=Status.FAILED),
+    "waiting": Q(status__in=UNFINISHED) & ~(Q(status=Status.POSTING) & _ASKED),
+}
+_LARGEST_ID = 2**63 - 1
+
+
+class ReasonFilter(DropdownFilter):
+    title = "reason"
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return REASON_CHOICES
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[PurchaseSync]
+    ) -> QuerySet[PurchaseSync]:
+        code = self.value()
+        return queryset.filter(reasons__contains=[{"code": code}]) if code else queryset
+
+
+class RunFilter(DropdownFilter):
+    """`12` or `12-blocked`: what run 12 looked at, or blocked. Only ever a link.
+
+    An ended run has kept what it ended with; later runs do not change that.
+    """
+
+    title = "run"
+    parameter_name = "run"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        value = request.GET.get(self.parameter_name, "")
+        number, _, outcome = value.partition("-")
+        return [(value, f"Run {number} {outcome}".strip())] if value else []
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[PurchaseSync]
+    ) -> QuerySet[PurchaseSync]:
+        value = self.value()
+        if not value:
+            return queryset
+        number, _, outcome = value.partition("-")
+        wanted = OUTCOMES.get(outcome or "seen")
+        if wanted is None or not (number.isascii() and number.isdecimal()):
+            return queryset.none()
+        if int(number) > _LARGEST_ID:
+            return queryset.none()
+        if SyncRun.objects.active().filter(pk=number).exists():
+            return queryset.filter(wanted, run=number)
+        ended = RunOutcome.objects.filter(wanted, run=number, purchase=OuterRef("pk"))
+        return queryset.filter(Exists(ended))
+
+
+class BusinessDayFilter(RangeDateFilter):
+    """From and to are whole US Eastern business days, both included."""
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[PurchaseSync]
+    ) -> QuerySet[PurchaseSync]:
+        first, last = self._day("from"), self._day("to")
+        if first:
+            queryset = queryset.filter(**{f"{self.field_path}__gte": _start_of(first)})
+        if last:
+            end = _start_of(last + timedelta(days=1))
+            queryset = queryset.filter(**{f"{self.field_path}__lt": end})
+        return queryset
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        yield from super().choices(changelist)
+
+    def _day(self, end: str) -> date | None:
+        value = self.used_parameters.get(f"{self.field_path}_{end}")
+        day = parse_date_str(value) if isinstance(value, str) else None
+        # Years at the very edge have no next day.
+        return day if day and date.min < day < date(9999, 1, 1) else None
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time.min, EASTERN)

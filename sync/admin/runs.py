@@ -1,0 +1,145 @@
+"""Runs: what each covered and how it went, and live while one is active."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Case, Count, OuterRef, QuerySet, Subquery, When
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.decorators import display
+
+from connector.admin.states import minute, second
+from sync.admin.progress import counts_in_words, panel_context, progress_json
+from sync.admin.readonly import ReadOnly
+from sync.admin.wording import RUN_COLOURS, duration
+from sync.models import PurchaseSync, Status, SyncRun
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(ReadOnly, ModelAdmin):
+    list_display = (
+        "number",
+        "tenant",
+        "status_label",
+        "how",
+        "window",
+        "summary",
+        "started",
+        "took",
+    )
+    list_filter = (
+        ("tenant", RelatedDropdownFilter),
+        ("status", ChoicesDropdownFilter),
+        ("trigger", ChoicesDropdownFilter),
+    )
+    list_filter_submit = True
+    list_select_related = ("tenant", "started_by")
+    list_per_page = 50
+    ordering = ("-pk",)
+    search_fields = ("tenant__name", "tenant__slug", "message")
+    # Whatever changes while a run is active is in the panel above.
+    fields = ("tenant_link", "how", "window", "asked_for")
+    readonly_fields = fields
+    change_form_outer_before_template = "admin/sync/run_progress.html"
+
+    class Media:
+        js = ("sync/progress.js",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
+        """Purchases are counted for active runs only; ended ones have their counts."""
+        mine = PurchaseSync.objects.filter(run=OuterRef("pk")).order_by()
+        done = mine.filter(status=Status.COMPLETED)
+        rows: QuerySet[SyncRun] = super().get_queryset(request)
+        return rows.annotate(
+            seen_now=Case(When(status__in=SyncRun.ACTIVE, then=_count(mine))),
+            completed_now=Case(When(status__in=SyncRun.ACTIVE, then=_count(done))),
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        progress = path(
+            "<int:run_id>/progress/",
+            self.admin_site.admin_view(self.progress_view),
+            name="sync_syncrun_progress",
+        )
+        return [progress, *super().get_urls()]
+
+    def progress_view(self, request: HttpRequest, run_id: int) -> JsonResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        run = SyncRun.objects.filter(pk=run_id).first()
+        if run is None:
+            raise Http404
+        answer = JsonResponse(progress_json(run))
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
+    ) -> HttpResponse:
+        context.update(panel_context(kwargs["obj"]))
+        page: HttpResponse = super().render_change_form(request, context, **kwargs)
+        return page
+
+    @admin.display(description="Run", ordering="pk")
+    def number(self, run: SyncRun) -> str:
+        return f"Run {run.pk}"
+
+    @display(description="Status", ordering="status", label=RUN_COLOURS)
+    def status_label(self, run: SyncRun) -> tuple[str, str]:
+        return run.status, run.get_status_display()
+
+    @admin.display(description="Started by")
+    def how(self, run: SyncRun) -> str:
+        if run.started_by is not None:
+            return run.started_by.get_username()
+        if run.trigger == SyncRun.Trigger.MANUAL:
+            return "a command"
+        return run.get_trigger_display()
+
+    @admin.display(description="Days covered")
+    def window(self, run: SyncRun) -> SafeString:
+        return format_html(
+            '<span class="connector-day">{}</span> to '
+            '<span class="connector-day">{}</span>',
+            run.window_from.isoformat(),
+            run.window_to.isoformat(),
+        )
+
+    @admin.display(description="Purchases")
+    def summary(self, run: SyncRun) -> str:
+        if run.is_active:
+            seen = getattr(run, "seen_now", None) or 0
+            done = getattr(run, "completed_now", None) or 0
+            return f"{done} of {seen} in CMiC so far" if seen else ""
+        return counts_in_words(run.counts) or "none"
+
+    @admin.display(description="Started", ordering="created_at")
+    def started(self, run: SyncRun) -> str:
+        return minute(run.started_at or run.created_at)
+
+    @admin.display(description="Asked for")
+    def asked_for(self, run: SyncRun) -> str:
+        return second(run.created_at)
+
+    @admin.display(description="Took")
+    def took(self, run: SyncRun) -> str:
+        if run.started_at is None:
+            return ""
+        return duration((run.ended_at or timezone.now()) - run.started_at)
+
+    @admin.display(description="Tenant")
+    def tenant_link(self, run: SyncRun) -> SafeString:
+        url = reverse("admin:connector_tenant_change", args=[run.tenant_id])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, run.tenant)
+
+
+def _count(rows: QuerySet[PurchaseSync]) -> Subquery:
+    return Subquery(rows.values("run").annotate(count=Count("pk")).values("count"))

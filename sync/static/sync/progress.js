@@ -1,0 +1,49 @@
+// Keeps the panel of an active run up to date: asks every two seconds, not while the
+// tab is hidden, and stops when the run has ended.
+"use strict";
+
+document.addEventListener("DOMContentLoaded", () => {
+  const panel = document.querySelector("[data-progress]");
+  if (!panel) {
+    return;
+  }
+  const pause = 2000;
+  let timer = null;
+
+  const ask = async () => {
+    timer = null;
+    try {
+      const answer = await fetch(panel.dataset.progress, {
+        headers: { Accept: "application/json" },
+        redirect: "error",
+      });
+      if (answer.ok) {
+        const run = await answer.json();
+        panel.innerHTML = run.html;
+        if (!run.is_active) {
+          panel.removeAttribute("data-progress");
+          document.removeEventListener("visibilitychange", wait);
+          return;
+        }
+      } else if (answer.status < 500) {
+        // Logged out, or no longer allowed: the next page load says so.
+        return;
+      }
+    } catch (error) {
+      // The server is away for a moment; the next question tells.
+    }
+    wait();
+  };
+
+  const wait = () => {
+    if (document.hidden) {
+      clearTimeout(timer);
+      timer = null;
+    } else if (timer === null) {
+      timer = setTimeout(ask, pause);
+    }
+  };
+
+  document.addEventListener("visibilitychange", wait);
+  wait();
+});

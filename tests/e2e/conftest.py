@@ -1,0 +1,88 @@
+"""A headless Chromium on a live server, with a worker that does what is pressed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+from playwright.sync_api import Page, sync_playwright
+
+from tests.conftest import find_chromium
+from tests.worker import running_worker
+
+CHROMIUM_OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-sync",
+]
+SHAPES = {"1280": (1280, 900), "390": (390, 844)}
+PASSWORD = "a sandbox password"
+_SET_THEME = "dark => document.documentElement.classList.toggle('dark', dark)"
+
+
+@pytest.fixture
+def page(live_server, monkeypatch):
+    # Playwright keeps an event loop running in this thread, which Django takes for
+    # asynchronous code; the tests only read the database between two clicks.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.fail("No Chromium was found. Install one or name it in CHROMIUM.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=CHROMIUM_OPTIONS
+        )
+        page = browser.new_page(
+            base_url=live_server.url, viewport={"width": 1280, "height": 900}
+        )
+        page.set_default_timeout(20_000)
+        yield page
+        browser.close()
+        # The loop gives the test's queries a connection of their own.
+        connections.close_all()
+
+
+@pytest.fixture
+def worker(live_server):
+    with running_worker():
+        yield
+
+
+@pytest.fixture
+def administrator(live_server):
+    return User.objects.create_superuser("admin", password=PASSWORD)
+
+
+@pytest.fixture
+def show():
+    """Takes pictures of a page into SCREENSHOTS, if that names a folder."""
+    folder = os.environ.get("SCREENSHOTS")
+
+    def shoot(page: Page, name: str) -> None:
+        if not folder:
+            return
+        for width, (wide, high) in SHAPES.items():
+            page.set_viewport_size({"width": wide, "height": high})
+            for theme in ("light", "dark"):
+                page.evaluate(_SET_THEME, theme == "dark")
+                page.wait_for_timeout(300)
+                path = Path(folder) / f"{name}-{width}-{theme}.png"
+                page.screenshot(path=path, full_page=True)
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.evaluate(_SET_THEME, False)
+
+    return shoot
+
+
+def log_in(page: Page, name: str) -> None:
+    page.goto("/admin/")
+    page.fill("#id_username", name)
+    page.fill("#id_password", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url("**/admin/")

@@ -1,0 +1,163 @@
+"""From a fresh install to the first invoice, typed and pressed in the admin."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from connector.models import Tenant
+from sync.models import SyncRun
+from tests.e2e.conftest import PASSWORD, log_in
+from tests.factories import CMIC_PASSWORD, PEX_TOKEN, make_tenant
+from tests.simulators.pex.entities import REFUND
+
+pytestmark = pytest.mark.browser
+
+JOB, COST = "Job/Dept/Eqp.", "Cost Code/Account/Category"
+SETTINGS = {
+    "company_code": "001",
+    "source_uuid": "0AC3DE23133C61F0E063AF811DAC5CAD",
+    "document_type_uuid": "ADC78973BD751170E053508010AC2DB4",
+    "vendor_code": "PEX01",
+}
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.click(f"#tabs-items a[href='#{name}']")
+
+
+def type_tenant(page: Page, pex_url: str, cmic_url: str, token: str) -> None:
+    page.fill("#id_name", "Acme Construction")
+    # Leaving the name proposes a slug, which is then replaced.
+    page.press("#id_name", "Tab")
+    expect(page.locator("#id_slug")).to_have_value("acme-construction")
+    page.fill("#id_slug", "acme")
+    open_tab(page, "pex")
+    page.fill("#id_pex-0-base_url", pex_url)
+    page.fill("#id_pex-0-token", token)
+    open_tab(page, "cmic")
+    page.fill("#id_cmic-0-base_url", cmic_url)
+    page.fill("#id_cmic-0-client_id", "ACME")
+    page.fill("#id_cmic-0-username", "APIUSER")
+    page.fill("#id_cmic-0-password", CMIC_PASSWORD)
+    open_tab(page, "transactions")
+    for name, value in SETTINGS.items():
+        page.fill(f"#id_transactions-0-{name}", value)
+    open_tab(page, "mappings")
+    page.fill("#id_mappings-0-static_value", "PEX")
+    page.select_option("#id_mappings-1-static_value", "Y")
+    page.select_option("#id_mappings-2-static_value", "J")
+    page.fill("#id_mappings-3-tag", JOB)
+    page.fill("#id_mappings-3-default_value", "017401")
+    page.fill("#id_mappings-4-tag", COST)
+    page.fill("#id_mappings-4-default_value", "02.100")
+    page.fill("#id_mappings-5-static_value", "4000")
+
+
+def save(page: Page) -> None:
+    page.click("button[name=_continue]")
+    page.wait_for_load_state("networkidle")
+
+
+@pytest.mark.usefixtures("administrator", "worker")
+def test_a_tenant_is_set_up_and_executed(page, pex, cmic, show):
+    sent = pex.add_purchase(amount=Decimal("118.40"), tags={JOB: "017401"})
+    held = pex.add_purchase(amount=Decimal("20.00"), kind=REFUND)
+    pex.add_purchase(amount=Decimal("9.99"), pending=True)
+    log_in(page, "admin")
+
+    page.goto("/admin/connector/tenant/")
+    expect(page.get_by_text("No tenants yet")).to_be_visible()
+    show(page, "tenants-empty")
+    page.get_by_role("link", name="Add the first tenant").click()
+    type_tenant(page, pex.url, cmic.url, PEX_TOKEN)
+    show(page, "tenant-add")
+    save(page)
+    expect(page.get_by_text("PEX: connected to")).to_be_visible()
+    expect(page.get_by_text("CMiC: connected")).to_be_visible()
+    tenant = Tenant.objects.get()
+    assert tenant.slug == "acme"
+    assert tenant.missing_settings() == []
+    for tab in ("pex", "cmic", "transactions", "mappings", "general"):
+        page.goto(f"/admin/connector/tenant/{tenant.pk}/change/#{tab}")
+        page.reload()
+        show(page, f"tenant-{tab}")
+
+    page.get_by_role("link", name="Execute").first.click()
+    expect(page.get_by_text("both included")).to_be_visible()
+    show(page, "execute")
+    page.get_by_role("button", name="Execute now").click()
+    page.wait_for_url("**/sync/syncrun/*/change/")
+    panel = page.locator("#run-progress")
+    show(page, "run-active")
+    expect(panel.get_by_text("succeeded")).to_be_visible(timeout=60_000)
+    expect(panel.locator("a", has_text="in CMiC")).to_contain_text("1")
+    show(page, "run")
+
+    assert [invoice.amount for invoice in cmic.invoices()] == [Decimal("118.40")]
+    assert pex.markers(sent) == 1
+
+    panel.locator("a", has_text="blocked").click()
+    expect(page.locator("td.field-reason")).to_have_text("refund held")
+    page.get_by_role("link", name=str(held)).click()
+    expect(page.get_by_text("hold these for a person")).to_be_visible()
+    expect(page.get_by_text("This is for support.")).to_be_visible()
+    show(page, "purchase-blocked")
+
+    page.goto("/admin/sync/purchasesync/")
+    expect(page.get_by_text("pending").first).to_be_visible()
+    show(page, "purchases")
+    page.get_by_role("link", name=str(sent), exact=True).click()
+    expect(page.get_by_text("accepted")).to_be_visible()
+    show(page, "purchase-sent")
+    page.goto("/admin/sync/syncrun/")
+    show(page, "runs")
+    page.goto("/admin/connector/tenant/")
+    show(page, "tenants")
+
+
+@pytest.mark.usefixtures("administrator")
+def test_a_start_date_too_far_back_is_refused_at_its_field(page, pex, cmic, show):
+    tenant = make_tenant(pex.url, cmic.url)
+    log_in(page, "admin")
+    page.goto(f"/admin/connector/tenant/{tenant.pk}/change/#transactions")
+    too_early = timezone.localdate() - timedelta(days=500)
+    page.fill("#id_transactions-0-start_date", too_early.isoformat())
+    save(page)
+    line = page.locator(".field-start_date.errors")
+    expect(line).to_contain_text("less than one year back")
+    show(page, "tenant-refused")
+    tenant.transactions.refresh_from_db()
+    assert tenant.transactions.start_date is None
+
+
+@pytest.mark.usefixtures("administrator")
+def test_a_wrong_token_is_named(page, pex, cmic, show):
+    log_in(page, "admin")
+    page.goto("/admin/connector/tenant/add/")
+    type_tenant(page, pex.url, cmic.url, "wrong-token")
+    save(page)
+    message = Tenant.objects.get().pex.check_message
+    assert message
+    expect(page.get_by_role("listitem").filter(has_text=message)).to_be_visible()
+    show(page, "tenant-wrong-token")
+
+
+def test_without_the_permission_there_is_no_execute(page, pex, cmic):
+    tenant = make_tenant(pex.url, cmic.url)
+    person = User.objects.create_user("sam", password=PASSWORD, is_staff=True)
+    person.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_tenant", "change_tenant"])
+    )
+    log_in(page, "sam")
+    page.goto(f"/admin/connector/tenant/{tenant.pk}/change/")
+    expect(page.locator("#id_name")).to_have_value("Acme Construction")
+    expect(page.get_by_role("link", name="Execute")).to_have_count(0)
+    page.goto(f"/admin/connector/tenant/{tenant.pk}/execute/")
+    expect(page.get_by_text("403")).to_be_visible()
+    assert not SyncRun.objects.exists()
