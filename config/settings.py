@@ -200,6 +200,13 @@ UNFOLD = {
     "SITE_HEADER": "PEX Connector",
     "SITE_SUBHEADER": "for CMiC",
     "SITE_SYMBOL": "sync_alt",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("connector/favicon.svg"),
+        }
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("connector/admin.css")],

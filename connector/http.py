@@ -126,6 +126,8 @@ class ApiClient:
     """
 
     system = "API"
+    # What to do about refused credentials, said after the other side's own sentence.
+    credentials_advice = ""
 
     def __init__(
         self,
@@ -300,7 +302,10 @@ class ApiClient:
         code, detail = self.explain(answer)
         detail = self.redact(detail)
         said = f": {detail}" if detail else "."
-        return self.error_type(answer, detail)(
+        error_type = self.error_type(answer, detail)
+        if error_type is AuthenticationError and self.credentials_advice:
+            said = f"{said.rstrip('.')}. {self.credentials_advice}"
+        return error_type(
             f"{self.system} answered {answer.status}{said}",
             system=self.system,
             status=answer.status,

@@ -16,7 +16,7 @@ from connector.checks import check_cmic, check_pex, remember_tags
 from connector.clients import cmic_client, pex_client
 from connector.cmic.types import CodeKind
 from connector.codes import SETUP_KINDS, refresh_stale
-from connector.exceptions import AuthenticationError, ConnectorError
+from connector.exceptions import ConnectorError
 from connector.forms import TransactionSettingsForm
 from connector.models import CmicCode, PexConnection, Tenant, TransactionSettings
 
@@ -47,10 +47,6 @@ def check_connections(
 def _check_pex(request: HttpRequest, tenant: Tenant) -> None:
     try:
         check_pex(tenant)
-    except AuthenticationError as error:
-        said = _of("PEX", error.message.rstrip("."))
-        messages.error(request, f"{said}. Enter a valid external API token.")
-        return
     except ConnectorError as error:
         messages.error(request, _of("PEX", error.message))
         return

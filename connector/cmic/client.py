@@ -49,6 +49,7 @@ class CmicClient(ApiClient):
     """
 
     system = "CMiC"
+    credentials_advice = "Enter valid CMiC credentials."
 
     def __init__(
         self,

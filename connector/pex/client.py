@@ -59,6 +59,7 @@ class PexClient(ApiClient):
     """
 
     system = "PEX"
+    credentials_advice = "Enter a valid external API token."
 
     def __init__(
         self,
