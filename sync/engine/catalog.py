@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from django.contrib.postgres.aggregates import BoolOr
+from django.db.models import QuerySet
 
 from connector.cmic.types import CodeKind
 from connector.models import CmicCode, CodeRefresh, Tenant
@@ -45,10 +46,12 @@ def load_catalog(tenant: Tenant, places: Iterable[Place]) -> Catalog:
     return Catalog(frozenset(found), anywhere, frozenset(checked))
 
 
-def _active_places(known: object, kind: CodeKind, asked: set[Place]) -> set[Place]:
+def _active_places(
+    known: QuerySet[CmicCode], kind: CodeKind, asked: set[Place]
+) -> set[Place]:
     """The asked places of a kind that are active, found through their parents."""
     of_kind = [place for place in asked if place[0] is kind]
-    rows = known.filter(  # type: ignore[attr-defined]
+    rows = known.filter(
         is_active=True,
         grandparent__in={place[1] for place in of_kind},
         parent__in={place[2] for place in of_kind},

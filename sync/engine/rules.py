@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connector.cmic.types import LineType, Location
+from connector.cmic.types import CodeKind, LineType, Location
 from connector.codes import company_currency, line_type
 from connector.exceptions import SettingsIncompleteError
 from connector.models import Field, FieldMapping, Tenant
@@ -46,14 +46,14 @@ def coding_rules(tenant: Tenant, tags: Sequence[Tag] | None) -> CodingRules:
 
 
 def _field_rule(
-    mapping: FieldMapping, kind: object, tags: Sequence[Tag] | None
+    mapping: FieldMapping, kind: CodeKind, tags: Sequence[Tag] | None
 ) -> FieldRule:
     wanted = mapping.tag.casefold()
     named = [tag for tag in tags or () if tag.name.casefold() == wanted]
     definition = next((tag for tag in named if tag.is_usable), None)
     return FieldRule(
         label=str(Field(mapping.field).label),
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         static=mapping.static_value,
         tag=mapping.tag,
         default=mapping.default_value,

@@ -28,6 +28,7 @@ from tests.worker import environment, running_worker
 
 SHORT = {"LEASE_SECONDS": "4", "HTTP_TIMEOUT": "1.9"}
 AMOUNT = Decimal("118.40")
+LONGEST_RECOVERY = 60  # seconds
 
 
 @pytest.fixture
@@ -46,15 +47,19 @@ def kill(worker):
     os.killpg(worker, signal.SIGKILL)
 
 
-def finish(run, seconds=60):
+def finish(run, take_up):
     """What beat does each minute, until the run has ended."""
-    with running_worker(**SHORT):
-        deadline = time.monotonic() + seconds
-        while run.is_active:
-            assert time.monotonic() < deadline, f"{run} is {run.status}: {run.message}"
-            tasks.recover()
-            time.sleep(0.3)
-            run.refresh_from_db()
+    deadline = time.monotonic() + LONGEST_RECOVERY
+    while run.is_active:
+        assert time.monotonic() < deadline, f"{run} is {run.status}: {run.message}"
+        take_up()
+        time.sleep(0.3)
+        run.refresh_from_db()
+
+
+def finish_here(run):
+    """In this process, which knows no more of the dead worker than a new one."""
+    finish(run, lambda: drive(engine.recover()))
 
 
 def check_books(pex, cmic, *purchases):
@@ -85,7 +90,7 @@ def test_a_worker_killed_while_the_other_side_holds_it(tenant, pex, cmic, side, 
         simulator.wait_until_held(point)
         kill(worker)
     simulator.release(point)
-    finish(run)
+    finish_here(run)
     assert run.status == "succeeded"
     check_books(pex, cmic, purchase)
 
@@ -115,6 +120,20 @@ def wait_for_blocked_session():
     raise AssertionError("No session waits for the lock.")
 
 
+def test_a_new_worker_takes_up_what_a_killed_one_left(tenant, pex, cmic):
+    purchases = [pex.add_purchase(amount=AMOUNT) for _ in range(6)]
+    cmic.hold("upload_stored", times=4)
+    with running_worker(**SHORT) as worker:
+        run = start(tenant)
+        cmic.wait_until_held("upload_stored", count=4)
+        kill(worker)
+    cmic.release()
+    with running_worker(**SHORT):
+        finish(run, tasks.recover)
+    assert run.status == "succeeded"
+    check_books(pex, cmic, *purchases)
+
+
 def test_a_worker_killed_between_cmics_answer_and_its_own_commit(tenant, pex, cmic):
     purchase = pex.add_purchase(amount=AMOUNT)
     cmic.hold("upload_stored")
@@ -127,7 +146,7 @@ def test_a_worker_killed_between_cmics_answer_and_its_own_commit(tenant, pex, cm
             kill(worker)
     # PostgreSQL may still carry out what the dead worker had asked for.
     assert PurchaseSync.objects.get().status in ("posting", "posted")
-    finish(run)
+    finish_here(run)
     check_books(pex, cmic, purchase)
 
 
@@ -143,7 +162,7 @@ def test_the_broker_emptied_in_the_middle_of_a_run_costs_a_delay_only(
         cmic.release()
         kill(worker)
     redis.Redis.from_url(settings.REDIS_URL).flushall()
-    finish(run)
+    finish_here(run)
     check_books(pex, cmic, *purchases)
 
 
@@ -158,7 +177,7 @@ def test_postgresql_restarted_in_the_middle_of_a_run_costs_a_delay_only(
         break_sessions()
         cmic.release()
     run.refresh_from_db()
-    finish(run)
+    finish_here(run)
     check_books(pex, cmic, *purchases)
 
 
