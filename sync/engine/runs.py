@@ -15,6 +15,7 @@ from django.utils import timezone
 from connector.clients import cmic_client
 from connector.exceptions import (
     AccessDeniedError,
+    ApiConnectionError,
     AuthenticationError,
     ConnectorError,
     NotFoundError,
@@ -111,6 +112,8 @@ def prepare(run_id: int) -> list[Step]:
 
 def _prepare(run: SyncRun) -> list[Step]:
     require_complete(run.tenant)
+    if run.paused_at is not None:
+        _require_cmic(run)
     window = Window(run.window_from, run.window_to)
     seen = survey(run.tenant, window, lambda: run.beat(timezone.now()))
     record(run, seen.judgements, seen.cardholders, seen.listed_at)
@@ -120,6 +123,13 @@ def _prepare(run: SyncRun) -> list[Step]:
     run.note_success()
     run.finish_preparing(timezone.now(), " ".join(remarks))
     return start_lanes(run)
+
+
+def _require_cmic(run: SyncRun) -> None:
+    """PEX's list may be asked ten times an hour only: not before CMiC is back."""
+    state = cmic_client(run.tenant).check_module("ap")
+    if not state.is_ok and not state.is_refused:
+        raise ApiConnectionError(state.message, system="CMiC")
 
 
 def _adopt(run: SyncRun, seen: Survey) -> list[str]:

@@ -122,6 +122,23 @@ def test_an_outage_pauses_the_run_and_it_goes_on_by_itself(tenant, pex, cmic):
     assert len(cmic.invoices()) == len(purchases)
 
 
+def test_pexs_list_is_not_asked_while_cmic_is_away(tenant, pex, cmic):
+    pex.add_purchase(amount=Decimal("5.00"))
+    cmic.faults.set("maintenance")
+    run = execute(tenant)
+    for _ in range(4):
+        SyncRun.objects.update(resume_at=timezone.now())
+        drive(engine.recover())
+    listings = [call for call in pex.calls if "AllCardholder" in call.path]
+    assert len(listings) == 1
+    cmic.faults.clear()
+    SyncRun.objects.update(resume_at=timezone.now())
+    drive(engine.recover())
+    run.refresh_from_db()
+    assert run.status == "succeeded"
+    assert len(cmic.invoices()) == 1
+
+
 def test_a_dead_host_is_asked_five_times_at_most(tenant, pex, cmic):
     for _ in range(20):
         pex.add_purchase(amount=Decimal("5.00"))
