@@ -20,8 +20,8 @@ class AddressError(ValueError):
 
 def check_address(url: str, hosts: Sequence[str], *, allow_loopback: bool) -> None:
     """Raises `AddressError` unless `url` is https to a host that `hosts` lists."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         host, port = (parts.hostname or "").casefold(), parts.port
     except ValueError as error:
         raise AddressError(f"“{url}” is not an address.") from error

@@ -20,6 +20,7 @@ from connector.models import CmicCode, CodeRefresh, Field, Tenant
 from connector.models.mapping import KINDS_BY_TYPE
 
 BATCH = 1000
+_LONGEST_CODE, _COMPANY = 64, 8
 GOOD_FOR = timedelta(hours=24)
 
 # Kinds that CMiC does not keep per company.
@@ -147,16 +148,20 @@ def _store(tenant: Tenant, codes: Iterable[Code], seen_at: datetime) -> None:
     """Upsert; of two rows that CMiC lists for one place, an active one wins."""
     rows: dict[tuple[str, ...], CmicCode] = {}
     for code in codes:
-        key = (code.kind, code.company, code.grandparent, code.parent, code.code)
+        places = (code.company, code.grandparent, code.parent, code.code)
+        if max(map(len, places)) > _LONGEST_CODE or len(code.company) > _COMPANY:
+            # Longer than any code of CMiC's: nothing could be booked on it.
+            continue
+        key = (code.kind, *places)
         if key not in rows or code.is_active:
             rows[key] = CmicCode(
                 tenant=tenant,
                 kind=code.kind,
-                company=code.company[:8],
-                grandparent=code.grandparent[:64],
-                parent=code.parent[:64],
-                code=code.code[:64],
-                name=code.name.replace("\x00", " ")[:200],
+                company=code.company,
+                grandparent=code.grandparent,
+                parent=code.parent,
+                code=code.code,
+                name=code.name[:200],
                 currency=code.currency[:30],
                 is_active=code.is_active,
                 seen_at=seen_at,

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
@@ -42,6 +42,7 @@ from connector.exceptions import (
     ServerError,
     UnexpectedResponseError,
 )
+from connector.parsing import clean, parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,9 @@ _ERRORS_BY_STATUS: dict[int, type[ApiResponseError]] = {
     429: RateLimitError,
 }
 
+# Statuses of a gateway that gave up waiting: behind it the work may have been done.
+_CUT_OFF = (408, 425, 499)
+_LONGEST_RETRY_AFTER = 300.0  # seconds; whoever says more is asked again after that
 _REPEAT_DELAY = 0.5  # seconds; a worker never sleeps longer than two
 _CHUNK = 64 * 1024
 
@@ -108,8 +112,8 @@ class Answer:
         Raises `UnexpectedResponseError` if it is something else.
         """
         try:
-            return json.loads(self.body, parse_float=Decimal, parse_constant=_refuse)
-        except (ValueError, RecursionError) as error:
+            return parse_json(self.body)
+        except ValueError as error:
             raise UnexpectedResponseError(
                 f"{self.system} answered {self.status}, but not with JSON.",
                 system=self.system,
@@ -185,11 +189,11 @@ class ApiClient:
 
     def explain(self, answer: Answer) -> tuple[str, str]:
         """The other side's (code, sentence) in an answer that says no."""
-        return "", answer.text[:500].strip()
+        return "", clean(answer.text, 500)
 
     def error_type(self, answer: Answer, detail: str) -> type[ApiResponseError]:
         """Which error an answer of 400 and above is."""
-        if answer.status >= 500:
+        if answer.status >= 500 or answer.status in _CUT_OFF:
             return ServerError
         return _ERRORS_BY_STATUS.get(answer.status, InvalidRequestError)
 
@@ -373,15 +377,12 @@ def _retry_after(value: str | None) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    if math.isnan(seconds):
         return None
-    return max(0.0, moment.timestamp() - time.time())
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number")
+    return min(max(0.0, seconds), _LONGEST_RETRY_AFTER)

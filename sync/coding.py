@@ -182,6 +182,9 @@ def _value(tags: Sequence[TagValue], rule: FieldRule) -> tuple[str | None, str]:
         if chosen.value is None:
             return None, Source.TAG
         return read_tag_value(chosen.value, rule.definition), Source.TAG
+    if rule.tag and rule.definition is None and any(not tag.name for tag in tags):
+        # PEX did not tell its tags, and a split's tags have ids only.
+        return None, Source.TAG
     if rule.is_tag_gone:
         return "", Source.DEFAULT
     return rule.default, Source.DEFAULT

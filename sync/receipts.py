@@ -69,12 +69,12 @@ def assemble(files: Sequence[ReceiptFile], *, file_stem: str) -> Receipts:
             warnings.append(f"Receipt {file.name} was left out: {error}")
         else:
             usable.append((content_type, file.content))
+    if len(usable) > 1:
+        combined = _combine(usable, warnings)
+        usable = [(PDF, combined)] if combined else []
     if not usable:
         return Receipts(None, tuple(warnings))
-    if len(usable) == 1:
-        content_type, content = usable[0]
-    else:
-        content_type, content = PDF, _combine(usable)
+    content_type, content = usable[0]
     name = f"{file_stem}.{_EXTENSIONS[content_type]}"
     return Receipts(Document(content, content_type, name), tuple(warnings))
 
@@ -187,11 +187,25 @@ def _check_picture(content: bytes, kind: str) -> None:
         raise UnusableReceiptError(f"it is a damaged {kind}.") from error
 
 
-def _combine(files: Sequence[tuple[str, bytes]]) -> bytes:
-    writer = PdfWriter()
+def _combine(files: Sequence[tuple[str, bytes]], warnings: list[str]) -> bytes | None:
+    """One PDF of all files that can be laid out; the others are named."""
+    parts = []
     for content_type, content in files:
-        page_bytes = content if content_type == PDF else _picture_page(content)
-        writer.append(io.BytesIO(page_bytes), import_outline=False)
+        try:
+            page = content if content_type == PDF else _picture_page(content)
+            parts.append(_written([page]))
+        except Exception as error:
+            # The libraries raise whatever a damaged file leads them to; one file's
+            # damage must not cost the others.
+            fault = type(error).__name__
+            warnings.append(f"A receipt was left out: it cannot be laid out ({fault}).")
+    return _written(parts) if parts else None
+
+
+def _written(parts: Sequence[bytes]) -> bytes:
+    writer = PdfWriter()
+    for part in parts:
+        writer.append(io.BytesIO(part), import_outline=False)
     buffer = io.BytesIO()
     writer.write(buffer)
     return buffer.getvalue()

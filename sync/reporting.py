@@ -35,10 +35,13 @@ def preview_json(
     purchases = []
     for judgement in seen.judgements:
         row = known.get(judgement.purchase.transaction_id)
-        if row is not None and row.is_settled:
+        is_removed = row is not None and row.has_lost_marker(
+            is_marked=judgement.purchase.is_marked
+        )
+        if row is not None and row.is_settled and not is_removed:
             purchases.append(purchase_json(row))
         elif judgement.is_purchase:
-            generation = row.generation if row is not None else 1
+            generation = row.generation + is_removed if row is not None else 1
             purchases.append(_judgement_json(judgement, generation))
     return {"window": window.to_json(), "purchases": purchases}
 

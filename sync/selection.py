@@ -167,7 +167,7 @@ def _selection_reasons(
     if purchase.amount == 0:
         reasons.append(_ZERO)
     if purchase.is_marked:
-        reasons.append(_MARKED)
+        reasons.append(MARKED)
     if rules.approved_only and purchase.approval != "approved":
         reasons.append(_not_approved(purchase.approval))
     if rules.attachments_only and purchase.has_attachments is False:
@@ -272,7 +272,7 @@ _REFUND_LEFT_OUT = Reason(
 _ZERO = Reason(
     ReasonCode.ZERO_AMOUNT, "The amount is zero; there is nothing to book.", Who.SUPPORT
 )
-_MARKED = Reason(
+MARKED = Reason(
     ReasonCode.ALREADY_SYNCED,
     "A note of the purchase says “Synced with CMiC”. Remove the note to send it again.",
     Who.PEX_ADMIN,

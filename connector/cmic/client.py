@@ -32,6 +32,7 @@ from connector.exceptions import (
     UnexpectedResponseError,
 )
 from connector.http import Answer, ApiClient, Limits, Timeouts
+from connector.parsing import clean
 
 _PAGE_SIZE = 1000  # above it CMiC answers 400 (§1.4)
 _MOST_ROWS = 2_000_000
@@ -86,7 +87,7 @@ class CmicClient(ApiClient):
     def explain(self, answer: Answer) -> tuple[str, str]:
         """Newer releases say no in JSON, older ones in text, Oracle in tags (§1.6)."""
         if found := _ORACLE_MESSAGE.search(answer.text):
-            return "ORA", found.group(1).strip()[:500]
+            return "ORA", clean(found.group(1), 500)
         try:
             data = answer.json()
         except UnexpectedResponseError:
@@ -207,7 +208,8 @@ class CmicClient(ApiClient):
         if _says_no(answer.text, data):
             _, said = self.explain(answer)
             raise UnexpectedResponseError(
-                f"CMiC answered {answer.status}, but with an error: {said or body}",
+                f"CMiC answered {answer.status}, but with an error: "
+                f"{self.redact(said) or clean(body, 500)}",
                 system=self.system,
                 status=answer.status,
                 body=body,
@@ -226,8 +228,13 @@ class CmicClient(ApiClient):
             page = {**params, "limit": _PAGE_SIZE, "offset": offset}
             items, has_more = self._page(path, page)
             yield from (item for item in items if isinstance(item, Mapping))
-            if not has_more or not items:
+            if not has_more:
                 return
+            if not items:
+                raise UnexpectedResponseError(
+                    f"CMiC's list {path} has more, but an empty page.",
+                    system=self.system,
+                )
             offset += len(items)
         raise UnexpectedResponseError(
             f"CMiC's list {path} does not end.", system=self.system
@@ -250,14 +257,17 @@ def _found_invoice(row: Mapping[str, Any], prefix: str) -> FoundInvoice:
         number=text(row, f"{prefix}InvCode"),
         amount=_amount(row.get("ApriAmt" if prefix == "Apri" else "VouInvAmt")),
         on=_day(row.get(f"{prefix}InvDate")),
-        uuid=text(row, "ApriVUuid"),
+        uuid=text(row, "ApriVUuid")[:64],
         voucher_number=text(row, "VouNum") or text(row, "ApriVouNum"),
     )
 
 
 def _amount(value: Any) -> Decimal | None:
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
-        return Decimal(value).quantize(Decimal("0.01"))
+        try:
+            return Decimal(value).quantize(Decimal("0.01"))
+        except ArithmeticError:
+            return None
     return None
 
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.cmic.types import Code, CodeKind
+from connector.parsing import clean
 
 ALL_SOURCES = "all sources"
+_LONGEST_TEXT = 500
 
 Row = Mapping[str, Any]
 
@@ -30,7 +32,9 @@ class Resource:
 def text(row: Row, name: str) -> str:
     """A code or a name as the string that it is: zeros and dots survive."""
     value = row.get(name)
-    return "" if value is None or isinstance(value, (list, Mapping)) else str(value)
+    if value is None or isinstance(value, (list, Mapping)):
+        return ""
+    return clean(str(value), _LONGEST_TEXT)
 
 
 def _companies(row: Row) -> Iterable[Code]:

@@ -6,7 +6,6 @@ Paths, parameters and paging follow api/pex.md; where PEX is silent, its §11 de
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,7 +20,13 @@ from connector.exceptions import (
     UnexpectedResponseError,
 )
 from connector.http import Answer, ApiClient, Limits, Timeouts
-from connector.pex.reading import UnreadableError, read_eastern, read_id, read_text
+from connector.pex.reading import (
+    UnreadableError,
+    read_eastern,
+    read_id,
+    read_or_none,
+    read_text,
+)
 from connector.pex.types import (
     Attachment,
     Note,
@@ -143,7 +148,9 @@ class PexClient(ApiClient):
             )
             yield from self._list(data.get("TransactionList"))
             pages = data.get("Pages")
-            if not isinstance(pages, Mapping) or (pages.get("NumberOfPages") or 1) <= 1:
+            if not isinstance(pages, Mapping):
+                return
+            if (read_id(pages.get("NumberOfPages")) or 1) <= 1:
                 return
             next_start = pages.get("LastTimeRetrieved")
             if not isinstance(next_start, str) or next_start <= start:
@@ -219,13 +226,14 @@ class PexClient(ApiClient):
             account_id = read_id(row.get("AccountId"))
             parts = (read_text(row.get("FirstName")), read_text(row.get("LastName")))
             if account_id is not None:
-                names[account_id] = " ".join(part for part in parts if part)
+                names[account_id] = " ".join(filter(None, parts))[:200]
         return names
 
     def list_tags(self) -> list[Tag]:
         """All tag definitions with options; 403 when the feature is off (§5.1)."""
         data = self.call("GET", "V4/Business/Configuration/Tags").json()
-        return [self._parsed(Tag.from_api, entry) for entry in self._list(data)]
+        tags = (read_or_none(Tag.from_api, entry) for entry in self._list(data))
+        return [tag for tag in tags if tag is not None]
 
     def list_notes(
         self, transaction_id: int, account_id: int | None, on: date
@@ -285,7 +293,7 @@ class PexClient(ApiClient):
         return sorted(attachments, key=lambda each: each.created_at)
 
     def download_attachment(self, transaction_id: int, attachment_id: str) -> bytes:
-        """The file itself (§4, P8). Raises `UnexpectedResponseError` if it is none."""
+        """The file itself (§4, P8); `UnreadableError` if PEX has none to give."""
         attachment = quote(attachment_id, safe="")
         data = self._object(
             self.call(
@@ -297,13 +305,13 @@ class PexClient(ApiClient):
         )
         content = data.get("Content")
         if not isinstance(content, str):
-            raise self._unexpected("an attachment without content")
+            raise UnreadableError("PEX sent it without content.")
         if content.startswith("data:"):
             content = content.partition(",")[2]
         try:
             return base64.b64decode(content, validate=True)
-        except binascii.Error as error:
-            raise self._unexpected("an attachment that is not base64") from error
+        except ValueError as error:
+            raise UnreadableError("PEX sent it in no readable form.") from error
 
     def _object(self, data: Any) -> Mapping[str, Any]:
         if not isinstance(data, Mapping):

@@ -12,8 +12,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from connector.parsing import clean
+
 EASTERN = ZoneInfo("America/New_York")
 
+_CENT = Decimal("0.01")
+_EARLIEST_YEAR, _LATEST_YEAR = 2000, 2100
 _TEXT_LIMIT = 200
 _MAX_ID = 2**63 - 1
 _MAX_AMOUNT = Decimal("9999999999.99")
@@ -35,10 +39,7 @@ def read_text(value: Any, *, numbers: bool = False) -> str:
         value = str(value)
     if not isinstance(value, str):
         return ""
-    # Cut first: a text of a megabyte should not be walked for its first line.
-    value = value[: _TEXT_LIMIT * 4]
-    printable = (char if char.isprintable() else " " for char in value)
-    return "".join(printable).strip()[:_TEXT_LIMIT]
+    return clean(value, _TEXT_LIMIT)
 
 
 def read_id(value: Any) -> int | None:
@@ -62,7 +63,7 @@ def read_amount(value: Any) -> Decimal | None:
         raise UnreadableError("not an amount") from error
     if not amount.is_finite() or abs(amount) > _MAX_AMOUNT:
         raise UnreadableError("not an amount")
-    cents = amount.quantize(Decimal("0.01"))
+    cents = amount.quantize(_CENT)
     if cents != amount:
         raise UnreadableError("not whole cents")
     return cents
@@ -79,6 +80,8 @@ def read_eastern(value: Any) -> datetime | None:
         raise UnreadableError("not a moment")
     try:
         moment = datetime.fromisoformat(value)
+        if not _EARLIEST_YEAR <= moment.year <= _LATEST_YEAR:
+            raise UnreadableError("not a moment of our time")
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=EASTERN)
         return moment.astimezone(UTC)

@@ -6,13 +6,13 @@ and the rules turn the name into a reason. Sources: api/pex.md §2-§5, decision
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from connector.parsing import parse_json
 from connector.pex.reading import (
     UnreadableError,
     read_amount,
@@ -187,7 +187,7 @@ class Tag:
                     value=read_text(option.get("Value"), numbers=True),
                     is_enabled=option.get("IsEnabled") is not False,
                 )
-                for option in data.get("Options") or ()
+                for option in _list(data.get("Options"))
                 if isinstance(option, Mapping)
             ),
         )
@@ -303,8 +303,8 @@ def _allocation(value: Any) -> Mapping[str, Any] | None:
     if isinstance(value, str) and value.lstrip().startswith("{"):
         is_split = '"Allocation"' in value
         try:
-            value = json.loads(value, parse_float=Decimal)
-        except (ValueError, RecursionError) as error:
+            value = parse_json(value)
+        except ValueError as error:
             if is_split:
                 raise UnreadableError("a split is no JSON") from error
             return None
@@ -345,6 +345,10 @@ def read_notes(value: Any) -> tuple[Note, ...]:
         for entry in value
         if isinstance(entry, Mapping)
     )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _note_text(value: Any) -> str:

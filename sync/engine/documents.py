@@ -14,10 +14,11 @@ from connector.exceptions import (
     AccessDeniedError,
     InvalidRequestError,
     NotFoundError,
-    UnexpectedResponseError,
 )
 from connector.models import Tenant
+from connector.pex.reading import UnreadableError
 from connector.pex.types import Attachment
+from sync.engine.runs import lease_time
 from sync.invoicing import invoice_number
 from sync.models import PurchaseSync, Status
 from sync.reasons import SKIPPING, Reason, ReasonCode, Who
@@ -59,7 +60,12 @@ def fetch_document(tenant: Tenant, row: PurchaseSync) -> Fetched:
         try:
             files, left_out = _download(tenant, row)
         except AccessDeniedError as error:
-            return Fetched(None, held_back=(_unusable(error.message),))
+            denied = Reason(
+                ReasonCode.RECEIPT_UNUSABLE,
+                f"PEX does not let the connector read the receipts: {error.message}",
+                Who.PEX_ADMIN,
+            )
+            return Fetched(None, held_back=(denied,))
         receipts = assemble(files, file_stem=stem)
         receipts = Receipts(receipts.document, (*left_out, *receipts.warnings))
     chosen = tenant.transactions
@@ -105,14 +111,12 @@ def _download(
             content = client.download_attachment(
                 row.pex_transaction_id, attachment.attachment_id
             )
-        except (
-            NotFoundError,
-            InvalidRequestError,
-            UnexpectedResponseError,
-        ) as error:
-            warnings.append(f"Receipt {name} was left out: {error.message}")
+        except (NotFoundError, InvalidRequestError, UnreadableError) as error:
+            warnings.append(f"Receipt {name} was left out: {error}")
         else:
             files.append(ReceiptFile(name, content))
+        # Several slow downloads together may take longer than a lease.
+        row.renew(lease_time())
     return files, tuple(warnings)
 
 

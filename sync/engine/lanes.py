@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from connector.exceptions import (
@@ -14,8 +14,9 @@ from connector.exceptions import (
     AuthenticationError,
     ConnectorError,
     RateLimitError,
+    SettingsIncompleteError,
 )
-from sync.engine.runs import fail, finish, go_on, guarded, lease_time, pause
+from sync.engine.runs import PAUSE, fail, finish, go_on, guarded, lease_time, pause
 from sync.engine.sending import advance
 from sync.engine.settling import CredentialsRefusedError
 from sync.engine.steps import Step
@@ -68,9 +69,13 @@ def _sync_next(run: SyncRun) -> list[Step]:
         _give_back(row)
         fail(run, error.message, SyncRun.Reason.CREDENTIALS_REFUSED)
         return []
+    except SettingsIncompleteError as error:
+        _give_back(row)
+        fail(run, error.message)
+        return []
     except ConnectorError as error:
         return _after_fault(run, row, error)
-    except DatabaseError:
+    except (OperationalError, InterfaceError):
         # Nothing can be put on record now; the run is taken up again by `recover`.
         raise
     except Exception:
@@ -101,26 +106,34 @@ def _after_fault(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> list
     trouble and must not hold up the others.
     """
     is_fault = error.retryable or error.may_have_succeeded
-    is_first = row.fault_count == 0
-    if isinstance(error, ApiConnectionError) or (
-        is_fault and is_first and run.count_fault() >= _FAULTS_TO_PAUSE
-    ):
+    if isinstance(error, ApiConnectionError):
         _give_back(row)
         pause(run, error.message)
         return []
-    if row.claimed_by is not None:
-        _put_off(row, error, is_hopeless=not is_fault)
+    if (
+        error.retryable
+        and row.fault_count == 0
+        and run.count_fault() >= _FAULTS_TO_PAUSE
+    ):
+        # This one waits longer than the run, so that another is tried first then.
+        _put_off(row, error, is_hopeless=False, wait=2 * PAUSE)
+        pause(run, error.message)
+        return []
+    _put_off(row, error, is_hopeless=not is_fault, wait=timedelta(seconds=5))
     return [Step(run.pk, run.queue, run.lane_set)]
 
 
-def _put_off(row: PurchaseSync, error: ConnectorError, *, is_hopeless: bool) -> None:
+def _put_off(
+    row: PurchaseSync, error: ConnectorError, *, is_hopeless: bool, wait: timedelta
+) -> None:
     """Later in this run, or after too many faults (or a refusal) in the next."""
+    if row.claimed_by is None:
+        return
     if is_hopeless or row.fault_count + 1 >= _FAULTS_TO_DEFER:
         _put_aside(row, _reason(error))
         return
-    wait = timedelta(seconds=5 * 2**row.fault_count)
     try:
-        row.release_after_fault(timezone.now() + wait)
+        row.release_after_fault(timezone.now() + wait * 2**row.fault_count)
     except LeaseLostError:
         _log_loss(row)
 

@@ -10,6 +10,7 @@ import hashlib
 import logging
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -65,20 +66,32 @@ def due_tenants() -> list[Step]:
         Q(next_auto_sync_at=None) | Q(next_auto_sync_at__lte=now)
     )
     for tenant in due:
-        before = tenant.next_auto_sync_at
-        # The one scheduler that moves the column starts the run.
+        step = _start_if_due(tenant, now)
+        if step is not None:
+            steps.append(step)
+    return steps
+
+
+def _start_if_due(tenant: Tenant, now: datetime) -> Step | None:
+    """The moment moves and the run is queued together, or neither.
+
+    The one scheduler that moves the column starts the run. While another run of the
+    tenant is active the moment stays, and is met when that one has ended.
+    """
+    before = tenant.next_auto_sync_at
+    with transaction.atomic():
         moved = Tenant.objects.filter(pk=tenant.pk, next_auto_sync_at=before).update(
             next_auto_sync_at=next_moment(tenant.pk, now)
         )
         if not moved or before is None:
-            continue
+            return None
         try:
             _, step = request_run(tenant, SyncRun.Trigger.AUTO)
         except RunRefusedError as error:
             logger.warning("The automatic run was not started: %s", error)
-        else:
-            steps.append(step)
-    return steps
+            transaction.set_rollback(error.active is not None)
+            return None
+    return step
 
 
 def next_moment(tenant_id: int, now: datetime) -> datetime:

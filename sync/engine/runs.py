@@ -9,7 +9,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import (
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    transaction,
+)
+from django.db.models import Min
 from django.utils import timezone
 
 from connector.clients import cmic_client
@@ -138,9 +144,11 @@ def _adopt(run: SyncRun, seen: Survey) -> list[str]:
     Only for the dates of what is about to be sent; nothing to send, nothing to ask.
     """
     candidates = PurchaseSync.objects.filter(run=run, status=Status.PENDING)
-    earliest = (
-        candidates.order_by("invoice_on").values_list("invoice_on", flat=True).first()
-    )
+    # Whichever of its days an earlier sync took for the invoice's.
+    days = candidates.aggregate(
+        Min("invoice_on"), Min("occurred_at__date"), Min("settled_at__date")
+    ).values()
+    earliest = min((day for day in days if day is not None), default=None)
     if earliest is None:
         return []
     chosen = run.tenant.transactions
@@ -215,8 +223,6 @@ def pause(run: SyncRun, message: str, wait: timedelta = PAUSE) -> None:
     if run.paused_at is not None and now - run.paused_at > LONGEST_OUTAGE:
         fail(run, f"{message} It was tried for an hour.", SyncRun.Reason.OUTAGE)
         return
-    # Faults of the outage are not the purchases' own.
-    PurchaseSync.objects.filter(run=run, fault_count__gt=0).update(fault_count=0)
     run.pause(now, message, now + wait)
 
 
@@ -233,7 +239,7 @@ def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
         run.wait_for_limit(timezone.now(), error.message, timezone.now() + wait)
     except ConnectorError as error:
         pause(run, error.message)
-    except DatabaseError:
+    except (OperationalError, InterfaceError):
         # Nothing can be put on record now; `recover` takes the run up again.
         raise
     except Exception:

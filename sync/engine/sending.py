@@ -26,6 +26,7 @@ from sync.engine.settling import look_up, put_on_record, settle
 from sync.invoicing import build_invoice, digest, invoice_number
 from sync.models import PurchaseSync, Status, SyncAttempt, SyncRun
 from sync.receipts import fingerprint
+from sync.selection import MARKED
 from sync.window import business_day
 
 
@@ -56,16 +57,20 @@ def advance(run: SyncRun, row: PurchaseSync) -> None:
 
 
 def _send(run: SyncRun, row: PurchaseSync) -> None:
-    if row.generation > 1 and _is_marked(run, row):
-        # The list that lacked the marker was older than the marker.
-        row.keep_completed()
+    was_marked = row.generation > 1 or row.marker_seen_at is not None
+    if was_marked and _is_marked(run, row):
+        # The list that lacked the marker was not to be believed.
+        if row.generation > 1:
+            row.keep_completed()
+        else:
+            row.hold_back(Status.SKIPPED, [MARKED])
         return
     fetched = fetch_document(run.tenant, row)
     if fetched.document is None:
         row.hold_back(fetched.hold_status, fetched.held_back)
         return
-    parcel = _begin(run, row, fetched.document, fetched.warnings)
     client = cmic_client(run.tenant)
+    parcel = _begin(run, row, fetched.document, fetched.warnings)
     try:
         answer = client.upload_invoice(parcel.payload, parcel.document)
     except ConnectorError as error:

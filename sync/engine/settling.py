@@ -7,6 +7,7 @@ tenant's setting) decides (F21).
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -30,6 +31,7 @@ from sync.models import PurchaseSync, SyncAttempt, SyncRun
 from sync.models.ledger import amounts_differ
 from sync.reasons import Reason, ReasonCode, Who
 
+_EXISTS = re.compile("already exist|duplicate", re.IGNORECASE)
 _NOT_TAKEN = (
     ApiConnectionError,
     RateLimitError,
@@ -69,7 +71,7 @@ def settle(
     elif isinstance(error, _NOT_TAKEN):
         row.take_back()
         raise error
-    elif isinstance(error, ConflictError) or "exist" in error.message.casefold():
+    elif isinstance(error, ConflictError) or _EXISTS.search(error.message):
         _settle_existing(row, client, error)
     else:
         row.mark_refused(_refusal(error))
@@ -106,10 +108,14 @@ def _settle_denial(
     row: PurchaseSync, client: CmicClient, error: AccessDeniedError
 ) -> None:
     """403 on every module is a matter of credentials, else of this purchase."""
-    if all(state.is_refused for state in client.check()):
-        row.take_back()
+    states = client.check()
+    if any(state.is_ok for state in states):
+        row.mark_refused(_refusal(error))
+        return
+    row.take_back()
+    if all(state.is_refused for state in states):
         raise CredentialsRefusedError(error.message, system=error.system)
-    row.mark_refused(_refusal(error))
+    raise ApiConnectionError(states[0].message, system=error.system)
 
 
 def _settle_existing(

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from connector.cmic.types import FoundInvoice
@@ -102,20 +103,22 @@ def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:
     """
     adopted = 0
     now = timezone.now()
+    # A claim that has run out holds nobody back: its worker may be long dead.
+    is_free = Q(claimed_until=None) | Q(claimed_until__lte=now)
     candidates = PurchaseSync.objects.filter(run=run, status=Status.PENDING)
-    for row in candidates.filter(claimed_by=None).iterator():
+    for row in candidates.filter(is_free).iterator():
         number = invoice_number(row.pex_transaction_id, row.generation)
         invoice = found.get(number)
         if invoice is None:
             continue
-        free = PurchaseSync.objects.filter(
-            pk=row.pk, status=Status.PENDING, claimed_by=None
-        )
+        free = PurchaseSync.objects.filter(is_free, pk=row.pk, status=Status.PENDING)
         settings = run.tenant.transactions
         known = {
             "invoice_number": number,
             "company_code": settings.company_code,
             "vendor_code": settings.vendor_code,
+            "claimed_by": None,
+            "claimed_until": None,
             "updated_at": now,
         }
         if invoice.amount != row.amount:
@@ -199,6 +202,7 @@ def _new_row(
         pex_transaction_id=judgement.purchase.transaction_id,
         status=judgement.status,
         reasons=[reason.to_json() for reason in judgement.reasons],
+        marker_seen_at=timezone.now() if judgement.purchase.is_marked else None,
         **facts,
     )
 
@@ -219,8 +223,8 @@ def _update(
         return _see_marker(row, run)
     # A list may be older than the marker: only one that an earlier list showed can
     # have been removed (P5).
-    was_seen = row.marker_seen_at is not None and row.marker_seen_at < listed_at
-    if row.status == Status.COMPLETED and was_seen:
+    is_older = row.marker_seen_at is not None and row.marker_seen_at < listed_at
+    if is_older and row.has_lost_marker(is_marked=False):
         check_move(row.status, Status.PENDING)
         row.status = Status.PENDING
         row.generation += 1
@@ -242,14 +246,17 @@ def _judge_again(
         "is_deferred": False,
         "fault_count": 0,
     }
+    if judgement.purchase.is_marked:
+        wanted["marker_seen_at"] = timezone.now()
     check_move(row.status, judgement.status)
     before = {name: getattr(row, name) for name in wanted}
+    had_claim = row.claimed_by is not None
     for name, value in wanted.items():
         setattr(row, name, value)
     # A worker whose lease has run out must not send what was judged before.
     row.claimed_by = row.claimed_until = None
     row.run, row.updated_at = run, timezone.now()
-    return before != wanted
+    return had_claim or before != wanted
 
 
 def _see_marker(row: PurchaseSync, run: SyncRun) -> bool:

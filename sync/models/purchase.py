@@ -180,6 +180,11 @@ class PurchaseSync(models.Model):
     def __str__(self) -> str:
         return self.invoice_number or f"PEX transaction {self.pex_transaction_id}"
 
+    def has_lost_marker(self, *, is_marked: bool) -> bool:
+        """Its marker was once seen and is gone: it is to be sent again (P5)."""
+        was_seen = self.marker_seen_at is not None
+        return self.status == Status.COMPLETED and was_seen and not is_marked
+
     @property
     def is_settled(self) -> bool:
         """Sent, or being sent, or refused: no judgement changes it any more."""
@@ -291,6 +296,10 @@ class PurchaseSync(models.Model):
     def hold_back(self, to: Status, reasons: Sequence[Reason]) -> None:
         """PENDING → SKIPPED or BLOCKED: what only showed when it was to be sent."""
         self._move(to, reasons=[reason.to_json() for reason in reasons], **_FREE)
+
+    def renew(self, lease: timedelta) -> None:
+        """Keep the purchase for another lease: work on it goes on."""
+        self._move(Status(self.status), claimed_until=timezone.now() + lease)
 
     def release(self, not_before: datetime | None = None) -> None:
         """Give the purchase back as it is, to be taken again at `not_before`."""

@@ -161,6 +161,7 @@ class SyncRun(models.Model):
             reason=self.Reason.OUTAGE,
             message=message,
             paused_at=Coalesce("paused_at", now),
+            fault_count=0,
             resume_at=resume_at,
             heartbeat_at=now,
             lane_set=F("lane_set") + 1,

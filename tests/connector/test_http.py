@@ -48,6 +48,7 @@ def http():
         (401, AuthenticationError, False, False),
         (403, AccessDeniedError, False, False),
         (404, NotFoundError, False, False),
+        (408, ServerError, True, True),
         (409, ConflictError, False, False),
         (413, InvalidRequestError, False, False),
         (422, InvalidRequestError, False, False),
@@ -73,11 +74,18 @@ def test_numbers_are_decimals_from_the_text_on(http):
     assert str(data["amount"]) == "118.40"
 
 
-@pytest.mark.parametrize("body", ["<html>maintenance</html>", "", '{"a": NaN}'])
+@pytest.mark.parametrize("body", ["<html>maintenance</html>", "", "[" * 100_000])
 def test_a_yes_that_is_no_json_is_unexpected(http, body):
     http.get(f"{BASE}/thing", body=body)
     with pytest.raises(UnexpectedResponseError):
         client().call("GET", "thing").json()
+
+
+def test_a_number_that_is_none_costs_its_field_and_not_the_answer(http):
+    body = '{"a": NaN, "b": -1e9999999999999999999, "c": ' + "9" * 5000 + "}"
+    http.get(f"{BASE}/thing", body=body)
+    data = client().call("GET", "thing").json()
+    assert all(isinstance(value, str) for value in data.values())
 
 
 def test_a_get_is_repeated_once_after_a_server_error(http):
@@ -94,7 +102,15 @@ def test_a_post_is_never_repeated(http):
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("7", 7.0), ("-3", 0.0), ("soon", None), (None, None)]
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        ("-3", 0.0),
+        ("1e300", 300.0),
+        ("nan", None),
+        ("soon", None),
+        (None, None),
+    ],
 )
 def test_retry_after_is_read_where_it_makes_sense(http, header, seconds):
     headers = {"Retry-After": header} if header else {}

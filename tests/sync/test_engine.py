@@ -88,6 +88,47 @@ def test_a_list_that_lost_a_marker_is_not_believed_without_asking(tenant, pex, c
     assert (row.status, row.generation) == ("completed", 1)
 
 
+def test_a_list_that_lost_an_older_connectors_marker_is_not_believed(tenant, pex, cmic):
+    purchase = pex.add_purchase(amount=Decimal("5.00"), note="Synced with CMiC")
+    execute(tenant)
+    pex.override(purchase, TransactionNotes=[])
+    execute(tenant)
+    assert cmic.invoices() == []
+    assert codes_of(purchase) == {"already_synced"}
+
+
+def test_a_restored_row_in_a_dead_workers_hands_is_adopted_too(tenant, pex, cmic):
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    _, step = engine.request_run(tenant, "manual")
+    engine.prepare(step.run_id)
+    PurchaseSync.objects.update(
+        claimed_by="00000000-0000-0000-0000-000000000001",
+        claimed_until=timezone.now() - timedelta(hours=1),
+    )
+    SyncRun.objects.update(status="failed")
+    # An invoice of a day that the settings of today would not give it.
+    early = timezone.now().date() - timedelta(days=2)
+    cmic.add_invoice(number_of(purchase), Decimal("5.00"), early)
+    execute(tenant)
+    assert len(cmic.invoices()) == 1
+    assert row_of(purchase).status == "completed"
+
+
+def test_split_tags_that_cannot_be_recognised_do_not_become_the_default(
+    tenant, pex, cmic
+):
+    purchase = pex.add_purchase(
+        amount=Decimal("5.00"), splits=[(Decimal("5.00"), {JOB: "24.018"})]
+    )
+    pex.faults.set("tags_off")
+    execute(tenant)
+    assert cmic.invoices() == []
+    assert codes_of(purchase) == {"value_unknown"}
+    pex.faults.clear()
+    execute(tenant)
+    assert cmic.invoices()[0].lines[0]["Aprid_Jobdepteqp_Code"] == "24.018"
+
+
 def test_the_invoice_carries_each_split_as_a_line(tenant, pex, cmic):
     pex.add_purchase(
         amount=Decimal("118.40"),

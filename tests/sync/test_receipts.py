@@ -122,6 +122,13 @@ def test_a_file_that_cannot_be_used_is_named_and_stops_no_other(content, said):
     assert said in receipts.warnings[0]
 
 
+def test_a_file_that_cannot_be_laid_out_costs_no_other():
+    ribbon = picture("PNG", size=(40_000, 1))
+    receipts = assemble(files(ribbon, pdf(), picture("PNG")), file_stem="x")
+    assert len(pages(receipts.document.content)) == 2
+    assert "cannot be laid out" in receipts.warnings[0]
+
+
 def test_no_usable_file_is_no_document():
     receipts = assemble(files(b"x"), file_stem="x")
     assert receipts.document is None

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from connector.clients import cmic_client
 from connector.codes import refresh_all
+from connector.models import CmicConnection
 from sync import engine
 from sync.models import PurchaseSync, SyncRun
 from tests.driver import codes_of, drive, execute, number_of, row_of, set_up
@@ -137,6 +138,46 @@ def test_pexs_list_is_not_asked_while_cmic_is_away(tenant, pex, cmic):
     run.refresh_from_db()
     assert run.status == "succeeded"
     assert len(cmic.invoices()) == 1
+
+
+@pytest.mark.parametrize("fault", ["attachment_error", "note_500_before_store"])
+def test_purchases_that_fail_for_ever_do_not_hold_up_the_others(
+    tenant, pex, cmic, fault
+):
+    bad = [pex.add_purchase(amount=Decimal("5.00"), receipts=["pdf"]) for _ in range(2)]
+    good = [pex.add_purchase(amount=Decimal("6.00")) for _ in range(3)]
+    for purchase in bad:
+        pex.faults.set(fault, match=str(purchase))
+    run = execute(tenant)
+    for _ in range(12):
+        SyncRun.objects.active().update(resume_at=timezone.now())
+        PurchaseSync.objects.exclude(not_before=None).update(not_before=None)
+        drive(engine.recover())
+    run.refresh_from_db()
+    assert {row_of(each).status for each in good} == {"completed"}
+    assert (run.status, run.counts["waiting"]) == ("partial", 2)
+    assert all(codes_of(each) == {"outage"} for each in bad)
+
+
+def test_a_glitch_at_download_does_not_cost_the_receipt(tenant, pex, cmic):
+    purchase = pex.add_purchase(amount=Decimal("5.00"), receipts=["png"])
+    pex.faults.set("garbage_ok", times=1, match="/Attachment/")
+    execute(tenant)
+    PurchaseSync.objects.update(not_before=None)
+    engine_steps(tenant)
+    (invoice,) = cmic.invoices()
+    assert [invoice.file] == pex.receipt_bytes(purchase)
+
+
+def test_settings_removed_in_the_middle_end_the_run_and_send_nothing(tenant, pex, cmic):
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    run, step = engine.request_run(tenant, "manual")
+    lanes = engine.prepare(step.run_id)
+    CmicConnection.objects.update(username="")
+    drive(lanes)
+    run.refresh_from_db()
+    assert (run.status, row_of(purchase).status) == ("failed", "pending")
+    assert "user name is missing" in run.message
 
 
 def test_a_dead_host_is_asked_five_times_at_most(tenant, pex, cmic):

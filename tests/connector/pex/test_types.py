@@ -104,6 +104,7 @@ def test_a_row_without_an_id_cannot_be_identified(row):
         ("TransactionAmount", True),
         ("TransactionTime", 5),
         ("TransactionTime", "yesterday"),
+        ("TransactionTime", "0001-01-01T00:00:00"),
         ("SettlementTime", {"at": 1}),
         ("IsPending", "perhaps"),
         ("TransactionTags", "x"),
