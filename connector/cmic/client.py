@@ -84,6 +84,10 @@ class CmicClient(ApiClient):
             )
         self._upload_encoding = upload_encoding
 
+    def redact(self, text: str) -> str:
+        text = super().redact(text)
+        return self._token.redact(text) if self._token is not None else text
+
     def explain(self, answer: Answer) -> tuple[str, str]:
         """Newer releases say no in JSON, older ones in text, Oracle in tags (§1.6)."""
         if found := _ORACLE_MESSAGE.search(answer.text):

@@ -51,6 +51,11 @@ class OAuthToken:
                 _tokens[self._credentials] = (token, time.monotonic() + lifetime)
         return f"Bearer {token}"
 
+    def redact(self, text: str) -> str:
+        """The text without the token in use."""
+        token, _ = _tokens.get(self._credentials, ("", 0.0))
+        return text.replace(token, "•••") if token else text
+
     def forget(self) -> None:
         """CMiC refused the token: the next call asks for a new one."""
         with _lock:

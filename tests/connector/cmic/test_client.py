@@ -247,6 +247,18 @@ def test_oauth_asks_for_one_token_and_uses_it(sim):
     assert len(sim.invoices()) == 1
 
 
+def test_an_access_token_that_cmic_repeats_goes_nowhere(sim):
+    oauth = OAuthCredentials(
+        f"{sim.url}/oauth2/token", "sandbox-client", "sandbox-secret"
+    )
+    client = CmicClient(sim.url, oauth=oauth)
+    token = client._authorization().removeprefix("Bearer ")
+    sim.faults.set("refuse_upload", message=f"bad token {token}")
+    with pytest.raises(InvalidRequestError) as raised:
+        upload(client)
+    assert token not in f"{raised.value} {raised.value.detail}"
+
+
 def test_refused_oauth_credentials_are_an_authentication_error(sim):
     oauth = OAuthCredentials(f"{sim.url}/oauth2/token", "sandbox-client", "wrong")
     with pytest.raises(AuthenticationError):
