@@ -58,6 +58,7 @@ def _sync_next(run: SyncRun) -> list[Step]:
     if row is None:
         return _idle(run, now)
     delay = 0.0
+    others: list[Step] = []
     try:
         advance(run, row)
     except LeaseLostError:
@@ -81,8 +82,9 @@ def _sync_next(run: SyncRun) -> list[Step]:
     except Exception:
         logger.exception("Purchase %s ran into a fault of the connector", row.pk)
         _put_aside(row, _OWN_FAULT)
-    steps = go_on(run) if row.status in _ANSWERED else []
-    return [*steps, Step(run.pk, run.queue, run.lane_set, delay)]
+    else:
+        others = go_on(run) if row.status in _ANSWERED else []
+    return [*others, Step(run.pk, run.queue, run.lane_set, delay)]
 
 
 def _idle(run: SyncRun, now: datetime) -> list[Step]:

@@ -38,10 +38,6 @@ class Survey:
     listed_at: datetime
     remarks: tuple[str, ...]
 
-    @property
-    def has_candidates(self) -> bool:
-        return any(judgement.status == "pending" for judgement in self.judgements)
-
 
 def survey(
     tenant: Tenant, window: Window, alive: Callable[[], None] = lambda: None
