@@ -103,6 +103,19 @@ def judge(purchase: Purchase, rules: SelectionRules) -> Judgement:
     )
 
 
+def may_be_sent(purchase: Purchase, rules: SelectionRules) -> bool:
+    """Whether only its codes and receipts are left to look at."""
+    return not _selection_reasons(purchase, rules, is_refund=_is_refund(purchase))
+
+
+def asks_for_receipt(purchase: Purchase, rules: SelectionRules) -> bool:
+    """Whether it matters if the purchase has a receipt."""
+    if not rules.attachments_only:
+        return may_be_sent(purchase, rules)
+    is_refund = _is_refund(purchase)
+    return not _is_final(_selection_reasons(purchase, rules, is_refund=is_refund))
+
+
 def check_codes(
     judgement: Judgement, rules: CodingRules, catalog: Catalog
 ) -> Judgement:

@@ -21,8 +21,16 @@ from connector.pex.client import PexClient
 from connector.pex.types import Purchase, Tag
 from sync.engine.catalog import load_catalog
 from sync.engine.rules import selection_rules
-from sync.selection import Judgement, check_codes, judge, places_to_check
-from sync.window import Window
+from sync.selection import (
+    Judgement,
+    SelectionRules,
+    asks_for_receipt,
+    check_codes,
+    judge,
+    may_be_sent,
+    places_to_check,
+)
+from sync.window import Window, business_day
 
 _CARDHOLDERS_GOOD_FOR = timedelta(hours=24)
 _CARDHOLDERS_ASKED_EVERY = timedelta(minutes=10)
@@ -44,6 +52,9 @@ def survey(
 ) -> Survey:
     """Judge the window. `alive` is called between steps, which may be long.
 
+    What only matters for purchases that are to be sent is asked only when there are
+    some: a window in which all is known costs PEX's list and nothing else.
+
     Raises the errors of `connector.exceptions`.
     """
     _check_token_if_due(tenant)
@@ -53,11 +64,15 @@ def survey(
     remarks: list[str] = []
     purchases = _list(client, window, remarks)
     alive()
-    tags = _list_tags(tenant, client, remarks)
-    rules = selection_rules(tenant, tags)
+    rules = selection_rules(tenant, _remembered_tags(tenant.pex) or None)
+    has_work = any(may_be_sent(purchase, rules) for purchase in purchases)
+    if has_work:
+        rules = selection_rules(tenant, _list_tags(tenant, client, remarks))
+    purchases = _with_receipts(client, window, purchases, rules)
+    alive()
     judgements = [judge(purchase, rules) for purchase in purchases]
     places = places_to_check(judgements, rules.coding)
-    if places:
+    if has_work:
         kinds = kinds_to_code_with(tenant)
         remarks += refresh_stale(tenant, cmic_client(tenant), kinds)
         alive()
@@ -84,7 +99,7 @@ def _check_token_if_due(tenant: Tenant) -> None:
 
 
 def _list(client: PexClient, window: Window, remarks: list[str]) -> list[Purchase]:
-    """The window's rows with what the newer listing knows of their receipts (P1)."""
+    """The window's rows (P1)."""
     if window.is_empty:
         remarks.append(f"The window {window} is empty: the end lies before the start.")
         return []
@@ -94,10 +109,37 @@ def _list(client: PexClient, window: Window, remarks: list[str]) -> list[Purchas
             "Rows of PEX's list without a readable transaction id were left out: "
             f"{listed.unidentified}."
         )
-    receipted = client.find_receipted(window.first, window.last) or {}
+    return list(listed.purchases)
+
+
+def _with_receipts(
+    client: PexClient,
+    window: Window,
+    purchases: list[Purchase],
+    rules: SelectionRules,
+) -> list[Purchase]:
+    """The purchases with what the newer listing knows of their receipts (P1).
+
+    Asked from the day of the first purchase for which it matters: it has pages of a
+    thousand, and mostly the last days are new.
+    """
+    moments = [
+        purchase.occurred_at
+        for purchase in purchases
+        if asks_for_receipt(purchase, rules)
+    ]
+    if not moments:
+        return purchases
+    first = window.first
+    if None not in moments:
+        days = (business_day(moment) for moment in moments if moment)
+        first = max(first, min(days) - timedelta(days=1))
+    receipted = client.find_receipted(first, window.last) or {}
     return [
-        replace(each, has_attachments=receipted.get(each.transaction_id))
-        for each in listed.purchases
+        replace(each, has_attachments=receipted[each.transaction_id])
+        if each.transaction_id in receipted
+        else each
+        for each in purchases
     ]
 
 

@@ -248,6 +248,9 @@ def _judge_again(
     }
     if judgement.purchase.is_marked:
         wanted["marker_seen_at"] = timezone.now()
+    if facts["has_attachments"] is None and judgement.status != Status.PENDING:
+        # Not asked this time. A purchase that is to be sent believes no old answer.
+        wanted["has_attachments"] = row.has_attachments
     check_move(row.status, judgement.status)
     before = {name: getattr(row, name) for name in wanted}
     had_claim = row.claimed_by is not None

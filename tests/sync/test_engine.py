@@ -3,7 +3,7 @@ books afterwards, and what each row says."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -246,6 +246,31 @@ def test_a_run_with_nothing_to_send_does_not_list_cmics_invoices(tenant, pex, cm
     cmic.clear_calls()
     execute(tenant)
     assert [call for call in cmic.calls if "apreginv" in call.path] == []
+
+
+def test_a_window_in_which_all_is_known_costs_the_list_alone(tenant, pex, cmic):
+    for number in range(30):
+        pex.add_purchase(amount=Decimal(5 + number))
+    execute(tenant)
+    pex.clear_calls()
+    cmic.clear_calls()
+    assert execute(tenant).counts["completed"] == 30
+    paths = [call.path for call in (*pex.calls, *cmic.calls)]
+    assert paths == ["/V4/Details/AllCardholderTransactions"]
+
+
+def test_receipts_are_asked_for_from_the_first_day_on_which_they_matter(
+    tenant, pex, cmic
+):
+    now = timezone.now()
+    pex.add_purchase(amount=Decimal("5.00"), when=now - timedelta(days=40))
+    execute(tenant)
+    pex.clear_calls()
+    pex.add_purchase(amount=Decimal("6.00"), when=now - timedelta(days=3))
+    execute(tenant)
+    (asked,) = [call for call in pex.calls if call.path.endswith("/Purchases")]
+    since = date.fromisoformat(asked.query["MinDate"][:10])
+    assert now.date() - since <= timedelta(days=5)
 
 
 def test_an_empty_database_doubles_nothing(tenant, pex, cmic):
