@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connector.clients import pex_client
 from connector.cmic.types import Document
 from connector.exceptions import (
     AccessDeniedError,
     InvalidRequestError,
     NotFoundError,
 )
-from connector.models import Tenant
 from connector.pex.reading import UnreadableError
 from connector.pex.types import Attachment
+from sync.engine.context import RunContext
 from sync.engine.runs import lease_time
 from sync.invoicing import invoice_number
 from sync.models import PurchaseSync, Status
@@ -48,7 +47,7 @@ class Fetched:
         return Status.SKIPPED if is_skip else Status.BLOCKED
 
 
-def fetch_document(tenant: Tenant, row: PurchaseSync) -> Fetched:
+def fetch_document(context: RunContext, row: PurchaseSync) -> Fetched:
     """The purchase's document; a “No Attachment” page where it has no receipt.
 
     Calls PEX only for a purchase that has receipts, or where PEX's list did not tell.
@@ -58,7 +57,7 @@ def fetch_document(tenant: Tenant, row: PurchaseSync) -> Fetched:
     receipts = Receipts(None, ())
     if row.has_attachments is not False:
         try:
-            files, left_out = _download(tenant, row)
+            files, left_out = _download(context, row)
         except AccessDeniedError as error:
             denied = Reason(
                 ReasonCode.RECEIPT_UNUSABLE,
@@ -68,12 +67,12 @@ def fetch_document(tenant: Tenant, row: PurchaseSync) -> Fetched:
             return Fetched(None, held_back=(denied,))
         receipts = assemble(files, file_stem=stem)
         receipts = Receipts(receipts.document, (*left_out, *receipts.warnings))
-    chosen = tenant.transactions
+    chosen = context.settings
     if receipts.document is not None:
         return _within_limit(receipts.document, receipts, chosen.max_file_bytes)
     if chosen.attachments_only:
         return Fetched(None, held_back=_no_receipt(receipts.warnings))
-    default = no_attachment(file_stem=stem, facts=_facts(tenant, row))
+    default = no_attachment(file_stem=stem, facts=_facts(context, row))
     return Fetched(default, receipts.warnings)
 
 
@@ -96,9 +95,9 @@ def _no_receipt(warnings: tuple[str, ...]) -> tuple[Reason, ...]:
 
 
 def _download(
-    tenant: Tenant, row: PurchaseSync
+    context: RunContext, row: PurchaseSync
 ) -> tuple[list[ReceiptFile], tuple[str, ...]]:
-    client = pex_client(tenant)
+    client = context.pex
     files: list[ReceiptFile] = []
     warnings: list[str] = []
     attachments = client.list_attachments(row.pex_transaction_id)
@@ -129,10 +128,10 @@ def _unusable(message: str) -> Reason:
     return Reason(ReasonCode.RECEIPT_UNUSABLE, message, Who.CARDHOLDER)
 
 
-def _facts(tenant: Tenant, row: PurchaseSync) -> list[tuple[str, str]]:
+def _facts(context: RunContext, row: PurchaseSync) -> list[tuple[str, str]]:
     day = business_day(row.occurred_at).isoformat() if row.occurred_at else ""
     return [
-        ("Business", tenant.pex.business_name or tenant.name),
+        ("Business", context.tenant.pex.business_name or context.tenant.name),
         ("Cardholder", row.cardholder),
         ("Merchant", row.merchant),
         ("Amount", f"{row.amount:,.2f}"),

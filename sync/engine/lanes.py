@@ -1,11 +1,17 @@
-"""One lane of a run: take a purchase, bring it further, say what comes next."""
+"""One lane of a run: take a purchase, bring it further, say what comes next.
+
+A message is a slice of a lane: purchases for about a second, then everybody else's
+messages have their turn. Its rules and clients are read once.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError
+from django.db.models import Min
 from django.utils import timezone
 
 from connector.exceptions import (
@@ -16,6 +22,7 @@ from connector.exceptions import (
     RateLimitError,
     SettingsIncompleteError,
 )
+from sync.engine.context import RunContext
 from sync.engine.runs import PAUSE, fail, finish, go_on, guarded, lease_time, pause
 from sync.engine.sending import advance
 from sync.engine.settling import CredentialsRefusedError
@@ -25,6 +32,9 @@ from sync.reasons import Reason, ReasonCode, Who
 
 logger = logging.getLogger(__name__)
 
+# Seconds after which a lane lets others have their turn: short for those who wait,
+# and long enough for messages and the reading of settings to cost next to nothing.
+_SLICE = 1.0
 # A lane with nothing to do now looks again after this many seconds at the latest.
 _LONGEST_DELAY = 20.0
 _OWN_FAULT = Reason(
@@ -40,7 +50,7 @@ _FAULTS_TO_DEFER = 5
 
 
 def sync_next(run_id: int, lane_set: int) -> list[Step]:
-    """Work on one purchase of the run; the step that continues this lane, if any.
+    """Work on purchases of the run for a slice; the step that continues this lane.
 
     Harmless to repeat: a message of an older set of lanes does nothing, and no two
     lanes get the same purchase.
@@ -48,24 +58,36 @@ def sync_next(run_id: int, lane_set: int) -> list[Step]:
     run = SyncRun.objects.with_settings().get(pk=run_id)
     if run.status != SyncRun.State.RUNNING or run.lane_set != lane_set:
         return []
-    return guarded(run, lambda: _sync_next(run))
+    return guarded(run, lambda: _work(RunContext(run)))
 
 
-def _sync_next(run: SyncRun) -> list[Step]:
-    now = timezone.now()
-    run.beat(now)
-    row = PurchaseSync.objects.claim_next(run, now, lease_time())
-    if row is None:
-        return _idle(run, now)
-    delay = 0.0
-    others: list[Step] = []
+def _work(context: RunContext) -> list[Step]:
+    run = context.run
+    end = time.monotonic() + _SLICE
+    run.beat(timezone.now())
+    while True:
+        now = timezone.now()
+        row = PurchaseSync.objects.claim_next(run, now, lease_time())
+        if row is None:
+            return _idle(run, now)
+        steps = _sync_one(context, row)
+        if steps is not None:
+            return steps
+        if time.monotonic() >= end:
+            return [_next_slice(run)]
+
+
+def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
+    """Work on a claimed purchase; None if the lane simply goes on with another."""
+    run = context.run
     try:
-        advance(run, row)
+        advance(context, row)
     except LeaseLostError:
         _log_loss(row)
     except RateLimitError as error:
-        delay = min(error.retry_after or 5.0, _LONGEST_DELAY)
-        _give_back(row, timedelta(seconds=error.retry_after or 5.0))
+        wait = error.retry_after or 5.0
+        _give_back(row, timedelta(seconds=wait))
+        return [_next_slice(run, min(wait, _LONGEST_DELAY))]
     except (CredentialsRefusedError, AuthenticationError) as error:
         _give_back(row)
         fail(run, error.message, SyncRun.Reason.CREDENTIALS_REFUSED)
@@ -83,19 +105,24 @@ def _sync_next(run: SyncRun) -> list[Step]:
         logger.exception("Purchase %s ran into a fault of the connector", row.pk)
         _put_aside(row, _OWN_FAULT)
     else:
-        others = go_on(run) if row.status in _ANSWERED else []
-    return [*others, Step(run.pk, run.queue, run.lane_set, delay)]
+        if row.status in _ANSWERED and (others := go_on(run)):
+            return [*others, _next_slice(run)]
+    return None
+
+
+def _next_slice(run: SyncRun, delay: float = 0.0) -> Step:
+    return Step(run.pk, run.queue, run.lane_set, delay)
 
 
 def _idle(run: SyncRun, now: datetime) -> list[Step]:
     """Nothing is due: wait for what will be, or end the run."""
     unfinished = PurchaseSync.objects.filter(run=run).unfinished()
-    waits = unfinished.filter(claimed_by=None).values_list("not_before", flat=True)
-    earliest = min((moment for moment in waits if moment), default=None)
+    waits = unfinished.filter(claimed_by=None).aggregate(Min("not_before"))
+    earliest = waits["not_before__min"]
     if earliest is not None:
         seconds = (earliest - now).total_seconds()
         delay = min(max(seconds, 0.2), _LONGEST_DELAY)
-        return [Step(run.pk, run.queue, run.lane_set, delay)]
+        return [_next_slice(run, delay)]
     if not unfinished.exists():
         finish(run)
     return []
@@ -115,14 +142,14 @@ def _after_fault(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> list
     if (
         error.retryable
         and row.fault_count == 0
-        and run.count_fault() >= _FAULTS_TO_PAUSE
+        and run.count_fault(timezone.now(), answered=_ANSWERED) >= _FAULTS_TO_PAUSE
     ):
         # This one waits longer than the run, so that another is tried first then.
         _put_off(row, error, is_hopeless=False, wait=2 * PAUSE)
         pause(run, error.message)
         return []
     _put_off(row, error, is_hopeless=not is_fault, wait=timedelta(seconds=5))
-    return [Step(run.pk, run.queue, run.lane_set)]
+    return [_next_slice(run)]
 
 
 def _put_off(

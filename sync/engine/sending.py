@@ -13,18 +13,17 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from connector.clients import cmic_client, pex_client
 from connector.cmic.flysheets import payload
 from connector.cmic.types import Document
 from connector.exceptions import ConnectorError
 from connector.pex.types import MARKER_TEXT
 from sync.coding import CodedLine
+from sync.engine.context import RunContext
 from sync.engine.documents import fetch_document
-from sync.engine.rules import invoice_rules, location
 from sync.engine.runs import lease_time
 from sync.engine.settling import look_up, put_on_record, settle
 from sync.invoicing import build_invoice, digest, invoice_number
-from sync.models import PurchaseSync, Status, SyncAttempt, SyncRun
+from sync.models import PurchaseSync, Status, SyncAttempt
 from sync.receipts import fingerprint
 from sync.selection import MARKED
 from sync.window import business_day
@@ -39,7 +38,7 @@ class _Parcel:
     attempt: SyncAttempt
 
 
-def advance(run: SyncRun, row: PurchaseSync) -> None:
+def advance(context: RunContext, row: PurchaseSync) -> None:
     """Bring a claimed purchase as far as it will go now.
 
     Raises `LeaseLostError`, and the errors of `connector.exceptions` for what the
@@ -49,33 +48,33 @@ def advance(run: SyncRun, row: PurchaseSync) -> None:
     may_be_marked = row.status == Status.POSTED
     if row.status == Status.POSTING:
         may_be_marked = True
-        look_up(run, row)
+        look_up(context, row)
     elif row.status == Status.PENDING:
-        _send(run, row)
+        _send(context, row)
     if row.status == Status.POSTED:
-        _mark(run, row, may_be_marked=may_be_marked)
+        _mark(context, row, may_be_marked=may_be_marked)
 
 
-def _send(run: SyncRun, row: PurchaseSync) -> None:
+def _send(context: RunContext, row: PurchaseSync) -> None:
     was_marked = row.generation > 1 or row.marker_seen_at is not None
-    if was_marked and _is_marked(run, row):
+    if was_marked and _is_marked(context, row):
         # The list that lacked the marker was not to be believed.
         if row.generation > 1:
             row.keep_completed()
         else:
             row.hold_back(Status.SKIPPED, [MARKED])
         return
-    fetched = fetch_document(run.tenant, row)
+    fetched = fetch_document(context, row)
     if fetched.document is None:
         row.hold_back(fetched.hold_status, fetched.held_back)
         return
-    client = cmic_client(run.tenant)
-    parcel = _begin(run, row, fetched.document, fetched.warnings)
+    client = context.cmic
+    parcel = _begin(context, row, fetched.document, fetched.warnings)
     try:
         answer = client.upload_invoice(parcel.payload, parcel.document)
     except ConnectorError as error:
         put_on_record(parcel.attempt, error)
-        settle(run, row, client, error)
+        settle(row, client, error)
         return
     parcel.attempt.end(
         SyncAttempt.Outcome.ACCEPTED,
@@ -87,10 +86,13 @@ def _send(run: SyncRun, row: PurchaseSync) -> None:
 
 
 def _begin(
-    run: SyncRun, row: PurchaseSync, document: Document, warnings: tuple[str, ...]
+    context: RunContext,
+    row: PurchaseSync,
+    document: Document,
+    warnings: tuple[str, ...],
 ) -> _Parcel:
     """Commit number and digest: from here on the invoice may exist."""
-    rules = invoice_rules(run.tenant)
+    rules = context.invoice_rules
     if row.invoice_on is None or row.amount is None:
         raise ValueError(f"{row} is to be sent without a date or an amount.")
     invoice = build_invoice(
@@ -102,7 +104,7 @@ def _begin(
         lines=[CodedLine.from_json(line) for line in row.lines],
         rules=rules,
     )
-    content = payload(invoice, run.tenant.cmic.layout(), location(run.tenant))
+    content = payload(invoice, context.layout, context.location)
     document_digest = fingerprint(document)
     with transaction.atomic():
         row.begin_posting(
@@ -120,7 +122,7 @@ def _begin(
         )
         attempt = SyncAttempt.objects.create(
             purchase=row,
-            run=run,
+            run=context.run,
             invoice_number=invoice.number,
             payload=content,
             document_name=document.file_name,
@@ -130,22 +132,20 @@ def _begin(
     return _Parcel(content, document, attempt)
 
 
-def _mark(run: SyncRun, row: PurchaseSync, *, may_be_marked: bool) -> None:
+def _mark(context: RunContext, row: PurchaseSync, *, may_be_marked: bool) -> None:
     """Write the note once: after a doubt, read the purchase before writing (P6)."""
-    if may_be_marked and _is_marked(run, row):
+    if may_be_marked and _is_marked(context, row):
         row.mark_completed(note_id=None, was_seen=True)
         return
     text = _marker(row.invoice_number)
-    note_id = pex_client(run.tenant).add_note(row.pex_transaction_id, text)
+    note_id = context.pex.add_note(row.pex_transaction_id, text)
     row.mark_completed(note_id=note_id, was_seen=False)
 
 
-def _is_marked(run: SyncRun, row: PurchaseSync) -> bool:
+def _is_marked(context: RunContext, row: PurchaseSync) -> bool:
     """Whether PEX has the marker now, asked for this one purchase."""
     day = business_day(row.occurred_at or timezone.now())
-    notes = pex_client(run.tenant).list_notes(
-        row.pex_transaction_id, row.pex_account_id, day
-    )
+    notes = context.pex.list_notes(row.pex_transaction_id, row.pex_account_id, day)
     return any(note.is_marker for note in notes)
 
 

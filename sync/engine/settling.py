@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from connector.clients import cmic_client
 from connector.cmic.client import CmicClient
 from connector.cmic.types import FoundInvoice
 from connector.exceptions import (
@@ -27,7 +26,8 @@ from connector.exceptions import (
     RateLimitError,
 )
 from connector.models import TransactionSettings
-from sync.models import PurchaseSync, SyncAttempt, SyncRun
+from sync.engine.context import RunContext
+from sync.models import PurchaseSync, SyncAttempt
 from sync.models.ledger import amounts_differ
 from sync.reasons import Reason, ReasonCode, Who
 
@@ -56,9 +56,7 @@ def put_on_record(attempt: SyncAttempt, error: ConnectorError) -> None:
     attempt.end(outcome, timezone.now(), status=status, answer=error.message)
 
 
-def settle(
-    run: SyncRun, row: PurchaseSync, client: CmicClient, error: ConnectorError
-) -> None:
+def settle(row: PurchaseSync, client: CmicClient, error: ConnectorError) -> None:
     """An upload that was not accepted.
 
     Raises the error again where it says more of CMiC than of this purchase.
@@ -77,14 +75,13 @@ def settle(
         row.mark_refused(_refusal(error))
 
 
-def look_up(run: SyncRun, row: PurchaseSync) -> None:
+def look_up(context: RunContext, row: PurchaseSync) -> None:
     """Ask CMiC for the number of a purchase whose answer is not on record.
 
     Raises the client's error when CMiC does not say: unknown is not absent.
     """
-    client = cmic_client(run.tenant)
     try:
-        found = _find(row, client)
+        found = _find(row, context.cmic)
     except (AccessDeniedError, NotFoundError) as error:
         row.ask_person(
             _lost(f"CMiC does not let the connector look for it: {error.message}")
@@ -96,7 +93,7 @@ def look_up(run: SyncRun, row: PurchaseSync) -> None:
     answered = row.lookup_count + 1
     if answered < len(settings.LOST_ANSWER_DELAYS):
         row.await_lookup(_after_delay(answered), was_absent=True)
-    elif _may_send_again(run, row):
+    elif _may_send_again(context, row):
         row.send_again()
     else:
         row.ask_person(
@@ -140,8 +137,8 @@ def _find(row: PurchaseSync, client: CmicClient) -> FoundInvoice | None:
     return client.find_invoice(row.company_code, row.vendor_code, row.invoice_number)
 
 
-def _may_send_again(run: SyncRun, row: PurchaseSync) -> bool:
-    chosen = run.tenant.transactions.after_lost_answer
+def _may_send_again(context: RunContext, row: PurchaseSync) -> bool:
+    chosen = context.settings.after_lost_answer
     return (
         chosen == TransactionSettings.AfterLostAnswer.SEND_AGAIN
         and row.resend_count == 0

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import models, transaction
-from django.db.models import F, Q
+from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -22,7 +22,24 @@ from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, UNFINISHED, Status, check_move
 from sync.reasons import Reason
 
-_BEGUN_FIRST = models.Case(models.When(status=Status.PENDING, then=1), default=0)
+# One statement: nobody else can come between finding a purchase and taking it. The
+# statuses' names in descending order (posting, posted, pending) are their urgency.
+_CLAIM = """
+UPDATE sync_purchasesync SET claimed_by = %(token)s, claimed_until = %(until)s,
+    updated_at = %(now)s
+WHERE id = (
+    SELECT purchase.id
+    FROM sync_purchasesync purchase JOIN sync_syncrun run ON run.id = purchase.run_id
+    WHERE run.id = %(run)s AND run.status = 'running' AND run.lane_set = %(lane_set)s
+      AND purchase.status IN ('pending', 'posting', 'posted')
+      AND NOT purchase.needs_person AND NOT purchase.is_deferred
+      AND (purchase.not_before IS NULL OR purchase.not_before <= %(now)s)
+      AND (purchase.claimed_until IS NULL OR purchase.claimed_until <= %(now)s)
+    ORDER BY purchase.status DESC, purchase.pex_transaction_id
+    LIMIT 1 FOR UPDATE OF purchase SKIP LOCKED
+)
+RETURNING *
+"""
 
 
 class LeaseLostError(Exception):
@@ -38,37 +55,25 @@ class PurchaseSyncQuerySet(models.QuerySet["PurchaseSync"]):
         """What its run must still work on."""
         return self.waiting().filter(is_deferred=False)
 
-    def due(self, now: datetime) -> PurchaseSyncQuerySet:
-        """Unfinished, in nobody's hands, and with nothing to wait for."""
-        return self.unfinished().filter(
-            Q(not_before=None) | Q(not_before__lte=now),
-            Q(claimed_until=None) | Q(claimed_until__lte=now),
-        )
-
     def claim_next(
         self, run: SyncRun, now: datetime, lease: timedelta
     ) -> PurchaseSync | None:
         """Take one due purchase of the run, or None. Two workers never get the same.
 
-        Rows whose sending was begun come first: they may be in CMiC already.
+        Rows whose sending was begun come first: they may be in CMiC already. None also
+        once the run has ended, or other lanes than those of `run.lane_set` work on it.
         """
-        with transaction.atomic():
-            row = (
-                self.filter(run=run)
-                .due(now)
-                .select_for_update(skip_locked=True)
-                .order_by(_BEGUN_FIRST, "pex_transaction_id")
-                .first()
-            )
-            if row is None:
-                return None
-            row.claimed_by, row.claimed_until = uuid.uuid4(), now + lease
-            self.filter(pk=row.pk).update(
-                claimed_by=row.claimed_by,
-                claimed_until=row.claimed_until,
-                updated_at=now,
-            )
-        return row
+        claimed = self.raw(
+            _CLAIM,
+            {
+                "token": uuid.uuid4(),
+                "now": now,
+                "until": now + lease,
+                "run": run.pk,
+                "lane_set": run.lane_set,
+            },
+        )
+        return next(iter(claimed), None)
 
 
 class PurchaseSync(models.Model):
@@ -167,9 +172,13 @@ class PurchaseSync(models.Model):
         ]
         indexes = [
             models.Index(fields=["run", "status"], name="purchase_of_run"),
+            # In the order in which they are taken, so that taking one of 20,000 costs
+            # what taking one of ten does.
             models.Index(
-                fields=["run", "not_before"],
-                condition=Q(status__in=UNFINISHED),
+                fields=["run", "-status", "pex_transaction_id"],
+                condition=Q(
+                    status__in=UNFINISHED, needs_person=False, is_deferred=False
+                ),
                 name="purchase_unfinished",
             ),
             models.Index(
@@ -213,7 +222,7 @@ class PurchaseSync(models.Model):
             vendor_code=vendor,
             payload_digest=digest,
             posting_at=timezone.now(),
-            attempt_count=F("attempt_count") + 1,
+            attempt_count=self.attempt_count + 1,
             lookup_count=0,
             warnings=list(warnings),
             reasons=[],
@@ -251,7 +260,7 @@ class PurchaseSync(models.Model):
         now = timezone.now()
         self._move(
             Status.COMPLETED,
-            generation=F("generation") - 1,
+            generation=self.generation - 1,
             completed_at=now,
             marker_seen_at=now,
             reasons=[],
@@ -266,7 +275,7 @@ class PurchaseSync(models.Model):
         """POSTING → PENDING: certainly not taken, so no attempt is counted."""
         self._move(
             Status.PENDING,
-            attempt_count=F("attempt_count") - 1,
+            attempt_count=self.attempt_count - 1,
             **{**_FREE, "not_before": not_before},
         )
 
@@ -274,7 +283,7 @@ class PurchaseSync(models.Model):
         """POSTING → PENDING: every look-up said absent, and the tenant chose this."""
         self._move(
             Status.PENDING,
-            resend_count=F("resend_count") + 1,
+            resend_count=self.resend_count + 1,
             lookup_count=0,
             **_FREE,
         )
@@ -284,7 +293,7 @@ class PurchaseSync(models.Model):
 
         `was_absent` counts a look-up that CMiC answered; an error is no answer.
         """
-        counted = {"lookup_count": F("lookup_count") + 1} if was_absent else {}
+        counted = {"lookup_count": self.lookup_count + 1} if was_absent else {}
         self._move(Status.POSTING, **counted, **{**_FREE, "not_before": not_before})
 
     def ask_person(self, reason: Reason) -> None:
@@ -309,7 +318,7 @@ class PurchaseSync(models.Model):
         """As `release`, and the fault counts."""
         self._move(
             Status(self.status),
-            fault_count=F("fault_count") + 1,
+            fault_count=self.fault_count + 1,
             **{**_FREE, "not_before": not_before},
         )
 
@@ -324,7 +333,11 @@ class PurchaseSync(models.Model):
         )
 
     def _move(self, to: Status, **changes: Any) -> None:
-        """Raises `LeaseLostError` if the lease is not this worker's any more."""
+        """Raises `LeaseLostError` if the lease is not this worker's any more.
+
+        While it is, nobody else changes the row: what was read when it was claimed
+        still holds, counters included.
+        """
         check_move(self.status, to)
         changed = PurchaseSync.objects.filter(
             pk=self.pk, claimed_by=self.claimed_by, status=self.status
@@ -332,14 +345,8 @@ class PurchaseSync(models.Model):
         if self.claimed_by is None or changed != 1:
             raise LeaseLostError(f"{self} is in other hands now.")
         self.status = to
-        computed = []
         for name, value in changes.items():
-            if hasattr(value, "resolve_expression"):
-                computed.append(name)
-            else:
-                setattr(self, name, value)
-        if computed:
-            self.refresh_from_db(fields=computed)
+            setattr(self, name, value)
 
 
 _FREE: dict[str, Any] = {

@@ -5,6 +5,7 @@ Owns the run's states and heartbeat; which purchases it holds is read from their
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -72,6 +73,7 @@ class SyncRun(models.Model):
     ended_at = models.DateTimeField(null=True)
     # Faults of the other side without a success in between: an outage begins so.
     fault_count = models.PositiveIntegerField(default=0)
+    fault_at = models.DateTimeField(null=True)
     # Fences lanes: a message of an older set of lanes finds its number outdated.
     lane_set = models.PositiveIntegerField(default=0)
 
@@ -162,6 +164,7 @@ class SyncRun(models.Model):
             message=message,
             paused_at=Coalesce("paused_at", now),
             fault_count=0,
+            fault_at=None,
             resume_at=resume_at,
             heartbeat_at=now,
             lane_set=F("lane_set") + 1,
@@ -176,15 +179,28 @@ class SyncRun(models.Model):
             lane_set=F("lane_set") + 1,
         )
 
-    def count_fault(self) -> int:
-        """Faults in a row, over all lanes."""
-        self._change(fault_count=F("fault_count") + 1)
+    def count_fault(self, now: datetime, *, answered: Iterable[Status]) -> int:
+        """Faults in a row, over all lanes.
+
+        A purchase that came to one of the `answered` statuses since the last fault
+        breaks the row.
+        """
+        self.refresh_from_db(fields=["fault_at"])
+        is_first = self.fault_at is None or (
+            self.purchases.filter(
+                status__in=answered, updated_at__gt=self.fault_at
+            ).exists()
+        )
+        count = 1 if is_first else F("fault_count") + 1
+        self._change(fault_count=count, fault_at=now)
         return self.fault_count
 
     def note_success(self) -> None:
         """The other side answered: the outage is over, if there was one."""
-        if self.fault_count or self.paused_at is not None:
-            self._change(fault_count=0, reason="", message="", paused_at=None)
+        if self.paused_at is not None:
+            self._change(
+                fault_count=0, fault_at=None, reason="", message="", paused_at=None
+            )
 
     def end(
         self,

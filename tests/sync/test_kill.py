@@ -198,6 +198,7 @@ def test_a_clock_moved_by_an_hour_loses_and_doubles_nothing(
     time_machine.move_to(timezone.now(), tick=True)
     run, step = engine.request_run(tenant, SyncRun.Trigger.MANUAL)
     lanes = engine.prepare(step.run_id)
+    run.refresh_from_db()
     # A worker that is at work on the first purchase when the clock moves.
     held = PurchaseSync.objects.claim_next(run, timezone.now(), timedelta(seconds=4))
     time_machine.shift(timedelta(hours=hours))

@@ -44,7 +44,11 @@ VERBS = {
 def run(db):
     day = timezone.now().date()
     return SyncRun.objects.create(
-        tenant=make_tenant(), trigger="manual", window_from=day, window_to=day
+        tenant=make_tenant(),
+        trigger="manual",
+        status="running",
+        window_from=day,
+        window_to=day,
     )
 
 
@@ -142,6 +146,13 @@ def test_a_purchase_that_may_be_in_cmic_is_taken_first(run):
     )
     claimed = PurchaseSync.objects.claim_next(run, timezone.now(), LEASE)
     assert claimed.pex_transaction_id == 2
+
+
+@pytest.mark.parametrize("change", [{"status": "stopped"}, {"lane_set": 1}])
+def test_a_run_that_has_ended_or_has_new_lanes_gives_out_no_purchase(run, change):
+    make_row(run, Status.PENDING)
+    SyncRun.objects.filter(pk=run.pk).update(**change)
+    assert PurchaseSync.objects.claim_next(run, timezone.now(), LEASE) is None
 
 
 def test_taking_back_counts_no_attempt(run):
