@@ -12,11 +12,12 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from io import BytesIO
+from typing import Any, Protocol, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -42,9 +43,10 @@ from connector.exceptions import (
     ServerError,
     UnexpectedResponseError,
 )
-from connector.parsing import clean, parse_json
+from connector.parsing import clean, parse_json, parse_rows
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # One pool of connections a process: urllib3's pool is safe to share between threads,
 # a `requests.Session` is not, so each client has its own session on this adapter.
@@ -111,11 +113,19 @@ class Answer:
 
         Raises `UnexpectedResponseError` if it is something else.
         """
+        return self._parsed(lambda: parse_json(self.body))
+
+    def json_rows(self, name: str) -> tuple[Any, Iterator[Any]]:
+        """As `json`, with the long list `name` apart, parsed row by row."""
+        return self._parsed(lambda: parse_rows(self.body, name))
+
+    def _parsed(self, parse: Callable[[], T]) -> T:
         try:
-            return parse_json(self.body)
+            return parse()
         except ValueError as error:
             raise UnexpectedResponseError(
-                f"{self.system} answered {self.status}, but not with JSON.",
+                f"{self.system} answered {self.status}, but not with the JSON that was "
+                "expected.",
                 system=self.system,
                 status=self.status,
                 body=self.text[:2000],
@@ -254,11 +264,11 @@ class ApiClient:
     ) -> bytes:
         """The body, bounded in size and in time as a whole: a read timeout alone
         lets a server that sends a byte a minute hold a worker for ever."""
-        chunks: list[bytes] = []
-        size = 0
+        # Hands its content over without a copy: an answer may have 50 MB.
+        body = BytesIO()
         for chunk in response.iter_content(_CHUNK):
-            size += len(chunk)
-            if size > max_bytes:
+            body.write(chunk)
+            if body.tell() > max_bytes:
                 raise UnexpectedResponseError(
                     f"{self.system} answered with more than {max_bytes} bytes.",
                     system=self.system,
@@ -270,8 +280,7 @@ class ApiClient:
                     f"{self._timeouts.answer:g} seconds.",
                     system=self.system,
                 )
-            chunks.append(chunk)
-        return b"".join(chunks)
+        return body.getvalue()
 
     def _transport_error(self, error: Exception) -> ConnectorError:
         if _never_connected(error):

@@ -5,8 +5,11 @@ that a database can hold. (No Django.)
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 _LONGEST_NUMBER = 40
 
@@ -25,12 +28,42 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from error
 
 
+def parse_rows(body: bytes, name: str) -> tuple[Any, Iterator[Any]]:
+    """A JSON object without its member `name`, and the elements of that list.
+
+    Each is parsed when it is asked for, because 30,000 parsed rows at once are most of
+    what a worker would hold. A row that cannot be parsed is None. Raises `ValueError`
+    for what is no JSON, or has something other than a list there.
+    """
+    try:
+        members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        listed = members.pop(name, msgspec.Raw(b"null"))
+        rows = msgspec.json.decode(listed, type=list[msgspec.Raw] | None)
+    except (msgspec.MsgspecError, RecursionError):
+        # Stricter than `parse_json`, which takes a NaN for a text.
+        data = parse_json(body)
+        found = data.pop(name, None) if isinstance(data, dict) else None
+        if found is not None and not isinstance(found, list):
+            raise ValueError(f"{name} is not a list") from None
+        return data, iter(found or ())
+    rest = {key: parse_json(bytes(value)) for key, value in members.items()}
+    return rest, (_parse_or_none(bytes(row)) for row in rows or ())
+
+
 def clean(text: str, limit: int) -> str:
     """One line without control characters or broken letters, cut at `limit`."""
     # Cut first: a text of a megabyte should not be walked for its first line.
     text = text[: limit * 4]
-    printable = (char if char.isprintable() else " " for char in text)
-    return "".join(printable).strip()[:limit]
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return text.strip()[:limit]
+
+
+def _parse_or_none(text: bytes) -> Any:
+    try:
+        return parse_json(text)
+    except ValueError:
+        return None
 
 
 def _fraction(text: str) -> Decimal | str:

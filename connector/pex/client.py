@@ -132,22 +132,21 @@ class PexClient(ApiClient):
     def _iter_details(self, start: str, end: str) -> Iterator[Any]:
         """Rows of one window; above 30,000 PEX cuts and says where to go on (§1.6)."""
         while True:
-            data = self._object(
-                self.call(
-                    "GET",
-                    "V4/Details/AllCardholderTransactions",
-                    name="AllCardholderTransactions",
-                    params={
-                        "StartDate": start,
-                        "EndDate": end,
-                        "IncludePendings": "True",
-                        "IncludeDeclines": "True",
-                        "IncludeVendorBillPay": "False",
-                    },
-                ).json()
+            answer = self.call(
+                "GET",
+                "V4/Details/AllCardholderTransactions",
+                name="AllCardholderTransactions",
+                params={
+                    "StartDate": start,
+                    "EndDate": end,
+                    "IncludePendings": "True",
+                    "IncludeDeclines": "True",
+                    "IncludeVendorBillPay": "False",
+                },
             )
-            yield from self._list(data.get("TransactionList"))
-            pages = data.get("Pages")
+            rest, rows = answer.json_rows("TransactionList")
+            yield from rows
+            pages = self._object(rest).get("Pages")
             if not isinstance(pages, Mapping):
                 return
             if (read_id(pages.get("NumberOfPages")) or 1) <= 1:
