@@ -172,7 +172,14 @@ def _record_batch(
         else:
             looked_at.append(row.pk)
     PurchaseSync.objects.bulk_create(new)
-    PurchaseSync.objects.bulk_update(changed, _UPDATED)
+    # An upsert of rows that are there and locked: Django's bulk_update writes a CASE
+    # for every column of every row, and takes many times as long.
+    PurchaseSync.objects.bulk_create(
+        changed,
+        update_conflicts=True,
+        unique_fields=["tenant", "pex_transaction_id"],
+        update_fields=_UPDATED,
+    )
     PurchaseSync.objects.filter(pk__in=looked_at).update(run=run, is_deferred=False)
 
 
@@ -247,7 +254,7 @@ def _judge_again(
         "fault_count": 0,
     }
     if judgement.purchase.is_marked:
-        wanted["marker_seen_at"] = timezone.now()
+        wanted["marker_seen_at"] = row.marker_seen_at or timezone.now()
     if facts["has_attachments"] is None and judgement.status != Status.PENDING:
         # Not asked this time. A purchase that is to be sent believes no old answer.
         wanted["has_attachments"] = row.has_attachments
