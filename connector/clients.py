@@ -10,10 +10,10 @@ from connector.addresses import AddressError, check_address
 from connector.cmic.client import CmicClient
 from connector.cmic.oauth import OAuthCredentials
 from connector.exceptions import SettingsIncompleteError
-from connector.http import Timeouts
 from connector.limits import cmic_limits, pex_limits
 from connector.models import CmicConnection, PexConnection, Tenant
 from connector.pex.client import PexClient
+from connector.transport import Timeouts
 
 
 def pex_client(tenant: Tenant) -> PexClient:

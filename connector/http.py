@@ -1,7 +1,7 @@
 """One HTTP call to somebody else's API: sending it, and naming what came back.
 
-Owns the session, timeouts, size bounds, redaction, repeating in place and the way
-from transport faults and statuses to `connector.exceptions`. Paths, bodies and what
+Owns size and time bounds of an answer, redaction, repeating in place and the way from
+transport faults and statuses to `connector.exceptions`. Paths, bodies and what
 an answer means belong to the clients that inherit from `ApiClient`.
 """
 
@@ -9,25 +9,15 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from io import BytesIO
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    MaxRetryError,
-    NameResolutionError,
-    NewConnectionError,
-)
+from urllib3.exceptions import HTTPError
 
 from connector.exceptions import (
     AccessDeniedError,
@@ -43,14 +33,16 @@ from connector.exceptions import (
     ServerError,
     UnexpectedResponseError,
 )
-from connector.parsing import clean, parse_json, parse_rows
+from connector.parsing import clean
+from connector.transport import (
+    Answer,
+    Timeouts,
+    never_connected,
+    new_session,
+    retry_after,
+)
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
-
-# One pool of connections a process: urllib3's pool is safe to share between threads,
-# a `requests.Session` is not, so each client has its own session on this adapter.
-_ADAPTER = HTTPAdapter(pool_connections=64, pool_maxsize=64, max_retries=0)
 
 _ERRORS_BY_STATUS: dict[int, type[ApiResponseError]] = {
     401: AuthenticationError,
@@ -62,7 +54,6 @@ _ERRORS_BY_STATUS: dict[int, type[ApiResponseError]] = {
 
 # Statuses of a gateway that gave up waiting: behind it the work may have been done.
 _CUT_OFF = (408, 425, 499)
-_LONGEST_RETRY_AFTER = 300.0  # seconds; whoever says more is asked again after that
 _REPEAT_DELAY = 0.5  # seconds; a worker never sleeps longer than two
 _CHUNK = 64 * 1024
 
@@ -72,6 +63,9 @@ class Limits(Protocol):
 
     def permit(self, name: str) -> AbstractContextManager[None]:
         """Hold a place for one call. Raises `RateLimitError` if it would be long."""
+
+    def reserve(self) -> AbstractContextManager[None]:
+        """Hold a place for the calls made inside. Raises as `permit` does."""
 
     def slow_down(self, seconds: float | None) -> None:
         """The other side said 429: nobody may call for a while."""
@@ -83,53 +77,11 @@ class Unlimited:
     def permit(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def reserve(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def slow_down(self, seconds: float | None) -> None:
         return
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds to wait for a connection, and for the whole answer after that."""
-
-    connect: float = 10.0
-    answer: float = 65.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the other side said: status, headers and the whole body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    system: str
-
-    @property
-    def text(self) -> str:
-        return self.body.decode("utf-8", errors="replace")
-
-    def json(self) -> Any:
-        """The body as JSON with every non-integer number as a Decimal.
-
-        Raises `UnexpectedResponseError` if it is something else.
-        """
-        return self._parsed(lambda: parse_json(self.body))
-
-    def json_rows(self, name: str) -> tuple[Any, Iterator[Any]]:
-        """As `json`, with the long list `name` apart, parsed row by row."""
-        return self._parsed(lambda: parse_rows(self.body, name))
-
-    def _parsed(self, parse: Callable[[], T]) -> T:
-        try:
-            return parse()
-        except ValueError as error:
-            raise UnexpectedResponseError(
-                f"{self.system} answered {self.status}, but not with the JSON that was "
-                "expected.",
-                system=self.system,
-                status=self.status,
-                body=self.text[:2000],
-            ) from error
 
 
 class ApiClient:
@@ -190,6 +142,13 @@ class ApiClient:
                     raise
                 time.sleep(_REPEAT_DELAY * (1 + random.random()))  # noqa: S311
         raise AssertionError("unreachable")  # pragma: no cover
+
+    def reserve(self) -> AbstractContextManager[None]:
+        """A place for the calls made inside, so that nothing is got ready in vain.
+
+        Raises `RateLimitError` if it would be long.
+        """
+        return self._limits.reserve()
 
     def redact(self, text: str) -> str:
         """The text without this client's secrets."""
@@ -283,7 +242,7 @@ class ApiClient:
         return body.getvalue()
 
     def _transport_error(self, error: Exception) -> ConnectorError:
-        if _never_connected(error):
+        if never_connected(error):
             return ApiConnectionError(
                 f"{self.system} could not be reached at {self.base_url}.",
                 system=self.system,
@@ -325,73 +284,9 @@ class ApiClient:
             detail=detail,
             code=code,
             request_id=answer.headers.get("X-ORACLE-DMS-ECID", ""),
-            retry_after=_retry_after(answer.headers.get("Retry-After")),
+            retry_after=retry_after(answer.headers.get("Retry-After")),
         )
 
 
 class _BrokenConnectionError(ApiTimeoutError):
     """Reset or cut off: worth repeating at once where repeating is safe."""
-
-
-def post_form(
-    url: str, form: Mapping[str, str], *, system: str, timeouts: Timeouts
-) -> Answer:
-    """The answer, of any status, to a form sent without credentials in its header.
-
-    Raises `ApiConnectionError` if there is none.
-    """
-    try:
-        response = new_session().post(
-            url,
-            data=form,
-            headers={"Accept": "application/json"},
-            timeout=(timeouts.connect, timeouts.answer),
-            allow_redirects=False,
-        )
-    except requests.RequestException as error:
-        raise ApiConnectionError(f"{url} did not answer.", system=system) from error
-    return Answer(response.status_code, response.headers, response.content, system)
-
-
-def new_session() -> requests.Session:
-    """A session on the process's connections, free of the machine's own settings.
-
-    `trust_env` is off because a .netrc entry would replace our Authorization.
-    """
-    session = requests.Session()
-    session.trust_env = False
-    session.mount("https://", _ADAPTER)
-    session.mount("http://", _ADAPTER)
-    return session
-
-
-def _never_connected(error: BaseException) -> bool:
-    """True only where it is certain that no byte of the request left."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    if not isinstance(error, requests.ConnectionError) or not error.args:
-        return False
-    reason = error.args[0]
-    if isinstance(reason, MaxRetryError):
-        reason = reason.reason
-    if isinstance(error, requests.exceptions.SSLError):
-        return "CERTIFICATE_VERIFY_FAILED" in str(reason)
-    return isinstance(
-        reason, (NewConnectionError, NameResolutionError, ConnectTimeoutError)
-    )
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds from a Retry-After header of either form, never negative."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-    if math.isnan(seconds):
-        return None
-    return min(max(0.0, seconds), _LONGEST_RETRY_AFTER)

@@ -12,9 +12,10 @@ import hashlib
 import random
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import redis
@@ -24,14 +25,16 @@ from connector.http import Limits, Unlimited
 
 LONGEST_WAIT = 2.0  # seconds that a worker may sleep before it gives its place back
 
-# A server counts when calls arrive, we when they leave: a little slack covers that.
-_SLACK = 1.05
+# A server counts when calls arrive, we when they leave: a little slack covers that,
+# whatever the length of the window.
+_SLACK, _MOST_SLACK = 0.05, 1.0  # of the window; seconds
 _IN_FLIGHT_LEASE = 120  # seconds after which a call's place is taken for abandoned
 _POLL = 0.05
 
 # KEYS: pause, in-flight, one sorted set a window.
-# ARGV: permit id, in-flight limit (0: none), lease, then limit and seconds a window.
+# ARGV: place, in-flight limit (0: none), lease, then limit and milliseconds a window.
 # Answers the milliseconds to wait, or 0 and the place is taken; -1: too many at once.
+# A place that is taken already (reserved) is only kept for another lease.
 _TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -50,7 +53,8 @@ if wait > 0 then return wait end
 local at_once = tonumber(ARGV[2])
 if at_once > 0 then
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-  if redis.call('ZCARD', KEYS[2]) >= at_once then return -1 end
+  if redis.call('ZCARD', KEYS[2]) >= at_once
+    and not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return -1 end
   redis.call('ZADD', KEYS[2], now + tonumber(ARGV[3]), ARGV[1])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
@@ -90,6 +94,7 @@ class RedisLimits:
         self._rates = rates
         self._in_flight = in_flight
         self._pause = pause
+        self._reserved: str | None = None
 
     @contextmanager
     def permit(self, name: str) -> Iterator[None]:
@@ -97,11 +102,29 @@ class RedisLimits:
 
         Raises `RateLimitError` with `retry_after` if it would take longer.
         """
-        place = uuid.uuid4().hex
-        self._take(place, name)
+        place = self._reserved or uuid.uuid4().hex
+        rates = [rate for rate in self._rates if rate.name in ("", name)]
+        self._take(place, rates)
         try:
             yield
         finally:
+            if place != self._reserved:
+                self._give_back(place)
+
+    @contextmanager
+    def reserve(self) -> Iterator[None]:
+        """Hold one of the places at once, for the calls that are made inside.
+
+        What a call needs is got together inside, and not in vain: without a place
+        this raises `RateLimitError`, as `permit` does. For one thread at a time.
+        """
+        place = uuid.uuid4().hex
+        self._take(place, [])
+        self._reserved = place
+        try:
+            yield
+        finally:
+            self._reserved = None
             self._give_back(place)
 
     def slow_down(self, seconds: float | None) -> None:
@@ -114,14 +137,14 @@ class RedisLimits:
         except redis.RedisError:
             return
 
-    def _take(self, place: str, name: str) -> None:
+    def _take(self, place: str, rates: Sequence[Rate]) -> None:
         deadline = time.monotonic() + LONGEST_WAIT
-        rates = [rate for rate in self._rates if rate.name in ("", name)]
         keys = [self._key("pause"), self._key("in-flight")]
         args: list[str | int] = [place, self._in_flight, _IN_FLIGHT_LEASE * 1000]
         for rate in rates:
             keys.append(self._key(f"rate-{rate.name}-{rate.seconds:g}"))
-            args += [rate.calls, int(rate.seconds * 1000 * _SLACK)]
+            slack = min(rate.seconds * _SLACK, _MOST_SLACK)
+            args += [rate.calls, int((rate.seconds + slack) * 1000)]
         while wait := self._ask(keys, args):
             seconds = wait / 1000 if wait > 0 else _POLL * (1 + random.random())  # noqa: S311
             if time.monotonic() + seconds > deadline:
@@ -135,8 +158,7 @@ class RedisLimits:
 
     def _ask(self, keys: Sequence[str], args: Sequence[str | int]) -> int:
         try:
-            script = _connection(self._redis_url).register_script(_TAKE)
-            return int(script(keys=list(keys), args=list(args)))
+            return int(_script(self._redis_url)(keys=list(keys), args=list(args)))
         except redis.RedisError as error:
             raise RateLimitError(
                 "The limiter (Redis) does not answer, so no call is made.",
@@ -187,6 +209,11 @@ def cmic_limits(
         in_flight=max(0, in_flight),
         pause=1.0,
     )
+
+
+@functools.cache
+def _script(url: str) -> Callable[..., Any]:
+    return _connection(url).register_script(_TAKE)
 
 
 @functools.cache

@@ -10,7 +10,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PURE_RULES = ("window", "selection", "coding", "invoicing", "receipts", "reasons")
-NO_DJANGO = ("connector/exceptions.py", "connector/http.py", "connector/limits.py")
+NO_DJANGO = (
+    "connector/exceptions.py",
+    "connector/http.py",
+    "connector/limits.py",
+    "connector/parsing.py",
+    "connector/transport.py",
+)
 IO_LIBRARIES = {"requests", "redis", "celery", "django", "socket", "subprocess"}
 
 
@@ -78,7 +84,12 @@ def test_the_engine_sends_no_messages():
 
 
 def test_the_models_know_neither_engine_nor_clients():
-    unwanted = ("sync.engine", "connector.clients", "connector.http")
+    unwanted = (
+        "sync.engine",
+        "connector.clients",
+        "connector.http",
+        "connector.transport",
+    )
     assert importers(modules("sync/models", "connector/models"), *unwanted) == []
 
 
@@ -87,7 +98,7 @@ def test_requests_is_used_in_one_place_only():
         line.split(":")[0]
         for line in importers(modules("connector", "sync", "config"), "requests")
     }
-    assert users == {"connector/http.py"}
+    assert users == {"connector/http.py", "connector/transport.py"}
 
 
 def test_messages_are_sent_in_one_place_only():

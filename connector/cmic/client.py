@@ -31,8 +31,9 @@ from connector.exceptions import (
     ConnectorError,
     UnexpectedResponseError,
 )
-from connector.http import Answer, ApiClient, Limits, Timeouts
+from connector.http import ApiClient, Limits
 from connector.parsing import clean
+from connector.transport import Answer, Timeouts
 
 _PAGE_SIZE = 1000  # above it CMiC answers 400 (§1.4)
 _MOST_ROWS = 2_000_000

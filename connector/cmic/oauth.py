@@ -14,7 +14,7 @@ from connector.exceptions import (
     AuthenticationError,
     UnexpectedResponseError,
 )
-from connector.http import Timeouts, post_form
+from connector.transport import Timeouts, post_form
 
 _EARLY = 60  # seconds before its end that a token is replaced
 

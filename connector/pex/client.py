@@ -19,7 +19,7 @@ from connector.exceptions import (
     NotFoundError,
     UnexpectedResponseError,
 )
-from connector.http import Answer, ApiClient, Limits, Timeouts
+from connector.http import ApiClient, Limits
 from connector.pex.reading import (
     UnreadableError,
     read_eastern,
@@ -36,6 +36,7 @@ from connector.pex.types import (
     TokenInfo,
     read_notes,
 )
+from connector.transport import Answer, Timeouts
 
 T = TypeVar("T")
 

@@ -64,6 +64,13 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
         else:
             row.hold_back(Status.SKIPPED, [MARKED])
         return
+    # Before receipts are fetched: a lane that then had to give its place back would
+    # fetch them again, at the cost of PEX's calls.
+    with context.cmic.reserve():
+        _fetch_and_upload(context, row)
+
+
+def _fetch_and_upload(context: RunContext, row: PurchaseSync) -> None:
     fetched = fetch_document(context, row)
     if fetched.document is None:
         row.hold_back(fetched.hold_status, fetched.held_back)

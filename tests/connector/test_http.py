@@ -21,7 +21,8 @@ from connector.exceptions import (
     ServerError,
     UnexpectedResponseError,
 )
-from connector.http import ApiClient, Timeouts
+from connector.http import ApiClient
+from connector.transport import Timeouts
 
 BASE = "https://api.example.com/base"
 

@@ -139,3 +139,23 @@ def test_exactly_as_many_calls_go_as_the_limit_says(calls, extra):
             continue
         gone += 1
     assert gone == calls
+
+
+def test_who_reserved_a_place_calls_with_it_while_others_wait():
+    scope = uuid.uuid4().hex
+    mine, theirs = (limits(scope, in_flight=1) for _ in range(2))
+    with mine.reserve():
+        call(mine)
+        call(mine)
+        with pytest.raises(RateLimitError):
+            call(theirs)
+    call(theirs)
+
+
+def test_a_reserved_place_takes_nothing_off_the_rate():
+    second = limits(rates=[Rate(2, 60)], in_flight=1)
+    for _ in range(5):
+        with second.reserve():
+            pass
+    call(second)
+    call(second)

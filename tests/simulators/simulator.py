@@ -138,7 +138,7 @@ class Simulator:
     def pause(self, seconds: float) -> None:
         """Sleep without a lock; cut short when the server closes."""
         if seconds > 0:
-            self.closing.wait(seconds)
+            self.closing.wait(float(seconds))
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]

@@ -26,7 +26,7 @@ from connector.exceptions import (
     ServerError,
     UnexpectedResponseError,
 )
-from connector.http import Timeouts
+from connector.transport import Timeouts
 from tests.simulators.cmic import CmicSimulator
 from tests.simulators.contractor import build_contractor
 
