@@ -102,6 +102,8 @@ def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:
     An amount that differs is no adoption: the purchase fails with both amounts.
     """
     adopted = 0
+    if not found:
+        return adopted
     now = timezone.now()
     # A claim that has run out holds nobody back: its worker may be long dead.
     is_free = Q(claimed_until=None) | Q(claimed_until__lte=now)

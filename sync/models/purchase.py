@@ -339,10 +339,13 @@ class PurchaseSync(models.Model):
         still holds, counters included.
         """
         check_move(self.status, to)
+        if self.claimed_by is None:
+            # As a condition it would mean a row that nobody holds, and match it.
+            raise LeaseLostError(f"{self} was given back.")
         changed = PurchaseSync.objects.filter(
             pk=self.pk, claimed_by=self.claimed_by, status=self.status
         ).update(status=to, updated_at=timezone.now(), **changes)
-        if self.claimed_by is None or changed != 1:
+        if changed != 1:
             raise LeaseLostError(f"{self} is in other hands now.")
         self.status = to
         for name, value in changes.items():
