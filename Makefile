@@ -10,12 +10,13 @@ UV := $(VENV)/uv/bin/uv
 RUN := $(VENV)/bin/python
 IS_RECENT := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 
-.PHONY: help demo test serve lint clean
+.PHONY: help demo test serve bench lint clean
 
 help:
 	@echo 'make demo     the whole product against simulated PEX and CMiC (ONCE=1: then stop)'
 	@echo 'make test     the test suite (ARGS="-k receipt" for a part of it)'
 	@echo 'make serve    web, worker and beat on the addresses in the environment'
+	@echo 'make bench    the benchmarks, as a table and as bench.json (ARGS=throughput for one)'
 	@echo 'make lint     style, types, system checks, missing migrations'
 	@echo 'make clean    removes what was built and cached; the data under var/ stays'
 
@@ -42,6 +43,9 @@ serve: $(STAMP)
 	  embedded.leave(pathlib.Path(os.environ.get("CONNECTOR_VAR_DIR", "var")))'; \
 	exit $$status
 
+bench: $(STAMP)
+	@exec $(RUN) -m tests.benchmarks $(ARGS)
+
 # mypy's plugin loads the settings, and its fast exit would leave their services running.
 lint: $(STAMP)
 	@$(RUN) -m ruff check .
@@ -51,7 +55,7 @@ lint: $(STAMP)
 	@$(RUN) manage.py makemigrations --check --dry-run
 
 clean:
-	@rm -rf $(VENV) staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) bench.json staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The lock decides about every package, and the venv's own interpreter about the rest,
