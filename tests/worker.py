@@ -37,14 +37,23 @@ def environment(**extra: str) -> dict[str, str]:
 @contextmanager
 def running_worker(*, concurrency: int = 4, **extra: str) -> Iterator[int]:
     """A worker that takes messages of both queues; yields its process id."""
+    with starting_worker(concurrency=concurrency, **extra) as process:
+        _wait_until_ready(process)
+        yield process.pid
+
+
+@contextmanager
+def starting_worker(
+    *, concurrency: int = 4, **extra: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """As above, but not waited for: its broker may be another than this process's."""
     with running(
         *("celery", "-A", "config", "worker", "--pool", "threads"),
         *("--queues", "manual,auto", "--concurrency", str(concurrency)),
         *("--loglevel", "WARNING"),
         env=environment(**extra),
     ) as process:
-        _wait_until_ready(process)
-        yield process.pid
+        yield process
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:
