@@ -161,11 +161,15 @@ class OnePurchase(RuleBasedStateMachine):
         except LeaseLostError:
             assert not may_act
             assert values_of(self.row) == values_of(before)
-            self.hands.remove(worker)
+            self.let_go(worker)
         else:
             assert may_act
             if worker.claimed_by is None:
-                self.hands.remove(worker)
+                self.let_go(worker)
+
+    def let_go(self, worker):
+        # To Django, all workers' copies of the row are equal.
+        self.hands = [each for each in self.hands if each is not worker]
 
     @rule(
         reasons=st.sampled_from([(), (BLOCKING,), (MARKED,)]),
