@@ -166,3 +166,12 @@ def test_taking_back_counts_no_attempt(run):
         0,
         None,
     )
+
+
+def test_a_worker_that_gave_a_purchase_back_changes_nothing_any_more(run):
+    make_row(run, Status.PENDING)
+    worker = PurchaseSync.objects.claim_next(run, timezone.now(), LEASE)
+    worker.release()
+    with pytest.raises(LeaseLostError):
+        worker.hold_back(Status.BLOCKED, [REASON])
+    assert PurchaseSync.objects.get().status == Status.PENDING
