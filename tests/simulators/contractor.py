@@ -20,14 +20,14 @@ CLOSED = "C"
 Plan = dict[str, list[str]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Company:
     code: str
     name: str
     currency: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Vendor:
     company: str
     code: str
@@ -35,14 +35,14 @@ class Vendor:
     active: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RegistryGroup:
     company: str
     code: str
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     company: str
     code: str
@@ -51,7 +51,7 @@ class Job:
     department: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Phase:
     company: str
     job: str
@@ -60,7 +60,7 @@ class Phase:
     active: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Category:
     company: str
     job: str
@@ -71,7 +71,7 @@ class Category:
     phase_active: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Department:
     company: str
     code: str
@@ -79,14 +79,14 @@ class Department:
     active: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Account:
     code: str
     name: str
     active: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Equipment:
     company: str
     code: str
@@ -94,7 +94,7 @@ class Equipment:
     active: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TransactionCode:
     company: str
     equipment: str
@@ -103,13 +103,13 @@ class TransactionCode:
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImagingSource:
     uuid: str
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DocumentType:
     uuid: str
     source_uuid: str

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from tests.simulators.cmic_caller import CATEGORIES, INVOICES, JOBS, VENDORS, VOUCHERS
+from tests.simulators.contractor import build_contractor
+from tests.simulators.large import add_jobs
 
 
 def test_a_collection_comes_in_the_adf_envelope(cmic):
@@ -167,3 +169,27 @@ def test_order_and_fields_are_applied(cmic):
     ):
         assert cmic.get(JOBS, **query).status_code == 400
     assert cmic.get(INVOICES, orderBy="default").status_code == 400
+
+
+def test_a_large_contractor_is_dealt_out_to_its_jobs_and_paged_alike():
+    contractor = build_contractor()
+    before = len(contractor.categories), len(contractor.jobs)
+    add_jobs(contractor, jobs=40, categories=1_230)
+    assert len(contractor.categories) - before[0] == 1_230
+    assert len(contractor.jobs) - before[1] == 40
+    phases = {(each.job, each.code) for each in contractor.phases}
+    assert {(each.job, each.phase) for each in contractor.categories} <= phases
+    with pytest.raises(ValueError, match="at most 75"):
+        add_jobs(build_contractor(), jobs=1, categories=76)
+
+
+def test_what_a_clerk_changes_shows_on_the_next_page(cmic):
+    def codes(offset):
+        page = cmic.get(JOBS, limit=5, offset=offset, orderBy="default").json()
+        return [item["JobCode"] for item in page["items"]]
+
+    first, second = codes(0), codes(5)
+    cmic.server.simulator.remove_code("job", first[0])
+    assert codes(4) == second
+    cmic.server.simulator.reset()
+    assert codes(0) == first

@@ -6,6 +6,8 @@ import argparse
 
 from tests.simulators.cmic.access import PASSWORD, USER
 from tests.simulators.cmic.app import CmicSimulator
+from tests.simulators.contractor import build_contractor
+from tests.simulators.large import add_jobs
 from tests.simulators.server import serve_until_stopped
 
 
@@ -17,9 +19,18 @@ def main() -> None:
     parser.add_argument("--password", default=PASSWORD)
     parser.add_argument("--base-path", default="/cmictest")
     parser.add_argument("--limits", action="store_true", help="answer 429 as CMiC does")
+    parser.add_argument("--jobs", type=int, default=0, help="so many more jobs")
+    parser.add_argument(
+        "--categories",
+        type=int,
+        default=0,
+        help="rows of job, phase and category that these jobs have together",
+    )
     options = parser.parse_args()
+    contractor = build_contractor(options.seed)
+    add_jobs(contractor, options.jobs, options.categories)
     simulator = CmicSimulator(
-        seed=options.seed,
+        contractor,
         user=options.user,
         password=options.password,
         base_path=options.base_path,

@@ -15,7 +15,11 @@ from werkzeug import Request, Response
 from tests.simulators.cmic import access
 from tests.simulators.cmic.access import Access, unauthorised_response
 from tests.simulators.cmic.books import Books, StoredInvoice, Voucher
-from tests.simulators.cmic.collection import collection_response, item_response
+from tests.simulators.cmic.collection import (
+    Listings,
+    collection_response,
+    item_response,
+)
 from tests.simulators.cmic.errors import (
     NEXUS,
     OK_WITH_ERROR,
@@ -95,6 +99,7 @@ class CmicSimulator(Simulator):
         }
         self._contractor = contractor or build_contractor(seed)
         self.books = Books(_copied(self._contractor), self.now)
+        self._listings = Listings()
         self._window = Window(MOST_A_SECOND, 1.0, self.ticks)
 
     def invoices(self, number: str | None = None) -> list[StoredInvoice]:
@@ -237,6 +242,7 @@ class CmicSimulator(Simulator):
             request,
             resource,
             self.books,
+            self._listings,
             is_filtered=is_filtered,
             turned_by=7 * self.faults.used("unsorted") if unsorted else 0,
         )

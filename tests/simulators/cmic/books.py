@@ -6,6 +6,7 @@ Nothing here knows HTTP; whether an upload may be stored is decided before.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 import uuid
 from collections.abc import Callable
@@ -28,6 +29,10 @@ LISTS = {
     "equipment": "equipment",
     "transaction_code": "transaction_codes",
 }
+
+
+# Of all books ever opened: no two states of any share a number.
+_STATES = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -143,10 +148,14 @@ class Voucher:
 
 
 class Books:
-    """Thread-safe; no method waits for anything but the lock."""
+    """Thread-safe; no method waits for anything but the lock.
+
+    `codes_state` is another number after each change of the contractor's codes.
+    """
 
     def __init__(self, contractor: Contractor, now: Callable[[], datetime]) -> None:
         self.contractor = contractor
+        self.codes_state = next(_STATES)
         self.opened_at = now()
         self._now = now
         self._lock = threading.RLock()
@@ -218,6 +227,7 @@ class Books:
             rows = getattr(self.contractor, LISTS[kind])
             kept = [row for row in rows if not _is_meant(row, code, where)]
             setattr(self.contractor, LISTS[kind], kept)
+            self.codes_state = next(_STATES)
             return len(rows) - len(kept)
 
     def deactivate(self, kind: str, code: str, **where: str) -> int:
@@ -232,6 +242,7 @@ class Books:
                     else row
                     for row in self.contractor.categories
                 ]
+                self.codes_state = next(_STATES)
         return changed
 
     def close_job(self, code: str, company: str = "001") -> int:
@@ -248,6 +259,7 @@ class Books:
                 for row, hit in zip(rows, meant, strict=True)
             ]
             setattr(self.contractor, LISTS[kind], changed)
+            self.codes_state = next(_STATES)
             return sum(meant)
 
 

@@ -5,8 +5,9 @@ Who may read, and which trouble is on, is decided before.
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,10 +29,30 @@ COLLECTION_TYPE = "application/vnd.oracle.adf.resourcecollection+json"
 ITEM_TYPE = "application/vnd.oracle.adf.resourceitem+json"
 
 
+class Listings:
+    """The lists that were asked for last, so that each page of one costs a page."""
+
+    _MOST = 4
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, list[Row]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, key: Hashable, choose: Callable[[], list[Row]]) -> list[Row]:
+        with self._lock:
+            if key not in self._kept:
+                rows = choose()
+                while len(self._kept) >= self._MOST:
+                    self._kept.pop(next(iter(self._kept)))
+                self._kept[key] = rows
+            return self._kept[key]
+
+
 def collection_response(
     request: Request,
     resource: Resource,
     books: Books,
+    listings: Listings,
     *,
     is_filtered: bool,
     turned_by: int,
@@ -40,9 +61,17 @@ def collection_response(
 
     `turned_by` rotates the rows of a request that asks for no order.
     """
-    page = cut_page(
-        _chosen(request.args, resource, books, is_filtered, turned_by), request.args
-    )
+
+    def choose() -> list[Row]:
+        return _chosen(request.args, resource, books, is_filtered, turned_by)
+
+    if resource.is_reference:
+        asked = [request.args.get(name) for name in ("finder", "q", "orderBy")]
+        key = (resource.path, books.codes_state, is_filtered, turned_by, *asked)
+        rows = listings.find(key, choose)
+    else:
+        rows = choose()
+    page = cut_page(rows, request.args)
     address = _address(request, resource)
     body: dict[str, Any] = {
         "items": _items(request.args, resource, page, address),

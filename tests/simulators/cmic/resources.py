@@ -27,6 +27,7 @@ class Resource:
     attributes: frozenset[str]
     finders: dict[str, tuple[frozenset[str], Finder]] = field(default_factory=dict)
     has_default_order: bool = False
+    is_reference: bool = False
     child: str | None = None
 
     @property
@@ -112,7 +113,8 @@ def _reference(gl_prefix: str, sample: Books) -> Iterator[Resource]:
     def made(
         path: str, module: str, key: str, rows: Callable[[Books], list[Row]]
     ) -> Resource:
-        return Resource(path, module, key, rows, frozenset(rows(sample)[0]))
+        attributes = frozenset(rows(sample)[0])
+        return Resource(path, module, key, rows, attributes, is_reference=True)
 
     ap, jc, em = (f"{module}-rest-api/rest/1" for module in ("ap", "jc", "em"))
     ecm = "ecm-rest-api/rest/v1"
