@@ -1,32 +1,44 @@
-"""Reads CMiC's reference data into `CmicCode`, a page at a time, kind by kind.
+"""Reads CMiC's reference data into `CmicCode`, list by list, one process a tenant.
 
-A refresh that fails half-way leaves the old values usable: new ones are added as they
-come, and only a list read to its end marks what has vanished as inactive.
+Which lists there are, how old they may be and what happens when one is refused. A list
+is either read to its end and put in whole, or the old one stays (`connector.staging`);
+`RefreshState` says who is at it and how far.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from itertools import islice
 
-from django.db import transaction
+from django.conf import settings
+from django.db import DatabaseError
 from django.utils import timezone
 
+from connector.clients import cmic_client
 from connector.cmic.client import CmicClient
-from connector.cmic.types import Code, CodeKind, LineType
-from connector.exceptions import AccessDeniedError, ConnectorError, NotFoundError
-from connector.models import CmicCode, CodeRefresh, Field, Tenant
+from connector.cmic.types import CodeKind, LineType
+from connector.exceptions import (
+    AccessDeniedError,
+    ConnectorError,
+    NotFoundError,
+    RefreshActiveError,
+    SettingsIncompleteError,
+)
+from connector.models import CmicCode, CodeRefresh, Field, RefreshState, Tenant
 from connector.models.mapping import KINDS_BY_TYPE
+from connector.staging import StagedCodes
 
-BATCH = 1000
-_LONGEST_CODE, _COMPANY = 64, 8
+logger = logging.getLogger(__name__)
+
 GOOD_FOR = timedelta(hours=24)
 
 # Kinds that CMiC does not keep per company.
 _SHARED = (CodeKind.COMPANY, CodeKind.ACCOUNT, CodeKind.SOURCE, CodeKind.DOCUMENT_TYPE)
 # Read along with transaction codes: CMiC has no list of components.
 _READ_ALONG = {CodeKind.TRANSACTION_CODE: (CodeKind.COMPONENT,)}
+_LISTED = [kind for kind in CodeKind if kind is not CodeKind.COMPONENT]
 
 SETUP_KINDS = (
     CodeKind.COMPANY,
@@ -54,75 +66,66 @@ def refresh_all(tenant: Tenant, client: CmicClient) -> dict[str, int]:
     """Read everything that setting up and syncing need; counts by kind.
 
     Kinds that the user may not see are left out, unless it is all of them; then, and
-    for every other fault, raises the client's error.
+    for every other fault, raises the client's error. Raises `RefreshActiveError` while
+    another process is at it, `SettingsIncompleteError` without transaction settings.
     """
-    company = tenant.transactions.company_code
-    counts: dict[str, int] = {}
-    refused: ConnectorError | None = None
-    for kind in CodeKind:
-        if any(kind in along for along in _READ_ALONG.values()):
-            continue
-        try:
-            counts.update(refresh_kind(tenant, client, kind, company))
-        except (AccessDeniedError, NotFoundError) as error:
-            refused = error
-    if refused is not None and not counts:
-        raise refused
-    return counts
+    with _claimed(tenant, is_whole=True) as state:
+        return _Reader(tenant, client, state).read_all()
+
+
+def refresh_requested(tenant_id: int) -> None:
+    """Read everything if that was asked for and nobody is at it.
+
+    What goes wrong in CMiC is put on record in `RefreshState` and not raised.
+    """
+    parts = Tenant.objects.select_related("cmic", "transactions")
+    tenant = parts.filter(pk=tenant_id).first()
+    if tenant is None:
+        return
+    try:
+        with _claimed(tenant, is_whole=True, only_requested=True) as state:
+            _Reader(tenant, cmic_client(tenant), state).read_all()
+    except RefreshActiveError:
+        logger.info("The codes of %s are read already", tenant)
+    except ConnectorError as error:
+        logger.warning("The codes of %s could not be read: %s", tenant, error)
 
 
 def refresh_stale(
-    tenant: Tenant, client: CmicClient, kinds: Iterable[CodeKind]
+    tenant: Tenant,
+    client: CmicClient,
+    kinds: Collection[CodeKind],
+    alive: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Read those kinds that are older than a day, or were never read.
 
-    Returns a sentence for each kind that the user may not see, and that is therefore
-    not checked. Raises the client's error for every other fault.
+    `alive` is called after each page. Returns sentences for people: which kinds the
+    user may not see, and that are therefore not checked; or that another process reads
+    them, and the older ones are good enough. Raises `RefreshActiveError` where there
+    are no older ones, and the client's error for every other fault.
     """
-    company = tenant.transactions.company_code
-    fresh = set(
-        CodeRefresh.objects.filter(
-            tenant=tenant,
-            company__in=("", company),
-            refreshed_at__gt=timezone.now() - GOOD_FOR,
-        ).values_list("kind", flat=True)
-    )
-    unseen: list[str] = []
-    for kind in kinds:
-        if kind in fresh or any(kind in along for along in _READ_ALONG.values()):
-            continue
-        try:
-            refresh_kind(tenant, client, kind, company)
-        except (AccessDeniedError, NotFoundError) as error:
-            title = kind.value.replace("_", " ")
-            unseen.append(f"CMiC does not show its {title} list: {error.message}")
-    return unseen
+    if not _stale(tenant, kinds):
+        return []
+    try:
+        with _claimed(tenant) as state:
+            reader = _Reader(tenant, client, state, alive)
+            for kind in _stale(tenant, kinds):
+                reader.read_or_note(kind)
+            return reader.refused
+    except RefreshActiveError as error:
+        if set(_stale(tenant, kinds)) - _read_since(tenant, None):
+            raise
+        return [f"{error.message} The ones read before were used."]
 
 
-def refresh_kind(
-    tenant: Tenant, client: CmicClient, kind: CodeKind, company: str
-) -> dict[str, int]:
-    """Read one kind (and what is read along) whole; counts by kind."""
-    started = timezone.now()
-    scope = "" if kind in _SHARED else company
-    kinds = (kind, *_READ_ALONG.get(kind, ()))
-    for batch in _batches(client.iter_codes(kind, scope)):
-        _store(tenant, batch, started)
-    counts: dict[str, int] = {}
-    with transaction.atomic():
-        for each in kinds:
-            known = CmicCode.objects.filter(tenant=tenant, kind=each)
-            if scope:
-                known = known.filter(company=scope)
-            known.filter(seen_at__lt=started, is_active=True).update(is_active=False)
-            counts[str(each)] = known.filter(seen_at__gte=started).count()
-            CodeRefresh.objects.update_or_create(
-                tenant=tenant,
-                kind=each,
-                company=scope,
-                defaults={"refreshed_at": started, "count": counts[str(each)]},
-            )
-    return counts
+def require_codes(tenant: Tenant, kinds: Collection[CodeKind]) -> None:
+    """Raises `RefreshActiveError` while another process reads, and one of these kinds
+    was never read: before that, nothing can be checked."""
+    state = RefreshState.objects.filter(tenant=tenant).first()
+    if state is None or not state.is_active(timezone.now()):
+        return
+    if {kind for kind in kinds if kind in _LISTED} - _read_since(tenant, None):
+        raise RefreshActiveError(tenant.name)
 
 
 def company_currency(tenant: Tenant) -> str:
@@ -139,36 +142,126 @@ def company_currency(tenant: Tenant) -> str:
     )
 
 
-def _batches(codes: Iterator[Code]) -> Iterator[list[Code]]:
-    while batch := list(islice(codes, BATCH)):
-        yield batch
-
-
-def _store(tenant: Tenant, codes: Iterable[Code], seen_at: datetime) -> None:
-    """Upsert; of two rows that CMiC lists for one place, an active one wins."""
-    rows: dict[tuple[str, ...], CmicCode] = {}
-    for code in codes:
-        places = (code.company, code.grandparent, code.parent, code.code)
-        if max(map(len, places)) > _LONGEST_CODE or len(code.company) > _COMPANY:
-            # Longer than any code of CMiC's: nothing could be booked on it.
-            continue
-        key = (code.kind, *places)
-        if key not in rows or code.is_active:
-            rows[key] = CmicCode(
-                tenant=tenant,
-                kind=code.kind,
-                company=code.company,
-                grandparent=code.grandparent,
-                parent=code.parent,
-                code=code.code,
-                name=code.name[:200],
-                currency=code.currency[:30],
-                is_active=code.is_active,
-                seen_at=seen_at,
-            )
-    CmicCode.objects.bulk_create(
-        rows.values(),
-        update_conflicts=True,
-        unique_fields=["tenant", "kind", "company", "grandparent", "parent", "code"],
-        update_fields=["name", "currency", "is_active", "seen_at"],
+@contextmanager
+def _claimed(
+    tenant: Tenant, *, is_whole: bool = False, only_requested: bool = False
+) -> Iterator[RefreshState]:
+    """Have the tenant's codes to oneself; how it ends is put on record."""
+    state = RefreshState.objects.claim(
+        tenant,
+        timezone.now(),
+        _lease(),
+        is_whole=is_whole,
+        only_requested=only_requested,
     )
+    message = "The connector itself failed or was stopped; its log says where."
+    is_ok = False
+    try:
+        yield state
+        is_ok, message = True, state.message
+    except ConnectorError as error:
+        message = error.message
+        raise
+    finally:
+        # What was read is in the cache, whoever has taken over; a database that is
+        # away frees the lease by its time.
+        with suppress(RefreshActiveError, DatabaseError):
+            state.end(timezone.now(), is_ok=is_ok, message=message)
+
+
+class _Reader:
+    """Reads lists with one client under one claim.
+
+    `refused` has a sentence for each list that the user may not see.
+    """
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        client: CmicClient,
+        state: RefreshState,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._tenant = tenant
+        self._client = client
+        self._state = state
+        self._alive = alive
+        self._company = _company(tenant)
+        self.refused: list[str] = []
+
+    def read_all(self) -> dict[str, int]:
+        """Counts by kind; raises the refusal if every list is refused."""
+        counts: dict[str, int] = {}
+        refusal: ConnectorError | None = None
+        for kind in _LISTED:
+            try:
+                counts |= self.read(kind)
+            except (AccessDeniedError, NotFoundError) as error:
+                refusal = error
+                self._note(kind, error)
+        if refusal is not None and not counts:
+            raise refusal
+        self._state.company = self._company
+        return counts
+
+    def read_or_note(self, kind: CodeKind) -> None:
+        try:
+            self.read(kind)
+        except (AccessDeniedError, NotFoundError) as error:
+            self._note(kind, error)
+
+    def read(self, kind: CodeKind) -> dict[str, int]:
+        """Read one list (and what is read along) whole; counts by kind.
+
+        Raises the client's error, and `RefreshActiveError` if the lease was lost; the
+        cache is then as it was.
+        """
+        started = timezone.now()
+        scope = "" if kind in _SHARED else self._company
+        self._report(kind, 0)
+        rows = 0
+        with StagedCodes() as staged:
+            for page in self._client.iter_code_pages(kind, scope):
+                staged.add(page)
+                rows += len(page)
+                self._report(kind, rows)
+            return staged.merge(
+                self._tenant.pk,
+                (kind, *_READ_ALONG.get(kind, ())),
+                scope,
+                started,
+                lambda: self._report(kind, rows),
+            )
+
+    def _report(self, kind: CodeKind, rows: int) -> None:
+        self._state.report(kind, rows, timezone.now(), _lease())
+        self._alive()
+
+    def _note(self, kind: CodeKind, error: ConnectorError) -> None:
+        title = kind.value.replace("_", " ")
+        self.refused.append(f"CMiC does not show its {title} list: {error.message}")
+        self._state.message = " ".join(self.refused)
+
+
+def _company(tenant: Tenant) -> str:
+    chosen = getattr(tenant, "transactions", None)
+    if chosen is None:
+        raise SettingsIncompleteError("The transaction settings are missing.")
+    return str(chosen.company_code)
+
+
+def _stale(tenant: Tenant, kinds: Collection[CodeKind]) -> list[CodeKind]:
+    fresh = _read_since(tenant, timezone.now() - GOOD_FOR)
+    return [kind for kind in kinds if kind in _LISTED and kind not in fresh]
+
+
+def _read_since(tenant: Tenant, moment: datetime | None) -> set[CodeKind]:
+    """The kinds that were read for the tenant's company; None means ever."""
+    read = CodeRefresh.objects.filter(tenant=tenant, company__in=("", _company(tenant)))
+    if moment is not None:
+        read = read.filter(refreshed_at__gt=moment)
+    return {CodeKind(kind) for kind in read.values_list("kind", flat=True)}
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.LEASE_SECONDS)

@@ -10,6 +10,7 @@
     │  ├─ ConflictError         409
     │  ├─ InvalidRequestError   400, 413, 422 and other 4xx
     │  ├─ RateLimitError        429, or our own limiter             retryable
+    │  │  └─ RefreshActiveError  somebody reads these codes just now
     │  └─ ServerError           5xx                                 retryable, doubtful
     └─ UnexpectedResponseError  2xx or 3xx, not what was promised   doubtful
 
@@ -95,6 +96,16 @@ class RateLimitError(ApiResponseError):
     """Too many calls. Nothing was done; ``retry_after`` is in seconds, if known."""
 
     retryable = True
+
+
+class RefreshActiveError(RateLimitError):
+    """Another process reads this tenant's codes: wait, it need not be done twice."""
+
+    def __init__(self, tenant: str) -> None:
+        super().__init__(
+            f"CMiC's codes of {tenant} are being read by another process just now.",
+            retry_after=15.0,
+        )
 
 
 class ServerError(ApiResponseError):

@@ -12,9 +12,11 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from connector.cmic.oauth import OAuthCredentials, OAuthToken
+from connector.cmic.paging import PAGE_SIZE, Page, Row, iter_pages, parse_page
 from connector.cmic.reference import MODULES, RESOURCES, text
 from connector.cmic.types import (
     Code,
@@ -35,8 +37,9 @@ from connector.http import ApiClient, Limits
 from connector.parsing import clean
 from connector.transport import Answer, Timeouts
 
-_PAGE_SIZE = 1000  # above it CMiC answers 400 (§1.4)
-_MOST_ROWS = 2_000_000
+# Seconds that a page of a long list may wait for its turn: to begin the list anew would
+# cost all the pages before it.
+_PATIENCE = 30.0
 _REGISTERED = "ap-rest-api/rest/1/apreginv"
 _VOUCHERS = "ap-rest-api/rest/1/apallvouchers"
 _UPLOAD = "ecm-rest-api/jersey/v1/UploadData/uploadApRegInvoice"
@@ -124,17 +127,25 @@ class CmicClient(ApiClient):
             return ModuleState(name, False, _module_message(name, error), refused)
         return ModuleState(name, True, "")
 
-    def iter_codes(self, kind: CodeKind, company: str) -> Iterator[Code]:
-        """All codes of a kind, of one company where CMiC keeps them so (D9)."""
+    def iter_code_pages(self, kind: CodeKind, company: str) -> Iterator[list[Code]]:
+        """All codes of a kind, of one company where CMiC keeps them so (D9).
+
+        As CMiC pages them, because a long list takes minutes; a page may be empty.
+        """
         resource = RESOURCES[kind]
         column = resource.company_column
         params = {"orderBy": resource.order_by}
         if column and company:
             params["q"] = f"{column} = {_quoted(company)}"
-        for row in self._iter_items(resource.path, params):
-            # A filter was once seen silently not applied (§1.4): check again.
-            if not column or not company or text(row, column) == company:
-                yield from (code for code in resource.read(row) if code.code)
+        for rows in self._iter_pages(resource.path, params, _PATIENCE):
+            yield [
+                code
+                for row in rows
+                # A filter was once seen silently not applied (§1.4): check again.
+                if not column or not company or text(row, column) == company
+                for code in resource.read(row)
+                if code.code
+            ]
 
     def find_invoice(
         self, company: str, vendor: str, number: str
@@ -167,7 +178,8 @@ class CmicClient(ApiClient):
                 f"{prefix}CompCode = {_quoted(company)} and "
                 f"{prefix}VenCode = {_quoted(vendor)} and {prefix}{column} {wanted}"
             )
-            for row in self._iter_items(path, {"q": q, "orderBy": order}):
+            pages = self._iter_pages(path, {"q": q, "orderBy": order})
+            for row in chain.from_iterable(pages):
                 if (
                     text(row, f"{prefix}CompCode") == company
                     and text(row, f"{prefix}VenCode") == vendor
@@ -226,35 +238,18 @@ class CmicClient(ApiClient):
             image_id=text(data, "imageId")[:64],
         )
 
-    def _iter_items(self, path: str, params: Mapping[str, Any]) -> Iterator[Any]:
-        """Rows of a collection, a thousand a call, until CMiC has no more (§1.4)."""
-        offset = 0
-        while offset < _MOST_ROWS:
-            page = {**params, "limit": _PAGE_SIZE, "offset": offset}
-            items, has_more = self._page(path, page)
-            yield from (item for item in items if isinstance(item, Mapping))
-            if not has_more:
-                return
-            if not items:
-                raise UnexpectedResponseError(
-                    f"CMiC's list {path} has more, but an empty page.",
-                    system=self.system,
-                )
-            offset += len(items)
-        raise UnexpectedResponseError(
-            f"CMiC's list {path} does not end.", system=self.system
-        )
+    def _iter_pages(
+        self, path: str, params: Mapping[str, Any], patience: float = 0.0
+    ) -> Iterator[list[Row]]:
+        def ask(offset: int) -> Page:
+            page = {**params, "limit": PAGE_SIZE, "offset": offset}
+            return self._page(path, page)
 
-    def _page(self, path: str, params: Mapping[str, Any]) -> tuple[list[Any], bool]:
+        return iter_pages(ask, path, patience=patience)
+
+    def _page(self, path: str, params: Mapping[str, Any]) -> Page:
         data = self.call("GET", path, params=params).json()
-        items = data.get("items") if isinstance(data, Mapping) else None
-        if not isinstance(items, list):
-            raise UnexpectedResponseError(
-                f"{self.base_url} answered {path} without a list of items; "
-                "it may not be a CMiC address.",
-                system=self.system,
-            )
-        return items, data.get("hasMore") is True
+        return parse_page(data, params["limit"], path, self.base_url)
 
 
 def _found_invoice(row: Mapping[str, Any], prefix: str) -> FoundInvoice:

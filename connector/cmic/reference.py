@@ -32,6 +32,8 @@ class Resource:
 def text(row: Row, name: str) -> str:
     """A code or a name as the string that it is: zeros and dots survive."""
     value = row.get(name)
+    if isinstance(value, str):
+        return clean(value, _LONGEST_TEXT)
     if value is None or isinstance(value, (list, Mapping)):
         return ""
     return clean(str(value), _LONGEST_TEXT)

@@ -3,6 +3,7 @@
 from connector.models.codes import CmicCode, CodeRefresh
 from connector.models.connections import CmicConnection, PexConnection
 from connector.models.mapping import Field, FieldMapping
+from connector.models.refresh import RefreshState
 from connector.models.settings import TransactionSettings
 from connector.models.tenant import Tenant
 
@@ -13,6 +14,7 @@ __all__ = [
     "Field",
     "FieldMapping",
     "PexConnection",
+    "RefreshState",
     "Tenant",
     "TransactionSettings",
 ]

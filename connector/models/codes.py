@@ -48,7 +48,10 @@ class CmicCodeManager(models.Manager["CmicCode"]):
 
 
 class CmicCode(models.Model):
-    """One cached value: kind, code, the codes it hangs on, name, active or not."""
+    """One cached value: kind, code, the codes it hangs on, name, active or not.
+
+    `seen_at` is when CMiC was first seen to say what the row says now.
+    """
 
     State = CodeState
 

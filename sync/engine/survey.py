@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from connector.checks import check_pex, remember_tags
 from connector.clients import cmic_client, pex_client
-from connector.codes import kinds_to_code_with, refresh_stale
+from connector.codes import kinds_to_code_with, refresh_stale, require_codes
 from connector.exceptions import AccessDeniedError, NotFoundError
 from connector.models import PexConnection, Tenant
 from connector.pex.client import PexClient
@@ -57,6 +57,9 @@ def survey(
 
     Raises the errors of `connector.exceptions`.
     """
+    kinds = kinds_to_code_with(tenant)
+    # PEX's list may be asked ten times an hour only: not before codes can be checked.
+    require_codes(tenant, kinds)
     _check_token_if_due(tenant)
     client = pex_client(tenant)
     alive()
@@ -73,8 +76,7 @@ def survey(
     judgements = [judge(purchase, rules) for purchase in purchases]
     places = places_to_check(judgements, rules.coding)
     if has_work:
-        kinds = kinds_to_code_with(tenant)
-        remarks += refresh_stale(tenant, cmic_client(tenant), kinds)
+        remarks += refresh_stale(tenant, cmic_client(tenant), kinds, alive)
         alive()
     catalog = load_catalog(tenant, places)
     judgements = [check_codes(each, rules.coding, catalog) for each in judgements]

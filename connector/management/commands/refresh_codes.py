@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from connector.clients import cmic_client
 from connector.codes import refresh_all
-from connector.exceptions import ConnectorError
+from connector.exceptions import ConnectorError, RefreshActiveError
 from connector.management.tenants import get_tenant
+from connector.models import Tenant
+
+_PAUSE = 1.0  # seconds
 
 
 class Command(BaseCommand):
@@ -24,11 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         tenant = get_tenant(options["slug"], returncode=1)
         try:
-            counts = refresh_all(tenant, cmic_client(tenant))
-        except ObjectDoesNotExist as error:
-            raise CommandError(
-                f"{tenant} has no transaction settings yet.", returncode=1
-            ) from error
+            counts = self._refresh(tenant)
         except ConnectorError as error:
             raise CommandError(
                 f"The codes of {tenant} could not be read: {error.message}",
@@ -39,3 +38,16 @@ class Command(BaseCommand):
             return
         for kind, count in counts.items():
             self.stdout.write(f"{kind.replace('_', ' '):<18} {count:>8,}")
+
+    def _refresh(self, tenant: Tenant) -> dict[str, int]:
+        """Whoever reads them already is waited for, and then they are read anew."""
+        client = cmic_client(tenant)
+        is_told = False
+        while True:
+            try:
+                return refresh_all(tenant, client)
+            except RefreshActiveError as error:
+                if not is_told:
+                    self.stderr.write(f"{error.message} Waiting for it to end.")
+                is_told = True
+                time.sleep(_PAUSE)

@@ -9,6 +9,7 @@ import pytest
 from connector.cmic.client import CmicClient
 from connector.cmic.flysheets import Layout, payload
 from connector.cmic.oauth import OAuthCredentials
+from connector.cmic.paging import parse_page
 from connector.cmic.types import (
     CodeKind,
     Document,
@@ -47,6 +48,11 @@ def sim():
 def connect(sim, **options):
     options = {"username": "ACME||APIUSER", "password": "sandbox-password", **options}
     return CmicClient(sim.url, timeouts=Timeouts(connect=2, answer=2), **options)
+
+
+def codes_of(sim, kind):
+    pages = connect(sim).iter_code_pages(kind, "001")
+    return [code for page in pages for code in page]
 
 
 def invoice(number="PEX-1", amount="118.40"):
@@ -105,37 +111,50 @@ def test_an_uploaded_invoice_is_in_the_books_field_by_field(sim, encoding):
 
 
 def test_reference_data_is_read_to_its_end_in_pages_of_a_thousand(sim):
-    codes = list(connect(sim).iter_codes(CodeKind.CATEGORY, "001"))
+    codes = codes_of(sim, CodeKind.CATEGORY)
     categories = build_contractor().categories
     assert len(codes) == sum(each.company == "001" for each in categories)
     assert all(code.company == "001" for code in codes)
 
 
 def test_pages_are_followed_where_the_server_gives_fewer_than_asked(sim, monkeypatch):
-    monkeypatch.setattr("connector.cmic.client._PAGE_SIZE", 7)
-    codes = [code.code for code in connect(sim).iter_codes(CodeKind.JOB, "001")]
+    monkeypatch.setattr("connector.cmic.client.PAGE_SIZE", 7)
+    codes = [code.code for code in codes_of(sim, CodeKind.JOB)]
     assert len(codes) == len(set(codes)) == 25
 
 
+def test_a_full_page_that_does_not_say_whether_there_is_more_is_no_last_page():
+    rows = [{"JobCode": str(number)} for number in range(7)]
+    with pytest.raises(UnexpectedResponseError, match="whether it has more"):
+        parse_page({"items": rows}, 7, "jcjob", "https://cmic.example")
+    assert not parse_page({"items": rows}, 8, "jcjob", "https://cmic.example").has_more
+
+
+def test_a_page_that_the_limits_hold_up_is_waited_for(sim, monkeypatch):
+    monkeypatch.setattr("connector.cmic.client.PAGE_SIZE", 10)
+    sim.faults.set("throttled", times=1, match="jcjob")
+    assert len(codes_of(sim, CodeKind.JOB)) == 25
+
+
 def test_closed_jobs_and_inactive_rows_are_inactive(sim):
-    jobs = {code.code: code for code in connect(sim).iter_codes(CodeKind.JOB, "001")}
+    jobs = {code.code: code for code in codes_of(sim, CodeKind.JOB)}
     assert not jobs["016210"].is_active
     assert jobs["017401"].is_active
 
 
 def test_another_companys_rows_are_left_out_where_the_filter_is_ignored(sim):
     sim.faults.set("filter_ignored")
-    vendors = list(connect(sim).iter_codes(CodeKind.VENDOR, "001"))
+    vendors = codes_of(sim, CodeKind.VENDOR)
     assert {vendor.company for vendor in vendors} == {"001"}
 
 
 def test_all_sources_is_not_offered(sim):
-    sources = list(connect(sim).iter_codes(CodeKind.SOURCE, "001"))
+    sources = codes_of(sim, CodeKind.SOURCE)
     assert [source.code for source in sources] == [LOCATION.source_uuid]
 
 
 def test_components_are_read_along_with_transaction_codes(sim):
-    codes = list(connect(sim).iter_codes(CodeKind.TRANSACTION_CODE, "001"))
+    codes = codes_of(sim, CodeKind.TRANSACTION_CODE)
     kinds = {code.kind for code in codes}
     assert kinds == {CodeKind.COMPONENT, CodeKind.TRANSACTION_CODE}
 
