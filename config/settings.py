@@ -180,6 +180,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "start-due-runs": {"task": "sync.start_due_runs", "schedule": 60.0},
     "recover": {"task": "sync.recover", "schedule": 60.0},
+    "refresh-due-codes": {"task": "sync.refresh_due_codes", "schedule": 60.0},
     "renew-tokens": {"task": "sync.renew_tokens", "schedule": 24 * 60 * 60.0},
 }
 

@@ -14,6 +14,7 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from connector.checks import check_pex
+from connector.codes import refresh_requested
 from connector.exceptions import ConnectorError
 from connector.models import PexConnection
 from sync import engine
@@ -25,6 +26,11 @@ logger = logging.getLogger(__name__)
 def send_on_commit(*steps: Step) -> None:
     """Send the messages once the open transaction, if any, is committed."""
     transaction.on_commit(lambda: _send(steps))
+
+
+def refresh_on_commit(tenant_id: int) -> None:
+    """Send the message for codes that a person asks for, once that is committed."""
+    transaction.on_commit(lambda: _send_refresh(tenant_id, "manual"))
 
 
 @shared_task(name="sync.prepare_run")
@@ -57,6 +63,25 @@ def renew_tokens() -> None:
             check_pex(connection.tenant)
         except ConnectorError as error:
             logger.warning("PEX token of %s: %s", connection.tenant, error)
+
+
+@shared_task(name="sync.refresh_codes")
+def refresh_codes(tenant_id: int) -> None:
+    refresh_requested(tenant_id)
+
+
+@shared_task(name="sync.refresh_due_codes")
+def refresh_due_codes() -> None:
+    for tenant_id in engine.due_refreshes():
+        _send_refresh(tenant_id, "auto")
+
+
+def _send_refresh(tenant_id: int, queue: str) -> None:
+    """What a broker that is away does not take is sent again by `refresh_due_codes`."""
+    try:
+        refresh_codes.apply_async((tenant_id,), queue=queue)
+    except OperationalError:
+        logger.exception("The broker took no message for codes of %s", tenant_id)
 
 
 def _send(steps: Iterable[Step]) -> None:

@@ -6,12 +6,14 @@ The engine sends no messages. It returns what should happen next as `Step`s, and
 
 from sync.engine.lanes import sync_next
 from sync.engine.recovery import due_tenants, recover
+from sync.engine.refreshes import due_refreshes
 from sync.engine.runs import RunRefusedError, prepare, request_run, window_for
 from sync.engine.steps import Step
 
 __all__ = [
     "RunRefusedError",
     "Step",
+    "due_refreshes",
     "due_tenants",
     "prepare",
     "recover",
