@@ -17,13 +17,14 @@ from unfold.enums import ActionVariant
 from connector.admin import TenantAdmin
 from connector.admin.states import minute
 from connector.models import Tenant
+from sync.admin.codes import CodesPart
 from sync.admin.execute import confirmation, execute, plan
 from sync.admin.wording import RUN_COLOURS
 from sync.models import SyncRun
 
 
 @admin.register(Tenant)
-class SyncTenantAdmin(TenantAdmin):
+class SyncTenantAdmin(CodesPart, TenantAdmin):
     """`has_execute_permission` guards the button, its page and the list action."""
 
     list_display = (*TenantAdmin.list_display, "last_run", "last_run_at")
