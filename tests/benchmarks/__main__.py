@@ -23,6 +23,7 @@ BENCHMARKS = {
     "cost": "cost",
     "throughput": "throughput",
     "limit_use": "limits",
+    "code_refresh": "code_refresh",
 }
 
 
