@@ -55,8 +55,8 @@ def sync_next(run_id: int, lane_set: int) -> list[Step]:
     Harmless to repeat: a message of an older set of lanes does nothing, and no two
     lanes get the same purchase.
     """
-    run = SyncRun.objects.with_settings().get(pk=run_id)
-    if run.status != SyncRun.State.RUNNING or run.lane_set != lane_set:
+    run = SyncRun.objects.with_settings().filter(pk=run_id, lane_set=lane_set).first()
+    if run is None or run.status != SyncRun.State.RUNNING:
         return []
     return guarded(run, lambda: _work(RunContext(run)))
 

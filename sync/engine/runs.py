@@ -33,7 +33,7 @@ from sync.engine.counts import count_outcomes
 from sync.engine.rules import require_complete
 from sync.engine.steps import Step
 from sync.engine.survey import Survey, survey
-from sync.models import PurchaseSync, Status, SyncRun
+from sync.models import PurchaseSync, RunLostError, Status, SyncRun
 from sync.models.ledger import (
     adopt,
     forget_authorizations,
@@ -110,8 +110,8 @@ def prepare(run_id: int) -> list[Step]:
     Harmless to repeat: of two messages one prepares, and a run that died while
     preparing is prepared anew.
     """
-    run = SyncRun.objects.with_settings().get(pk=run_id)
-    if not run.start_preparing(timezone.now(), lease_time()):
+    run = SyncRun.objects.with_settings().filter(pk=run_id).first()
+    if run is None or not run.start_preparing(timezone.now(), lease_time()):
         return []
     return guarded(run, lambda: _prepare(run))
 
@@ -123,8 +123,10 @@ def _prepare(run: SyncRun) -> list[Step]:
     window = Window(run.window_from, run.window_to)
     seen = survey(run.tenant, window, lambda: run.beat(timezone.now()))
     record(run, seen.judgements, seen.cardholders, seen.listed_at)
-    forget_authorizations(run, seen.judgements)
-    take_over_unfinished(run)
+    with transaction.atomic():
+        run.beat(timezone.now())
+        forget_authorizations(run, seen.judgements)
+        take_over_unfinished(run)
     remarks = [*seen.remarks, *_adopt(run, seen)]
     run.note_success()
     run.finish_preparing(timezone.now(), " ".join(remarks))
@@ -164,7 +166,9 @@ def _adopt(run: SyncRun, seen: Survey) -> list[str]:
             "CMiC does not show its invoices, so those that an older connector sent "
             f"cannot be recognised: {error.message}"
         ]
-    count = adopt(run, found)
+    with transaction.atomic():
+        run.beat(timezone.now())
+        count = adopt(run, found)
     return [f"{count} invoices were in CMiC already."] if count else []
 
 
@@ -230,6 +234,8 @@ def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
     """Do a part of a run; whatever goes wrong leaves a readable row."""
     try:
         return work()
+    except RunLostError as error:
+        logger.warning("%s", error)
     except SettingsIncompleteError as error:
         fail(run, error.message)
     except (AuthenticationError, AccessDeniedError) as error:

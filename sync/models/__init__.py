@@ -2,13 +2,14 @@
 
 from sync.models.attempt import SyncAttempt
 from sync.models.purchase import LeaseLostError, PurchaseSync
-from sync.models.run import RunOutcome, SyncRun
+from sync.models.run import RunLostError, RunOutcome, SyncRun
 from sync.models.states import TRANSITIONS, Status
 
 __all__ = [
     "TRANSITIONS",
     "LeaseLostError",
     "PurchaseSync",
+    "RunLostError",
     "RunOutcome",
     "Status",
     "SyncAttempt",

@@ -62,10 +62,14 @@ def record(
     cardholders: Mapping[int, str],
     listed_at: datetime,
 ) -> None:
-    """Bring the tenant's rows up to date with what PEX lists since `listed_at`."""
+    """Bring the tenant's rows up to date with what PEX lists since `listed_at`.
+
+    Raises `RunLostError` at the first batch after others took the run over.
+    """
     remaining = iter(judgements)
     while batch := list(islice(remaining, BATCH)):
         with transaction.atomic():
+            run.beat(timezone.now())
             _record_batch(run, batch, cardholders, listed_at)
 
 

@@ -19,6 +19,10 @@ from connector.models import Tenant
 from sync.models.states import Status
 
 
+class RunLostError(Exception):
+    """Others work on the run by now, or it has ended; this worker must not touch it."""
+
+
 class SyncRunQuerySet(models.QuerySet["SyncRun"]):
     def active(self) -> SyncRunQuerySet:
         return self.filter(status__in=SyncRun.ACTIVE)
@@ -74,7 +78,8 @@ class SyncRun(models.Model):
     # Faults of the other side without a success in between: an outage begins so.
     fault_count = models.PositiveIntegerField(default=0)
     fault_at = models.DateTimeField(null=True)
-    # Fences lanes: a message of an older set of lanes finds its number outdated.
+    # Fences off who prepares the run and its lanes: whoever was taken for dead finds
+    # the number outdated, and can change nothing.
     lane_set = models.PositiveIntegerField(default=0)
 
     objects = SyncRunQuerySet.as_manager()
@@ -139,15 +144,20 @@ class SyncRun(models.Model):
                 started_at=Coalesce("started_at", now),
                 heartbeat_at=now,
                 resume_at=None,
+                lane_set=F("lane_set") + 1,
             )
         )
         self.refresh_from_db()
         return changed == 1
 
     def beat(self, now: datetime) -> None:
-        SyncRun.objects.filter(pk=self.pk, status=self.State.RUNNING).update(
-            heartbeat_at=now
-        )
+        """Show that somebody is at work on it.
+
+        Inside a transaction this also keeps others from taking the run over before its
+        end. Raises `RunLostError` if they have.
+        """
+        if not self._mine().update(heartbeat_at=now):
+            raise RunLostError(f"{self} was taken over or has ended.")
 
     def finish_preparing(self, now: datetime, message: str) -> bool:
         return self._change(prepared_at=now, heartbeat_at=now, message=message)
@@ -211,12 +221,15 @@ class SyncRun(models.Model):
         reason: str = "",
         message: str | None = None,
     ) -> bool:
-        """False if it had ended already. Frees the tenant for the next run."""
+        """False if it had ended already, or others work on it by now.
+
+        Frees the tenant for the next run.
+        """
         said = {} if message is None else {"message": message}
         with transaction.atomic():
             changed = (
                 SyncRun.objects.active()
-                .filter(pk=self.pk)
+                .filter(pk=self.pk, lane_set=self.lane_set)
                 .update(
                     status=state,
                     reason=reason,
@@ -228,7 +241,8 @@ class SyncRun(models.Model):
             )
             if changed:
                 self._keep_outcomes()
-        self.refresh_from_db()
+        if changed:
+            self.refresh_from_db()
         return changed == 1
 
     def _keep_outcomes(self) -> None:
@@ -241,11 +255,16 @@ class SyncRun(models.Model):
             )
 
     def _change(self, **changes: Any) -> bool:
-        changed = SyncRun.objects.filter(pk=self.pk, status=self.State.RUNNING).update(
-            **changes
-        )
-        self.refresh_from_db()
+        """Nothing for a worker whose number is outdated; it stays so in its hands."""
+        changed = self._mine().update(**changes)
+        if changed:
+            self.refresh_from_db()
         return changed == 1
+
+    def _mine(self) -> models.QuerySet[SyncRun]:
+        return SyncRun.objects.filter(
+            pk=self.pk, status=self.State.RUNNING, lane_set=self.lane_set
+        )
 
 
 class RunOutcome(models.Model):

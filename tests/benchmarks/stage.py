@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psutil
+import redis
+from django.conf import settings
 from django.db import connection
 
 from connector.clients import cmic_client
@@ -71,7 +73,8 @@ def sandbox(
 
 
 def fresh_tenant(stage: Sandbox) -> Tenant:
-    """A tenant with codes already read, and nothing else in the tables."""
+    """A tenant with codes already read, and nothing else in tables and queues."""
+    redis.Redis.from_url(settings.REDIS_URL).flushdb()
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE connector_tenant CASCADE")
     tenant = make_tenant(stage.pex, f"{stage.cmic}/cmictest")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
@@ -14,7 +15,7 @@ from django.utils import timezone
 from connector.models import Tenant
 from sync import engine
 from sync.models import SyncRun
-from tests.driver import drive
+from tests.driver import drive, row_of
 from tests.factories import make_tenant
 
 CROWD = 6
@@ -65,6 +66,34 @@ def test_the_same_message_many_times_at_once_prepares_once(tenant, pex):
     assert len(lanes) == 1
     listings = [call for call in pex.calls if "AllCardholder" in call.path]
     assert len(listings) == 1
+
+
+def test_who_was_taken_for_dead_while_preparing_changes_nothing(tenant, pex, cmic):
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    run, step = engine.request_run(tenant, "manual")
+    pex.hold("listing")
+
+    def prepare():
+        try:
+            return engine.prepare(step.run_id)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(prepare)
+        while not pex.holds.held()["listing"]:
+            time.sleep(0.05)
+        SyncRun.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=10))
+        drive(engine.recover())
+        run.refresh_from_db()
+        assert run.status == "succeeded"
+        after, ended = row_of(purchase), run.ended_at
+        pex.release("listing")
+        assert late.result() == []
+    run.refresh_from_db()
+    assert (run.status, run.ended_at, run.message) == ("succeeded", ended, "")
+    assert row_of(purchase).updated_at == after.updated_at
+    assert len(cmic.invoices()) == pex.markers(purchase) == 1
 
 
 def test_the_same_lane_many_times_at_once_sends_each_purchase_once(tenant, pex, cmic):

@@ -43,6 +43,11 @@ def test_a_run_that_died_while_preparing_is_prepared_anew(tenant, pex, cmic):
     assert run.status == "succeeded"
 
 
+def test_a_message_of_a_run_that_is_gone_does_nothing(tenant):
+    assert engine.prepare(4711) == []
+    assert engine.sync_next(4711, 1) == []
+
+
 def test_lanes_that_died_are_replaced_and_late_ones_do_nothing(tenant, pex, cmic):
     purchases = [pex.add_purchase(amount=Decimal("5.00")) for _ in range(3)]
     run, step = engine.request_run(tenant, "manual")
