@@ -17,6 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import (
     ConnectTimeoutError,
+    HTTPError,
     MaxRetryError,
     NameResolutionError,
     NewConnectionError,
@@ -31,6 +32,7 @@ T = TypeVar("T")
 # a `requests.Session` is not, so each client has its own session on this adapter.
 _ADAPTER = HTTPAdapter(pool_connections=64, pool_maxsize=64, max_retries=0)
 
+_LONGEST_FORM_ANSWER = 1024 * 1024  # bytes
 _LONGEST_RETRY_AFTER = 300.0  # seconds; whoever says more is asked again after that
 
 
@@ -84,19 +86,21 @@ def post_form(
 ) -> Answer:
     """The answer, of any status, to a form sent without credentials in its header.
 
-    Raises `ApiConnectionError` if there is none.
+    At most a megabyte is read. Raises `ApiConnectionError` if there is none.
     """
     try:
-        response = new_session().post(
+        with new_session().post(
             url,
             data=form,
             headers={"Accept": "application/json"},
             timeout=(timeouts.connect, timeouts.answer),
             allow_redirects=False,
-        )
-    except requests.RequestException as error:
+            stream=True,
+        ) as response:
+            body = next(response.iter_content(_LONGEST_FORM_ANSWER), b"")
+    except (requests.RequestException, HTTPError) as error:
         raise ApiConnectionError(f"{url} did not answer.", system=system) from error
-    return Answer(response.status_code, response.headers, response.content, system)
+    return Answer(response.status_code, response.headers, body, system)
 
 
 def new_session() -> requests.Session:

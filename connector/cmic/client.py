@@ -92,6 +92,19 @@ class CmicClient(ApiClient):
         text = super().redact(text)
         return self._token.redact(text) if self._token is not None else text
 
+    def call(self, method: str, path: str, **options: Any) -> Answer:
+        """As `ApiClient.call`; an access token that CMiC refuses is replaced once.
+
+        A token may end before its time, and a call that was refused for it was
+        certainly not taken.
+        """
+        try:
+            return super().call(method, path, **options)
+        except AuthenticationError:
+            if self._token is None or not self._token.forget():
+                raise
+        return super().call(method, path, **options)
+
     def explain(self, answer: Answer) -> tuple[str, str]:
         """Newer releases say no in JSON, older ones in text, Oracle in tags (§1.6)."""
         if found := _ORACLE_MESSAGE.search(answer.text):
@@ -108,8 +121,6 @@ class CmicClient(ApiClient):
 
     def error_type(self, answer: Answer, detail: str) -> type[ApiResponseError]:
         """A missing licence is a 400 with a sentence (§1.3)."""
-        if answer.status == 401 and self._token is not None:
-            self._token.forget()
         if answer.status < 500 and _NOT_LICENSED in detail.casefold():
             return AccessDeniedError
         return super().error_type(answer, detail)

@@ -31,7 +31,8 @@ class OAuthCredentials:
 
 
 _tokens: dict[OAuthCredentials, tuple[str, float]] = {}
-_lock = threading.Lock()
+# One for each, so that a slow authorisation server holds up its own tenants only.
+_locks: dict[OAuthCredentials, threading.Lock] = {}
 
 
 class OAuthToken:
@@ -40,11 +41,12 @@ class OAuthToken:
     def __init__(self, credentials: OAuthCredentials, timeouts: Timeouts) -> None:
         self._credentials = credentials
         self._timeouts = timeouts
+        self._lock = _locks.setdefault(credentials, threading.Lock())
 
     def authorization(self) -> str:
         """Raises `AuthenticationError` if the credentials are refused and
         `ApiConnectionError` if nobody answers: nothing was sent to CMiC yet."""
-        with _lock:
+        with self._lock:
             token, good_until = _tokens.get(self._credentials, ("", 0.0))
             if time.monotonic() >= good_until:
                 token, lifetime = self._request()
@@ -56,10 +58,10 @@ class OAuthToken:
         token, _ = _tokens.get(self._credentials, ("", 0.0))
         return text.replace(token, "•••") if token else text
 
-    def forget(self) -> None:
-        """CMiC refused the token: the next call asks for a new one."""
-        with _lock:
-            _tokens.pop(self._credentials, None)
+    def forget(self) -> bool:
+        """The next call asks for a new token. False if there was none to forget."""
+        with self._lock:
+            return _tokens.pop(self._credentials, None) is not None
 
     def _request(self) -> tuple[str, float]:
         form = {

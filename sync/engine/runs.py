@@ -235,7 +235,7 @@ def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
     try:
         return work()
     except RunLostError as error:
-        logger.warning("%s", error)
+        logger.info("%s", error)
     except SettingsIncompleteError as error:
         fail(run, error.message)
     except (AuthenticationError, AccessDeniedError) as error:

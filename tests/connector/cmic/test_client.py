@@ -266,6 +266,23 @@ def test_oauth_asks_for_one_token_and_uses_it(sim):
     assert len(sim.invoices()) == 1
 
 
+def test_a_token_that_ended_before_its_time_is_replaced_once(sim):
+    oauth = OAuthCredentials(
+        f"{sim.url}/oauth2/token", "sandbox-client", "sandbox-secret", scope="early"
+    )
+    client = CmicClient(sim.url, oauth=oauth)
+    client.find_invoice("001", "PEX01", "PEX-1")
+    sim.access.tokens.clear()
+    upload(client)
+    uploads = [
+        call
+        for call in sim.calls
+        if call.method == "POST" and "UploadData" in call.path
+    ]
+    assert [call.status for call in uploads] == [401, 200]
+    assert len(sim.invoices()) == 1
+
+
 def test_an_access_token_that_cmic_repeats_goes_nowhere(sim):
     oauth = OAuthCredentials(
         f"{sim.url}/oauth2/token", "sandbox-client", "sandbox-secret"
