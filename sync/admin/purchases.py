@@ -15,6 +15,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from unfold.decorators import display
 
 from connector.admin.states import minute, second
+from sync.admin.decisions import DecisionsPart
 from sync.admin.filters import BusinessDayFilter, ReasonFilter, RunFilter
 from sync.admin.readonly import ReadOnly
 from sync.admin.wording import (
@@ -84,7 +85,7 @@ class AttemptInline(ReadOnly, TabularInline):
 
 
 @admin.register(PurchaseSync)
-class PurchaseSyncAdmin(ReadOnly, ModelAdmin):
+class PurchaseSyncAdmin(DecisionsPart, ReadOnly, ModelAdmin):
     list_display = (
         "transaction",
         "tenant",
@@ -112,7 +113,7 @@ class PurchaseSyncAdmin(ReadOnly, ModelAdmin):
     search_help_text = "PEX transaction, invoice number, merchant or cardholder"
     inlines = (AttemptInline,)
     fieldsets = (
-        (None, {"fields": ("status_words", "why", "warning_list")}),
+        (None, {"fields": ("status_words", "why", "decided", "warning_list")}),
         (
             "Purchase in PEX",
             {
@@ -152,6 +153,7 @@ class PurchaseSyncAdmin(ReadOnly, ModelAdmin):
         "tenant_link",
         "status_words",
         "why",
+        "decided",
         "warning_list",
         "amount_words",
         "line_codes",
@@ -228,6 +230,20 @@ class PurchaseSyncAdmin(ReadOnly, ModelAdmin):
     def why(self, purchase: PurchaseSync) -> SafeString | str:
         none = NO_REASONS.get(Status(purchase.status), "None on record.")
         return reason_list(purchase.reasons) or none
+
+    @admin.display(description="Decided by people")
+    def decided(self, purchase: PurchaseSync) -> SafeString | str:
+        decisions = (
+            (
+                each.get_kind_display(),
+                each.decided_by,
+                minute(each.decided_at),
+                each.why,
+            )
+            for each in purchase.decisions.select_related("decided_by")
+        )
+        text = "<p>“{}” by {} on {}: {}</p>"
+        return format_html_join("", text, decisions) or "Nothing."
 
     @admin.display(description="Warnings")
     def warning_list(self, purchase: PurchaseSync) -> SafeString | str:

@@ -74,10 +74,15 @@ def record(
 
 
 def take_over_unfinished(run: SyncRun) -> None:
-    """Rows that an earlier run left half-way are this run's now, listed or not."""
-    PurchaseSync.objects.filter(
-        tenant=run.tenant_id, status__in=(Status.POSTING, Status.POSTED)
-    ).exclude(run=run).update(run=run, is_deferred=False)
+    """Rows that an earlier run left half-way are this run's now, listed or not.
+
+    So is what is to be sent again: its day may have left the window by now.
+    """
+    half_way = Q(status__in=(Status.POSTING, Status.POSTED))
+    again = Q(status=Status.PENDING, resend_count__gt=0)
+    PurchaseSync.objects.filter(half_way | again, tenant=run.tenant_id).exclude(
+        run=run
+    ).update(run=run, is_deferred=False)
 
 
 def forget_authorizations(run: SyncRun, judgements: Iterable[Judgement]) -> None:

@@ -144,6 +144,7 @@ class PurchaseSync(models.Model):
 
     class Meta:
         verbose_name = _("purchase")
+        permissions = [("decide_purchase", _("Can decide about a lost answer"))]
         ordering = ["-occurred_at", "-pex_transaction_id"]
         constraints = [
             models.UniqueConstraint(
