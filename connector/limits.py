@@ -65,6 +65,13 @@ end
 return 0
 """
 
+# A pause never ends earlier because another answer asked for a shorter one.
+_PAUSE = """
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+end
+"""
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -131,8 +138,8 @@ class RedisLimits:
         """The other side said 429: nobody calls for a while, everybody a bit apart."""
         pause = seconds or self._pause * (1 + random.random())  # noqa: S311
         try:
-            _connection(self._redis_url).set(
-                self._key("pause"), "1", px=max(1, int(pause * 1000))
+            _connection(self._redis_url).eval(
+                _PAUSE, 1, self._key("pause"), max(1, int(pause * 1000))
             )
         except redis.RedisError:
             return

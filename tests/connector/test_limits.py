@@ -159,3 +159,12 @@ def test_a_reserved_place_takes_nothing_off_the_rate():
             pass
     call(second)
     call(second)
+
+
+def test_a_pause_does_not_end_earlier_because_of_a_shorter_one():
+    slow = limits(rates=[Rate(100, 60)], pause=0.1)
+    slow.slow_down(60.0)
+    slow.slow_down(None)
+    with pytest.raises(RateLimitError) as raised:
+        call(slow)
+    assert raised.value.retry_after > 50
