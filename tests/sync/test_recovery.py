@@ -145,3 +145,15 @@ def test_the_moments_of_many_tenants_are_spread_over_the_day():
     now = datetime(2026, 3, 8, tzinfo=UTC)
     hours = {next_moment(tenant_id, now).hour for tenant_id in range(500)}
     assert hours == set(range(24))
+
+
+def test_a_lane_of_an_older_set_does_not_become_one_of_the_new(tenant, pex):
+    pex.add_purchase(amount=Decimal("5.00"))
+    run, step = engine.request_run(tenant, "manual")
+    engine.prepare(step.run_id)
+    old, other = (SyncRun.objects.get(pk=run.pk) for _ in range(2))
+    now = timezone.now()
+    other.pause(now, "CMiC is away.", now + timedelta(minutes=1))
+    old.count_fault(now, answered=())
+    assert old.lane_set != other.lane_set
+    assert PurchaseSync.objects.claim_next(old, now, LONG_AGO) is None
