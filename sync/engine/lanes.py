@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError
 from django.db.models import Min
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from connector.exceptions import (
@@ -117,8 +118,9 @@ def _next_slice(run: SyncRun, delay: float = 0.0) -> Step:
 def _idle(run: SyncRun, now: datetime) -> list[Step]:
     """Nothing is due: wait for what will be, or end the run."""
     unfinished = PurchaseSync.objects.filter(run=run).unfinished()
-    waits = unfinished.filter(claimed_by=None).aggregate(Min("not_before"))
-    earliest = waits["not_before__min"]
+    # What is in other hands may become free only because those have died.
+    free_at = Coalesce("claimed_until", "not_before")
+    earliest = unfinished.aggregate(earliest=Min(free_at))["earliest"]
     if earliest is not None:
         seconds = (earliest - now).total_seconds()
         delay = min(max(seconds, 0.2), _LONGEST_DELAY)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,6 +147,25 @@ def test_the_moments_of_many_tenants_are_spread_over_the_day():
     now = datetime(2026, 3, 8, tzinfo=UTC)
     hours = {next_moment(tenant_id, now).hour for tenant_id in range(500)}
     assert hours == set(range(24))
+
+
+def test_a_dead_workers_purchase_is_waited_for_by_a_lane_that_is_alive(
+    tenant, pex, cmic, time_machine
+):
+    time_machine.move_to(timezone.now(), tick=True)
+    pex.add_purchase(amount=Decimal("5.00"))
+    run, step = engine.request_run(tenant, "manual")
+    (lane,) = engine.prepare(step.run_id)
+    run.refresh_from_db()
+    lease = timedelta(seconds=settings.LEASE_SECONDS)
+    assert PurchaseSync.objects.claim_next(run, timezone.now(), lease)
+    (again,) = engine.sync_next(run.pk, lane.lane_set)
+    assert again.delay == pytest.approx(20)
+    time_machine.shift(lease)
+    drive([replace(again, delay=0)])
+    run.refresh_from_db()
+    assert run.status == "succeeded"
+    assert len(cmic.invoices()) == 1
 
 
 def test_a_lane_of_an_older_set_does_not_become_one_of_the_new(tenant, pex):
