@@ -247,7 +247,7 @@ class PexClient(ApiClient):
             data = self.call(
                 "GET", f"V4/Transactions/Cardholder/Purchases/{transaction_id}"
             ).json()
-            return read_notes(self._object(data).get("Notes"))
+            return self._notes_of(transaction_id, self._object(data), "Notes")
         except (AccessDeniedError, NotFoundError):
             if account_id is None:
                 raise
@@ -261,7 +261,7 @@ class PexClient(ApiClient):
                 isinstance(row, Mapping)
                 and read_id(row.get("TransactionId")) == transaction_id
             ):
-                return read_notes(row.get("TransactionNotes"))
+                return self._notes_of(transaction_id, row, "TransactionNotes")
         raise self._unexpected(f"a list of {on} without transaction {transaction_id}")
 
     def add_note(self, transaction_id: int, text: str) -> int | None:
@@ -312,6 +312,15 @@ class PexClient(ApiClient):
             return base64.b64decode(content, validate=True)
         except ValueError as error:
             raise UnreadableError("PEX sent it in no readable form.") from error
+
+    def _notes_of(
+        self, transaction_id: int, row: Mapping[str, Any], name: str
+    ) -> tuple[Note, ...]:
+        """An answer about something else, or without notes, does not say “none”."""
+        is_readable = name in row and isinstance(row[name], list | None)
+        if not is_readable or read_id(row.get("TransactionId")) != transaction_id:
+            raise self._unexpected(f"transaction {transaction_id} without its notes")
+        return read_notes(row[name])
 
     def _object(self, data: Any) -> Mapping[str, Any]:
         if not isinstance(data, Mapping):

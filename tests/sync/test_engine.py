@@ -334,3 +334,18 @@ def test_without_the_newer_listing_each_purchase_is_asked_for_receipts(
     pex.add_purchase(amount=Decimal("5.00"))
     assert execute(tenant).status == "succeeded"
     assert len(cmic.invoices()) == 1
+
+
+@pytest.mark.parametrize("fault", [None, "purchases_forbidden"])
+@pytest.mark.parametrize("notes", [{"a": 1}, "none"])
+def test_notes_that_cannot_be_read_are_not_taken_for_removed(
+    tenant, pex, cmic, fault, notes
+):
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    execute(tenant)
+    execute(tenant)
+    pex.override(purchase, TransactionNotes=notes, Notes=notes)
+    if fault:
+        pex.faults.set(fault)
+    execute(tenant)
+    assert [each.number for each in cmic.invoices()] == [number_of(purchase)]
