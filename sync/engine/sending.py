@@ -89,7 +89,9 @@ def _fetch_and_upload(context: RunContext, row: PurchaseSync) -> None:
         status=answer.status,
         answer=answer.body,
     )
-    row.mark_posted(invoice_uuid=answer.invoice_uuid, image_id=answer.image_id)
+    row.mark_posted(
+        lease_time(), invoice_uuid=answer.invoice_uuid, image_id=answer.image_id
+    )
 
 
 def _begin(

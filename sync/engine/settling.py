@@ -27,6 +27,7 @@ from connector.exceptions import (
 )
 from connector.models import TransactionSettings
 from sync.engine.context import RunContext
+from sync.engine.runs import lease_time
 from sync.models import PurchaseSync, SyncAttempt
 from sync.models.ledger import amounts_differ
 from sync.reasons import Reason, ReasonCode, Who
@@ -128,7 +129,7 @@ def _settle_existing(
 
 def _settle_found(row: PurchaseSync, found: FoundInvoice) -> None:
     if found.amount == row.amount:
-        row.mark_posted(invoice_uuid=found.uuid)
+        row.mark_posted(lease_time(), invoice_uuid=found.uuid)
     else:
         row.mark_refused(amounts_differ(row.invoice_number, found.amount, row.amount))
 

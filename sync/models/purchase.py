@@ -230,10 +230,16 @@ class PurchaseSync(models.Model):
             **document,
         )
 
-    def mark_posted(self, *, invoice_uuid: str = "", image_id: str = "") -> None:
-        """POSTING → POSTED: accepted, or found in CMiC by its number."""
+    def mark_posted(
+        self, lease: timedelta, *, invoice_uuid: str = "", image_id: str = ""
+    ) -> None:
+        """POSTING → POSTED: accepted, or found in CMiC by its number.
+
+        Sending or looking up may have taken long; the note gets a whole lease.
+        """
         self._move(
             Status.POSTED,
+            claimed_until=timezone.now() + lease,
             posted_at=timezone.now(),
             cmic_invoice_uuid=invoice_uuid,
             cmic_image_id=image_id,

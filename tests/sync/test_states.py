@@ -29,7 +29,7 @@ def begin_posting(row):
 
 VERBS = {
     "begin_posting": (Status.POSTING, begin_posting),
-    "mark_posted": (Status.POSTED, lambda row: row.mark_posted()),
+    "mark_posted": (Status.POSTED, lambda row: row.mark_posted(LEASE)),
     "mark_completed": (
         Status.COMPLETED,
         lambda row: row.mark_completed(note_id=1, was_seen=False),
@@ -175,3 +175,11 @@ def test_a_worker_that_gave_a_purchase_back_changes_nothing_any_more(run):
     with pytest.raises(LeaseLostError):
         worker.hold_back(Status.BLOCKED, [REASON])
     assert PurchaseSync.objects.get().status == Status.PENDING
+
+
+def test_what_is_in_cmic_has_a_whole_lease_for_its_note(run):
+    row = claim(make_row(run, Status.POSTING))
+    PurchaseSync.objects.update(claimed_until=timezone.now())
+    row.mark_posted(LEASE)
+    left = PurchaseSync.objects.get().claimed_until - timezone.now()
+    assert left > LEASE - timedelta(seconds=10)

@@ -65,7 +65,7 @@ ACTS = {
         "hold_back": lambda row: row.hold_back(Status.BLOCKED, [BLOCKING]),
     },
     Status.POSTING: {
-        "mark_posted": lambda row: row.mark_posted(invoice_uuid="u"),
+        "mark_posted": lambda row: row.mark_posted(LEASE, invoice_uuid="u"),
         "mark_refused": lambda row: row.mark_refused(NO),
         "take_back": lambda row: row.take_back(),
         "await_lookup": lambda row: row.await_lookup(later()),
