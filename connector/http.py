@@ -11,8 +11,8 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import BytesIO
 from typing import Any, Protocol
 
@@ -64,8 +64,11 @@ class Limits(Protocol):
     def permit(self, name: str) -> AbstractContextManager[None]:
         """Hold a place for one call. Raises `RateLimitError` if it would be long."""
 
-    def reserve(self) -> AbstractContextManager[None]:
-        """Hold a place for the calls made inside. Raises as `permit` does."""
+    def wait_for_place(self) -> None:
+        """Return when a call could be made, without keeping a place for it.
+
+        Raises as `permit` does.
+        """
 
     def slow_down(self, seconds: float | None) -> None:
         """The other side said 429: nobody may call for a while."""
@@ -77,8 +80,8 @@ class Unlimited:
     def permit(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def reserve(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    def wait_for_place(self) -> None:
+        return
 
     def slow_down(self, seconds: float | None) -> None:
         return
@@ -110,6 +113,7 @@ class ApiClient:
         self._timeouts = timeouts or Timeouts()
         self._limits: Limits = limits or Unlimited()
         self._session = new_session()
+        self._is_permitted = False
 
     def call(
         self,
@@ -131,7 +135,7 @@ class ApiClient:
         attempts = 2 if method == "GET" else 1
         for attempt in range(1, attempts + 1):
             try:
-                with self._limits.permit(name):
+                with self._permit(name):
                     return self._once(method, path, params, body, files, max_bytes)
             except RateLimitError as error:
                 if error.status == 429:
@@ -143,12 +147,32 @@ class ApiClient:
                 time.sleep(_REPEAT_DELAY * (1 + random.random()))  # noqa: S311
         raise AssertionError("unreachable")  # pragma: no cover
 
-    def reserve(self) -> AbstractContextManager[None]:
-        """A place for the calls made inside, so that nothing is got ready in vain.
+    def wait_for_place(self) -> None:
+        """Before something is got ready for a call that may not be made soon.
 
         Raises `RateLimitError` if it would be long.
         """
-        return self._limits.reserve()
+        self._limits.wait_for_place()
+
+    @contextmanager
+    def permitted(self) -> Iterator[None]:
+        """Take the permit of the next call now, and hold it until the end.
+
+        What must be on record before the call is then not put there in vain. Raises
+        `RateLimitError` if it would be long. For one thread at a time.
+        """
+        with self._limits.permit(""):
+            self._is_permitted = True
+            try:
+                yield
+            finally:
+                self._is_permitted = False
+
+    def _permit(self, name: str) -> AbstractContextManager[None]:
+        if self._is_permitted:
+            self._is_permitted = False
+            return nullcontext()
+        return self._limits.permit(name)
 
     def redact(self, text: str) -> str:
         """The text without this client's secrets."""
@@ -225,7 +249,9 @@ class ApiClient:
         lets a server that sends a byte a minute hold a worker for ever."""
         # Hands its content over without a copy: an answer may have 50 MB.
         body = BytesIO()
-        for chunk in response.iter_content(_CHUNK):
+        # As much as there is, not until a chunk is full: a server that drips would
+        # never be looked at.
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body.write(chunk)
             if body.tell() > max_bytes:
                 raise UnexpectedResponseError(

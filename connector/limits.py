@@ -32,9 +32,10 @@ _IN_FLIGHT_LEASE = 120  # seconds after which a call's place is taken for abando
 _POLL = 0.05
 
 # KEYS: pause, in-flight, one sorted set a window.
-# ARGV: place, in-flight limit (0: none), lease, then limit and milliseconds a window.
-# Answers the milliseconds to wait, or 0 and the place is taken; -1: too many at once.
-# A place that is taken already (reserved) is only kept for another lease.
+# ARGV: permit id, in-flight limit (0: none), lease, then limit and span of each window.
+# Answers the milliseconds to wait; or 0, and the place is taken (without a permit id:
+# there is one); or -1, too many at once. What lies in the future was counted before the
+# clock was set back, and is forgotten.
 _TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -44,6 +45,7 @@ local wait = 0
 for i = 3, #KEYS do
   local limit, span = tonumber(ARGV[2 * i - 2]), tonumber(ARGV[2 * i - 1])
   redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now - span)
+  redis.call('ZREMRANGEBYSCORE', KEYS[i], now + 1000, '+inf')
   if redis.call('ZCARD', KEYS[i]) >= limit then
     local oldest = redis.call('ZRANGE', KEYS[i], 0, 0, 'WITHSCORES')
     wait = math.max(wait, oldest[2] + span - now + 1)
@@ -53,8 +55,9 @@ if wait > 0 then return wait end
 local at_once = tonumber(ARGV[2])
 if at_once > 0 then
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-  if redis.call('ZCARD', KEYS[2]) >= at_once
-    and not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return -1 end
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], now + ARGV[3] + 1000, '+inf')
+  if redis.call('ZCARD', KEYS[2]) >= at_once then return -1 end
+  if ARGV[1] == '' then return 0 end
   redis.call('ZADD', KEYS[2], now + tonumber(ARGV[3]), ARGV[1])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
@@ -101,7 +104,6 @@ class RedisLimits:
         self._rates = rates
         self._in_flight = in_flight
         self._pause = pause
-        self._reserved: str | None = None
 
     @contextmanager
     def permit(self, name: str) -> Iterator[None]:
@@ -109,30 +111,21 @@ class RedisLimits:
 
         Raises `RateLimitError` with `retry_after` if it would take longer.
         """
-        place = self._reserved or uuid.uuid4().hex
+        place = uuid.uuid4().hex
         rates = [rate for rate in self._rates if rate.name in ("", name)]
         self._take(place, rates)
         try:
             yield
         finally:
-            if place != self._reserved:
-                self._give_back(place)
-
-    @contextmanager
-    def reserve(self) -> Iterator[None]:
-        """Hold one of the places at once, for the calls that are made inside.
-
-        What a call needs is got together inside, and not in vain: without a place
-        this raises `RateLimitError`, as `permit` does. For one thread at a time.
-        """
-        place = uuid.uuid4().hex
-        self._take(place, [])
-        self._reserved = place
-        try:
-            yield
-        finally:
-            self._reserved = None
             self._give_back(place)
+
+    def wait_for_place(self) -> None:
+        """Return when a call could be made now, without keeping a place for it.
+
+        Kept, the places of a host would be held by whoever is slow elsewhere. Raises
+        as `permit` does.
+        """
+        self._take("", [])
 
     def slow_down(self, seconds: float | None) -> None:
         """The other side said 429: nobody calls for a while, everybody a bit apart."""

@@ -33,19 +33,21 @@ def parse_rows(body: bytes, name: str) -> tuple[Any, Iterator[Any]]:
 
     Each is parsed when it is asked for, because 30,000 parsed rows at once are most of
     what a worker would hold. A row that cannot be parsed is None. Raises `ValueError`
-    for what is no JSON, or has something other than a list there.
+    for what is no JSON, or has no list there; null is an empty one.
     """
     try:
         members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        listed = members.pop(name, msgspec.Raw(b"null"))
+        listed = members.pop(name)
         rows = msgspec.json.decode(listed, type=list[msgspec.Raw] | None)
     except (msgspec.MsgspecError, RecursionError):
         # Stricter than `parse_json`, which takes a NaN for a text.
         data = parse_json(body)
-        found = data.pop(name, None) if isinstance(data, dict) else None
+        found = data.pop(name, "") if isinstance(data, dict) else ""
         if found is not None and not isinstance(found, list):
-            raise ValueError(f"{name} is not a list") from None
+            raise ValueError(f"there is no list {name}") from None
         return data, iter(found or ())
+    except KeyError:
+        raise ValueError(f"there is no list {name}") from None
     rest = {key: parse_json(bytes(value)) for key, value in members.items()}
     return rest, (_parse_or_none(bytes(row)) for row in rows or ())
 

@@ -31,6 +31,7 @@ from connector.exceptions import (
     ApiResponseError,
     AuthenticationError,
     ConnectorError,
+    NotFoundError,
     UnexpectedResponseError,
 )
 from connector.http import ApiClient, Limits
@@ -137,6 +138,14 @@ class CmicClient(ApiClient):
             refused = isinstance(error, AuthenticationError | AccessDeniedError)
             return ModuleState(name, False, _module_message(name, error), refused)
         return ModuleState(name, True, "")
+
+    def require_answer(self) -> None:
+        """Raises unless invoices and Image Manager answer; a refusal is an answer."""
+        for path in (_REGISTERED, RESOURCES[CodeKind.SOURCE].path):
+            try:
+                self._page(path, {"limit": 1})
+            except (AccessDeniedError, NotFoundError):
+                continue
 
     def iter_code_pages(self, kind: CodeKind, company: str) -> Iterator[list[Code]]:
         """All codes of a kind, of one company where CMiC keeps them so (D9).

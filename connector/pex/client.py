@@ -150,7 +150,13 @@ class PexClient(ApiClient):
             pages = self._object(rest).get("Pages")
             if not isinstance(pages, Mapping):
                 return
-            if (read_id(pages.get("NumberOfPages")) or 1) <= 1:
+            number = pages.get("NumberOfPages")
+            if number in (None, 0, "0"):
+                return
+            count = read_id(number)
+            if count is None:
+                raise self._unexpected("a number of pages that cannot be read")
+            if count == 1:
                 return
             next_start = pages.get("LastTimeRetrieved")
             if not isinstance(next_start, str) or next_start <= start:

@@ -27,14 +27,11 @@ class RunContext:
 
     def __init__(self, run: SyncRun) -> None:
         self.run = run
-
-    @property
-    def tenant(self) -> Tenant:
-        return self.run.tenant
+        self.tenant: Tenant = SyncRun.objects.with_settings().get(pk=run.pk).tenant
 
     @property
     def settings(self) -> TransactionSettings:
-        return self.run.tenant.transactions
+        return self.tenant.transactions
 
     @cached_property
     def pex(self) -> PexClient:

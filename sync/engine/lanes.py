@@ -24,6 +24,7 @@ from connector.exceptions import (
     SettingsIncompleteError,
 )
 from sync.engine.context import RunContext
+from sync.engine.outages import is_outage, require_answer
 from sync.engine.runs import PAUSE, fail, finish, go_on, guarded, lease_time, pause
 from sync.engine.sending import advance
 from sync.engine.settling import CredentialsRefusedError
@@ -46,7 +47,6 @@ _OWN_FAULT = Reason(
 )
 # Only these show that uploads are answered: a look-up may work while they do not.
 _ANSWERED = (Status.POSTED, Status.COMPLETED, Status.FAILED)
-_FAULTS_TO_PAUSE = 2
 _FAULTS_TO_DEFER = 5
 
 
@@ -56,16 +56,18 @@ def sync_next(run_id: int, lane_set: int) -> list[Step]:
     Harmless to repeat: a message of an older set of lanes does nothing, and no two
     lanes get the same purchase.
     """
-    run = SyncRun.objects.with_settings().filter(pk=run_id, lane_set=lane_set).first()
+    run = SyncRun.objects.filter(pk=run_id, lane_set=lane_set).first()
     if run is None or run.status != SyncRun.State.RUNNING:
         return []
-    return guarded(run, lambda: _work(RunContext(run)))
+    return guarded(run, lambda: _work(run))
 
 
-def _work(context: RunContext) -> list[Step]:
-    run = context.run
+def _work(run: SyncRun) -> list[Step]:
     end = time.monotonic() + _SLICE
     run.beat(timezone.now())
+    context = RunContext(run)
+    if run.paused_at is not None:
+        require_answer(run, run.fault_system)
     while True:
         now = timezone.now()
         row = PurchaseSync.objects.claim_next(run, now, lease_time())
@@ -83,8 +85,9 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
     run = context.run
     try:
         advance(context, row)
-    except LeaseLostError:
-        _log_loss(row)
+    except LeaseLostError as error:
+        logger.warning("%s", error)
+        _give_back(row)
     except RateLimitError as error:
         wait = error.retry_after or 5.0
         _give_back(row, timedelta(seconds=wait))
@@ -131,42 +134,48 @@ def _idle(run: SyncRun, now: datetime) -> list[Step]:
 
 
 def _after_fault(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> list[Step]:
-    """The other side failed: this purchase waits, and after a few in a row all do.
-
-    A purchase counts once towards an outage: one that fails for ever is its own
-    trouble and must not hold up the others.
-    """
+    """The other side failed or refused: this purchase waits, or all of them do."""
+    if isinstance(error, AccessDeniedError):
+        return _after_denial(run, row, error)
     is_fault = error.retryable or error.may_have_succeeded
-    if isinstance(error, ApiConnectionError):
-        _give_back(row)
-        pause(run, error.message)
+    if is_fault and is_outage(run, row, error):
+        if isinstance(error, ApiConnectionError):
+            _give_back(row)
+        else:
+            # Longer than the run, so that another is tried first then.
+            _put_off(row, error, wait=2 * PAUSE)
+        pause(run, error)
         return []
-    if (
-        error.retryable
-        and row.fault_count == 0
-        and run.count_fault(timezone.now(), answered=_ANSWERED) >= _FAULTS_TO_PAUSE
-    ):
-        # This one waits longer than the run, so that another is tried first then.
-        _put_off(row, error, is_hopeless=False, wait=2 * PAUSE)
-        pause(run, error.message)
-        return []
-    _put_off(row, error, is_hopeless=not is_fault, wait=timedelta(seconds=5))
+    if is_fault:
+        _put_off(row, error, wait=timedelta(seconds=5))
+    else:
+        _put_aside(row, _reason(error))
     return [_next_slice(run)]
 
 
-def _put_off(
-    row: PurchaseSync, error: ConnectorError, *, is_hopeless: bool, wait: timedelta
-) -> None:
-    """Later in this run, or after too many faults (or a refusal) in the next."""
+def _after_denial(
+    run: SyncRun, row: PurchaseSync, error: AccessDeniedError
+) -> list[Step]:
+    """A right that is missing for two purchases in a row is missing for all."""
+    is_first_time = row.fault_count == 0
+    _put_aside(row, _reason(error))
+    if is_first_time and run.count_fault(timezone.now(), error.system) > 1:
+        fail(run, error.message, SyncRun.Reason.CREDENTIALS_REFUSED)
+        return []
+    return [_next_slice(run)]
+
+
+def _put_off(row: PurchaseSync, error: ConnectorError, *, wait: timedelta) -> None:
+    """Later in this run, or after too many faults in the next."""
     if row.claimed_by is None:
         return
-    if is_hopeless or row.fault_count + 1 >= _FAULTS_TO_DEFER:
+    if row.fault_count + 1 >= _FAULTS_TO_DEFER:
         _put_aside(row, _reason(error))
         return
     try:
         row.release_after_fault(timezone.now() + wait * 2**row.fault_count)
-    except LeaseLostError:
-        _log_loss(row)
+    except LeaseLostError as error:
+        logger.warning("%s", error)
 
 
 def _put_aside(row: PurchaseSync, reason: Reason) -> None:
@@ -175,8 +184,8 @@ def _put_aside(row: PurchaseSync, reason: Reason) -> None:
         return
     try:
         row.defer(reason)
-    except LeaseLostError:
-        _log_loss(row)
+    except LeaseLostError as error:
+        logger.warning("%s", error)
 
 
 def _reason(error: ConnectorError) -> Reason:
@@ -194,9 +203,5 @@ def _give_back(row: PurchaseSync, wait: timedelta | None = None) -> None:
         return
     try:
         row.release(timezone.now() + wait if wait else None)
-    except LeaseLostError:
-        _log_loss(row)
-
-
-def _log_loss(row: PurchaseSync) -> None:
-    logger.warning("Purchase %s was taken over by another worker", row.pk)
+    except LeaseLostError as error:
+        logger.warning("%s", error)

@@ -10,6 +10,7 @@ import hashlib
 import logging
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -66,7 +67,12 @@ def due_tenants() -> list[Step]:
         Q(next_auto_sync_at=None) | Q(next_auto_sync_at__lte=now)
     )
     for tenant in due:
-        step = _start_if_due(tenant, now)
+        try:
+            step = _start_if_due(tenant, now)
+        except ImproperlyConfigured:
+            # A secret that no key opens is one tenant's trouble, not the others'.
+            logger.exception("The automatic run of %s was not started", tenant)
+            continue
         if step is not None:
             steps.append(step)
     return steps

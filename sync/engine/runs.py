@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
 from django.db import (
     IntegrityError,
     InterfaceError,
@@ -21,7 +22,6 @@ from django.utils import timezone
 from connector.clients import cmic_client
 from connector.exceptions import (
     AccessDeniedError,
-    ApiConnectionError,
     AuthenticationError,
     ConnectorError,
     NotFoundError,
@@ -30,6 +30,7 @@ from connector.exceptions import (
 )
 from connector.models import Tenant
 from sync.engine.counts import count_outcomes
+from sync.engine.outages import require_answer
 from sync.engine.rules import require_complete
 from sync.engine.steps import Step
 from sync.engine.survey import Survey, survey
@@ -110,7 +111,7 @@ def prepare(run_id: int) -> list[Step]:
     Harmless to repeat: of two messages one prepares, and a run that died while
     preparing is prepared anew.
     """
-    run = SyncRun.objects.with_settings().filter(pk=run_id).first()
+    run = SyncRun.objects.filter(pk=run_id).first()
     if run is None or not run.start_preparing(timezone.now(), lease_time()):
         return []
     return guarded(run, lambda: _prepare(run))
@@ -119,7 +120,7 @@ def prepare(run_id: int) -> list[Step]:
 def _prepare(run: SyncRun) -> list[Step]:
     require_complete(run.tenant)
     if run.paused_at is not None:
-        _require_cmic(run)
+        require_answer(run, run.fault_system)
     window = Window(run.window_from, run.window_to)
     seen = survey(run.tenant, window, lambda: run.beat(timezone.now()))
     record(run, seen.judgements, seen.cardholders, seen.listed_at)
@@ -131,13 +132,6 @@ def _prepare(run: SyncRun) -> list[Step]:
     run.note_success()
     run.finish_preparing(timezone.now(), " ".join(remarks))
     return start_lanes(run)
-
-
-def _require_cmic(run: SyncRun) -> None:
-    """PEX's list may be asked ten times an hour only: not before CMiC is back."""
-    state = cmic_client(run.tenant).check_module("ap")
-    if not state.is_ok and not state.is_refused:
-        raise ApiConnectionError(state.message, system="CMiC")
 
 
 def _adopt(run: SyncRun, seen: Survey) -> list[str]:
@@ -221,13 +215,14 @@ def fail(run: SyncRun, message: str, reason: str = "") -> None:
     )
 
 
-def pause(run: SyncRun, message: str, wait: timedelta = PAUSE) -> None:
+def pause(run: SyncRun, error: ConnectorError) -> None:
     """An outage: the run waits and tries again, for an hour at the most (F26)."""
     now = timezone.now()
     if run.paused_at is not None and now - run.paused_at > LONGEST_OUTAGE:
-        fail(run, f"{message} It was tried for an hour.", SyncRun.Reason.OUTAGE)
+        said = f"{error.message} It was tried for an hour."
+        fail(run, said, SyncRun.Reason.OUTAGE)
         return
-    run.pause(now, message, now + wait)
+    run.pause(now, error.message, now + PAUSE, error.system)
 
 
 def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
@@ -244,7 +239,9 @@ def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
         wait = timedelta(seconds=error.retry_after or PAUSE.total_seconds())
         run.wait_for_limit(timezone.now(), error.message, timezone.now() + wait)
     except ConnectorError as error:
-        pause(run, error.message)
+        pause(run, error)
+    except ImproperlyConfigured as error:
+        fail(run, str(error))
     except (OperationalError, InterfaceError):
         # Nothing can be put on record now; `recover` takes the run up again.
         raise

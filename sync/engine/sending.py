@@ -13,8 +13,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from connector.cmic.client import CmicClient
 from connector.cmic.flysheets import payload
-from connector.cmic.types import Document
+from connector.cmic.types import Document, UploadAnswer
 from connector.exceptions import ConnectorError
 from connector.pex.types import MARKER_TEXT
 from sync.coding import CodedLine
@@ -64,34 +65,40 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
         else:
             row.hold_back(Status.SKIPPED, [MARKED])
         return
-    # Before receipts are fetched: a lane that then had to give its place back would
-    # fetch them again, at the cost of PEX's calls.
-    with context.cmic.reserve():
-        _fetch_and_upload(context, row)
-
-
-def _fetch_and_upload(context: RunContext, row: PurchaseSync) -> None:
+    client = context.cmic
+    # A lane that had to give its place back later would fetch the receipts again, at
+    # the cost of PEX's calls.
+    client.wait_for_place()
     fetched = fetch_document(context, row)
     if fetched.document is None:
         row.hold_back(fetched.hold_status, fetched.held_back)
         return
-    client = context.cmic
-    parcel = _begin(context, row, fetched.document, fetched.warnings)
+    # The permit first: who waits for one while an outage begins must not send then.
+    with client.permitted():
+        parcel = _begin(context, row, fetched.document, fetched.warnings)
+        answer = _upload(client, parcel)
+    if isinstance(answer, ConnectorError):
+        settle(row, client, answer)
+        return
+    row.mark_posted(
+        lease_time(), invoice_uuid=answer.invoice_uuid, image_id=answer.image_id
+    )
+
+
+def _upload(client: CmicClient, parcel: _Parcel) -> UploadAnswer | ConnectorError:
+    """CMiC's answer or the lack of one, on record before anything follows from it."""
     try:
         answer = client.upload_invoice(parcel.payload, parcel.document)
     except ConnectorError as error:
         put_on_record(parcel.attempt, error)
-        settle(row, client, error)
-        return
+        return error
     parcel.attempt.end(
         SyncAttempt.Outcome.ACCEPTED,
         timezone.now(),
         status=answer.status,
         answer=answer.body,
     )
-    row.mark_posted(
-        lease_time(), invoice_uuid=answer.invoice_uuid, image_id=answer.image_id
-    )
+    return answer
 
 
 def _begin(
@@ -128,6 +135,7 @@ def _begin(
             },
             warnings=warnings,
             lease=lease_time(),
+            run=context.run,
         )
         attempt = SyncAttempt.objects.create(
             purchase=row,

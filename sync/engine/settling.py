@@ -22,7 +22,6 @@ from connector.exceptions import (
     AuthenticationError,
     ConflictError,
     ConnectorError,
-    NotFoundError,
     RateLimitError,
 )
 from connector.models import TransactionSettings
@@ -79,17 +78,27 @@ def settle(row: PurchaseSync, client: CmicClient, error: ConnectorError) -> None
 def look_up(context: RunContext, row: PurchaseSync) -> None:
     """Ask CMiC for the number of a purchase whose answer is not on record.
 
-    Raises the client's error when CMiC does not say: unknown is not absent.
+    An answer that is on record already is believed: the worker died, or lost the
+    purchase, between the two. Raises the client's error when CMiC does not say: unknown
+    is not absent.
     """
+    answers = row.attempts.filter(invoice_number=row.invoice_number)
+    if answers.filter(outcome=SyncAttempt.Outcome.ACCEPTED).exists():
+        row.mark_posted(lease_time())
+        return
     try:
         found = _find(row, context.cmic)
-    except (AccessDeniedError, NotFoundError) as error:
+    except AccessDeniedError as error:
         row.ask_person(
             _lost(f"CMiC does not let the connector look for it: {error.message}")
         )
         return
     if found is not None:
         _settle_found(row, found)
+        return
+    last = answers.last()
+    if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
+        row.mark_refused(_refused(last.answer))
         return
     answered = row.lookup_count + 1
     if answered < len(settings.LOST_ANSWER_DELAYS):
@@ -154,9 +163,13 @@ def _after_delay(index: int) -> datetime:
 
 def _refusal(error: ConnectorError) -> Reason:
     said = error.detail if isinstance(error, ApiResponseError) else ""
+    return _refused(said or error.message)
+
+
+def _refused(said: str) -> Reason:
     return Reason(
         ReasonCode.REFUSED_BY_CMIC,
-        f"CMiC refused the invoice: {said or error.message}",
+        f"CMiC refused the invoice: {said}",
         Who.CMIC_ADMIN,
     )
 

@@ -42,6 +42,9 @@ RETURNING *
 """
 
 
+_ALWAYS = Q()
+
+
 class LeaseLostError(Exception):
     """Another worker has the purchase now; this one must not touch it any more."""
 
@@ -210,13 +213,16 @@ class PurchaseSync(models.Model):
         document: Mapping[str, Any],
         warnings: Sequence[str],
         lease: timedelta,
+        run: SyncRun,
     ) -> None:
         """PENDING → POSTING: the intent, committed before a byte leaves.
 
-        Fetching receipts may have taken long; the upload gets a whole lease.
+        Fetching receipts may have taken long: the upload gets a whole lease, and the
+        run must still be the one that the caller knows, neither paused nor ended.
         """
         self._move(
             Status.POSTING,
+            only_if=Q(run=run, run__status="running", run__lane_set=run.lane_set),
             claimed_until=timezone.now() + lease,
             invoice_number=number,
             company_code=company,
@@ -300,8 +306,11 @@ class PurchaseSync(models.Model):
 
         `was_absent` counts a look-up that CMiC answered; an error is no answer.
         """
-        counted = {"lookup_count": self.lookup_count + 1} if was_absent else {}
-        self._move(Status.POSTING, **counted, **{**_FREE, "not_before": not_before})
+        self._move(
+            Status.POSTING,
+            lookup_count=self.lookup_count + was_absent,
+            **{**_FREE, "not_before": not_before},
+        )
 
     def ask_person(self, reason: Reason) -> None:
         """POSTING → POSTING, but nothing goes on by itself any more."""
@@ -339,7 +348,7 @@ class PurchaseSync(models.Model):
             **_FREE,
         )
 
-    def _move(self, to: Status, **changes: Any) -> None:
+    def _move(self, to: Status, *, only_if: Q = _ALWAYS, **changes: Any) -> None:
         """Raises `LeaseLostError` if the lease is not this worker's any more.
 
         While it is, nobody else changes the row: what was read when it was claimed
@@ -350,10 +359,10 @@ class PurchaseSync(models.Model):
             # As a condition it would mean a row that nobody holds, and match it.
             raise LeaseLostError(f"{self} was given back.")
         changed = PurchaseSync.objects.filter(
-            pk=self.pk, claimed_by=self.claimed_by, status=self.status
+            only_if, pk=self.pk, claimed_by=self.claimed_by, status=self.status
         ).update(status=to, updated_at=timezone.now(), **changes)
         if changed != 1:
-            raise LeaseLostError(f"{self} is in other hands now.")
+            raise LeaseLostError(f"{self} is in other hands, or its run has moved on.")
         self.status = to
         for name, value in changes.items():
             setattr(self, name, value)

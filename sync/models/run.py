@@ -5,7 +5,6 @@ Owns the run's states and heartbeat; which purchases it holds is read from their
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -78,6 +77,7 @@ class SyncRun(models.Model):
     # Faults of the other side without a success in between: an outage begins so.
     fault_count = models.PositiveIntegerField(default=0)
     fault_at = models.DateTimeField(null=True)
+    fault_system = models.CharField(max_length=10, blank=True)
     # Fences off who prepares the run and its lanes: whoever was taken for dead finds
     # the number outdated, and can change nothing.
     lane_set = models.PositiveIntegerField(default=0)
@@ -167,7 +167,9 @@ class SyncRun(models.Model):
         self._change(lane_set=F("lane_set") + 1, heartbeat_at=now, resume_at=None)
         return self.lane_set
 
-    def pause(self, now: datetime, message: str, resume_at: datetime) -> bool:
+    def pause(
+        self, now: datetime, message: str, resume_at: datetime, system: str
+    ) -> bool:
         """An outage: stay running, with the reason, and try again at `resume_at`."""
         return self._change(
             reason=self.Reason.OUTAGE,
@@ -175,6 +177,7 @@ class SyncRun(models.Model):
             paused_at=Coalesce("paused_at", now),
             fault_count=0,
             fault_at=None,
+            fault_system=system,
             resume_at=resume_at,
             heartbeat_at=now,
             lane_set=F("lane_set") + 1,
@@ -189,21 +192,27 @@ class SyncRun(models.Model):
             lane_set=F("lane_set") + 1,
         )
 
-    def count_fault(self, now: datetime, *, answered: Iterable[Status]) -> int:
-        """Faults in a row, over all lanes.
+    def count_fault(self, now: datetime, system: str) -> int:
+        """Faults of the system in a row, over all lanes.
 
-        A purchase that came to one of the `answered` statuses since the last fault
-        breaks the row.
+        A purchase that it answered since the last one breaks the row.
         """
-        self.refresh_from_db(fields=["fault_at"])
-        is_first = self.fault_at is None or (
-            self.purchases.filter(
-                status__in=answered, updated_at__gt=self.fault_at
-            ).exists()
+        self.refresh_from_db(fields=["fault_at", "fault_system"])
+        is_first = (
+            self.fault_at is None
+            or self.fault_system != system
+            or self._was_answered(system, self.fault_at)
         )
         count = 1 if is_first else F("fault_count") + 1
-        self._change(fault_count=count, fault_at=now)
+        self._change(fault_count=count, fault_at=now, fault_system=system)
         return self.fault_count
+
+    def _was_answered(self, system: str, since: datetime) -> bool:
+        answered = Q(completed_at__gt=since)
+        if system != "PEX":
+            refused = Q(status=Status.FAILED, updated_at__gt=since)
+            answered = Q(posted_at__gt=since) | refused
+        return self.purchases.filter(answered).exists()
 
     def note_success(self) -> None:
         """The other side answered: the outage is over, if there was one."""

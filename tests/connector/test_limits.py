@@ -141,23 +141,30 @@ def test_exactly_as_many_calls_go_as_the_limit_says(calls, extra):
     assert gone == calls
 
 
-def test_who_reserved_a_place_calls_with_it_while_others_wait():
+def test_waiting_for_a_place_keeps_none():
     scope = uuid.uuid4().hex
     mine, theirs = (limits(scope, in_flight=1) for _ in range(2))
-    with mine.reserve():
-        call(mine)
-        call(mine)
-        with pytest.raises(RateLimitError):
-            call(theirs)
-    call(theirs)
+    mine.wait_for_place()
+    with theirs.permit(""), pytest.raises(RateLimitError):
+        mine.wait_for_place()
+    mine.wait_for_place()
 
 
-def test_a_reserved_place_takes_nothing_off_the_rate():
-    second = limits(rates=[Rate(2, 60)], in_flight=1)
+def test_waiting_for_a_place_takes_nothing_off_the_rate():
+    minute = limits(rates=[Rate(2, 60)], in_flight=1)
     for _ in range(5):
-        with second.reserve():
-            pass
-    call(second)
+        minute.wait_for_place()
+    call(minute)
+    call(minute)
+
+
+def test_a_clock_that_was_set_back_stops_no_call():
+    scope = uuid.uuid4().hex
+    second = limits(scope, rates=[Rate(1, 1)], in_flight=1)
+    future = (time.time() + 3600) * 1000
+    broker = redis.Redis.from_url(settings.REDIS_URL)
+    broker.zadd(f"limits:{scope}:rate--1", {"before": future})
+    broker.zadd(f"limits:{scope}:in-flight", {"before": future})
     call(second)
 
 

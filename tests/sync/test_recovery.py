@@ -174,7 +174,7 @@ def test_a_lane_of_an_older_set_does_not_become_one_of_the_new(tenant, pex):
     engine.prepare(step.run_id)
     old, other = (SyncRun.objects.get(pk=run.pk) for _ in range(2))
     now = timezone.now()
-    other.pause(now, "CMiC is away.", now + timedelta(minutes=1))
-    old.count_fault(now, answered=())
+    other.pause(now, "CMiC is away.", now + timedelta(minutes=1), "CMiC")
+    old.count_fault(now, "CMiC")
     assert old.lane_set != other.lane_set
     assert PurchaseSync.objects.claim_next(old, now, LONG_AGO) is None

@@ -24,6 +24,7 @@ def begin_posting(row):
         document={},
         warnings=[],
         lease=LEASE,
+        run=row.run,
     )
 
 

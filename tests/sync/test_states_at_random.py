@@ -55,6 +55,7 @@ def begin_posting(row):
         document={},
         warnings=[],
         lease=LEASE,
+        run=row.run,
     )
 
 
@@ -118,7 +119,11 @@ class OnePurchase(RuleBasedStateMachine):
         today = timezone.now().date()
         SyncRun.objects.update(status=SyncRun.State.SUCCEEDED)
         return SyncRun.objects.create(
-            tenant=self.tenant, trigger="manual", window_from=today, window_to=today
+            tenant=self.tenant,
+            trigger="manual",
+            status="running",
+            window_from=today,
+            window_to=today,
         )
 
     @rule(data=st.data(), acts=st.booleans())
