@@ -1,17 +1,20 @@
 """Settings of the tests: the product's own, against services of their own.
 
 The embedded services of the tests live beside those of the checkout, so that a test
-run disturbs nobody who is at work in it.
+run disturbs nobody who is at work in it. Each of several test processes has its own,
+because tests empty the broker and end the database's sessions.
 """
 
 import os
 from pathlib import Path
 
-os.environ.setdefault(
-    "CONNECTOR_VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test")
-)
+_PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "")
+_VAR = Path(__file__).resolve().parent.parent / "var" / f"test{_PROCESS}"
+# The process that starts the others has set its own, and they inherit it.
+_GIVEN = "" if _PROCESS else os.environ.get("CONNECTOR_VAR_DIR", "")
+os.environ["CONNECTOR_VAR_DIR"] = _GIVEN or str(_VAR)
 
-from config.settings import *  # noqa: F403
+from config.settings import *  # noqa: E402, F403
 
 CONNECTOR_ALLOW_LOOPBACK = True
 PEX_CALLS_PER_MINUTE = env.int("PEX_CALLS_PER_MINUTE", default=0)  # noqa: F405

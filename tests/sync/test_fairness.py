@@ -23,7 +23,7 @@ from tests.simulators.contractor import Vendor, build_contractor
 from tests.simulators.pex import PexSimulator
 from tests.worker import running_worker
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.alone]
 
 JOB = "017401"
 AMOUNT = Decimal("5.00")
@@ -133,14 +133,15 @@ def vendors_in_order(cmic):
 
 
 def test_fifty_tenants_progress_side_by_side(customers, cmic):
-    crowd = [customers(number, purchases=5) for number in range(50)]
+    crowd = [customers(number, purchases=10) for number in range(50)]
     for customer in crowd:
         customer.start(SyncRun.Trigger.AUTO)
-    # Two lanes each, so that five purchases are three rounds of all the lanes.
-    with running_worker(concurrency=THREADS, SYNC_LANES="2"):
+    # A slice of a lane is a second: ten purchases are three rounds of all the lanes.
+    cmic.latency = 0.25
+    with running_worker(concurrency=THREADS, SYNC_LANES="1"):
         wait_until_ended(*crowd)
     order = vendors_in_order(cmic)
-    assert Counter(order) == Counter({vendor_of(each): 5 for each in range(50)})
+    assert Counter(order) == Counter({vendor_of(each): 10 for each in range(50)})
     firsts = [order.index(vendor) for vendor in set(order)]
     lasts = [len(order) - 1 - order[::-1].index(vendor) for vendor in set(order)]
     # Before anybody's last purchase went in, everybody's first one was in.
