@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from celery.exceptions import DuplicateNodenameWarning
 from django.conf import settings
 from django.db import connection
 
@@ -61,6 +63,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:
     with app.connection_for_write() as broker:
         inspector = app.control.inspect(timeout=0.5, connection=broker)
         while process.poll() is None and time.monotonic() < deadline:
-            if inspector.ping():
-                return
+            with warnings.catch_warnings():
+                # A slow worker answers twice: this question and the one before it.
+                warnings.simplefilter("ignore", DuplicateNodenameWarning)
+                if inspector.ping():
+                    return
     raise RuntimeError("The worker did not start; its output says why.")
