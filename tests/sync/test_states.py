@@ -130,6 +130,28 @@ def test_a_worker_that_lost_its_lease_can_change_nothing(run):
     assert (row.status, row.payload_digest) == (Status.PENDING, "")
 
 
+def test_nothing_is_sent_for_a_run_that_has_moved_on_and_the_lease_still_holds(run):
+    make_row(run, Status.PENDING)
+    held = PurchaseSync.objects.claim_next(run, timezone.now(), LEASE)
+    known = SyncRun.objects.get(pk=run.pk)
+    SyncRun.objects.update(lane_set=7)
+    with pytest.raises(LeaseLostError, match="moved on"):
+        held.begin_posting(
+            number="PEX-1",
+            company="001",
+            vendor="V",
+            digest="d",
+            document={},
+            warnings=[],
+            lease=LEASE,
+            run=known,
+        )
+    stored = PurchaseSync.objects.get()
+    assert (stored.status, stored.payload_digest) == (Status.PENDING, "")
+    held.release()
+    assert PurchaseSync.objects.get().claimed_by is None
+
+
 def test_a_row_that_nobody_claimed_cannot_be_moved(run):
     row = make_row(run, Status.PENDING)
     with pytest.raises(LeaseLostError):

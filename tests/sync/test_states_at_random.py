@@ -157,16 +157,20 @@ class OnePurchase(RuleBasedStateMachine):
             acts["keep_completed"] = lambda row: row.keep_completed()
         name = data.draw(st.sampled_from(sorted(acts)))
         before = self.before
-        may_act = (worker.claimed_by, worker.status) == (
+        holds = (worker.claimed_by, worker.status) == (
             before.claimed_by,
             before.status,
         )
+        # Nothing new is sent for a run that another has followed.
+        is_of_this_run = worker.run_id == before.run_id == self.run.pk
+        may_act = holds and (is_of_this_run or name != "begin_posting")
         try:
             acts[name](worker)
         except LeaseLostError:
             assert not may_act
             assert values_of(self.row) == values_of(before)
-            self.let_go(worker)
+            if not holds:
+                self.let_go(worker)
         else:
             assert may_act
             if worker.claimed_by is None:
