@@ -68,6 +68,8 @@ clean:
 # The lock decides about every package, and the venv's own interpreter about the rest,
 # whatever other Pythons or active environments there are. The embedded PostgreSQL runs
 # as another account when root starts it, which therefore must be able to read it.
+# Compiled once here, the packages are not compiled again at the start of every process
+# where PYTHONDONTWRITEBYTECODE is set, as it is in many images.
 $(STAMP): uv.lock pyproject.toml
 	@$(PYTHON) $(IS_RECENT) || { \
 	  echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3' >&2; exit 1; }
@@ -80,5 +82,5 @@ $(STAMP): uv.lock pyproject.toml
 	  $(PYTHON) -m venv $(VENV)/uv; \
 	  $(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv; }; \
 	env -u VIRTUAL_ENV -u UV_NO_DEV UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never \
-	  $(UV) sync --quiet --frozen --group dev --python $(RUN); \
+	  $(UV) sync --quiet --frozen --group dev --compile-bytecode --python $(RUN); \
 	mv $(BUILDING) $(STAMP)
