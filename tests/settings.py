@@ -7,6 +7,7 @@ because tests empty the broker and end the database's sessions.
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 _PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "")
 _VAR = Path(__file__).resolve().parent.parent / "var" / f"test{_PROCESS}"
@@ -15,6 +16,13 @@ _GIVEN = "" if _PROCESS else os.environ.get("CONNECTOR_VAR_DIR", "")
 os.environ["CONNECTOR_VAR_DIR"] = _GIVEN or str(_VAR)
 
 from config.settings import *  # noqa: E402, F403
+
+if _PROCESS and os.environ.get("REDIS_URL"):
+    # A server that was given is shared: a numbered database of it for each process,
+    # as pytest-django makes for PostgreSQL.
+    _NUMBER = int(_PROCESS.removeprefix("gw")) + 1
+    REDIS_URL = urlsplit(REDIS_URL)._replace(path=f"/{_NUMBER}").geturl()  # noqa: F405
+    CELERY_BROKER_URL = REDIS_URL
 
 CONNECTOR_ALLOW_LOOPBACK = True
 PEX_CALLS_PER_MINUTE = env.int("PEX_CALLS_PER_MINUTE", default=0)  # noqa: F405
