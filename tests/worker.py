@@ -27,6 +27,8 @@ def environment(**extra: str) -> dict[str, str]:
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
+        # The addresses are this process's own already.
+        "PYTEST_XDIST_WORKER": "",
         "DATABASE_URL": url.geturl(),
         "REDIS_URL": settings.REDIS_URL,
         "SECRET_KEY": settings.SECRET_KEY,
@@ -61,7 +63,8 @@ def starting_worker(
 def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _START_SECONDS
     with app.connection_for_write() as broker:
-        inspector = app.control.inspect(timeout=0.5, connection=broker)
+        # There is but one to answer: without the limit others are waited for.
+        inspector = app.control.inspect(timeout=0.5, connection=broker, limit=1)
         while process.poll() is None and time.monotonic() < deadline:
             with warnings.catch_warnings():
                 # A slow worker answers twice: this question and the one before it.
