@@ -1,9 +1,15 @@
 """The app of the Connect tab."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+from connector import roles
 
 
 class ConnectorConfig(AppConfig):
     name = "connector"
     verbose_name = "Connect"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        post_migrate.connect(roles.after_migrate, sender=self)

@@ -20,6 +20,7 @@ from connector.admin.inlines import (
 )
 from connector.admin.live import CMIC, PEX, check_connections
 from connector.admin.states import LABEL_COLOURS, cmic_label, pex_label
+from connector.admin.visible import VisibleTenants
 from connector.cmic.types import CodeKind
 from connector.forms import TransactionSettingsForm
 from connector.models import CmicCode, CmicConnection, PexConnection, Tenant
@@ -50,7 +51,7 @@ _CONNECTS = {
 }
 
 
-class TenantAdmin(ModelAdmin):
+class TenantAdmin(VisibleTenants, ModelAdmin):
     list_display: tuple[str, ...] = (
         "name",
         "pex_business",

@@ -1,5 +1,6 @@
 """What a person sets up for one customer, and what CMiC and PEX said about it."""
 
+from connector.models.access import RoleGrant, TenantAccess
 from connector.models.codes import CmicCode, CodeRefresh
 from connector.models.connections import CmicConnection, PexConnection
 from connector.models.mapping import Field, FieldMapping
@@ -15,6 +16,8 @@ __all__ = [
     "FieldMapping",
     "PexConnection",
     "RefreshState",
+    "RoleGrant",
     "Tenant",
+    "TenantAccess",
     "TransactionSettings",
 ]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from connector.models.access import visible
+
 MAPPING_COUNT = 6
+
+
+class TenantQuerySet(models.QuerySet["Tenant"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> TenantQuerySet:
+        """Those that the person may see."""
+        return visible(self, user, "pk")
 
 
 class Tenant(models.Model):
@@ -28,6 +37,8 @@ class Tenant(models.Model):
     next_auto_sync_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

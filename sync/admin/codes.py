@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import (
-    Http404,
     HttpRequest,
     HttpResponse,
     HttpResponseNotAllowed,
@@ -22,6 +21,7 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
+from connector.admin.visible import find_tenant
 from connector.models import CodeRefresh, RefreshState, Tenant
 from sync.tasks import refresh_on_commit
 
@@ -51,11 +51,11 @@ class CodesPart:
     def refresh_codes_view(
         self: Any, request: HttpRequest, tenant_id: int
     ) -> HttpResponse:
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         if not self.has_change_permission(request):
             raise PermissionDenied
-        tenant = _find(tenant_id)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        tenant = find_tenant(request, tenant_id)
         with transaction.atomic():
             is_new = RefreshState.objects.request(tenant, timezone.now())
             if is_new:
@@ -74,7 +74,9 @@ class CodesPart:
     ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        answer = JsonResponse(progress_json(_find(tenant_id)))
+        answer = JsonResponse(
+            progress_json(find_tenant(request, tenant_id, "transactions"))
+        )
         answer["Cache-Control"] = "no-store"
         return answer
 
@@ -133,11 +135,3 @@ def _doing(state: RefreshState, last: int | None) -> str:
         f"CMiC's codes are being read: {state.get_kind_display()}, "
         f"{state.rows:,} so far{before}."
     )
-
-
-def _find(tenant_id: int) -> Tenant:
-    parts = Tenant.objects.select_related("transactions")
-    tenant = parts.filter(pk=tenant_id).first()
-    if tenant is None:
-        raise Http404
-    return tenant

@@ -11,10 +11,11 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from connector.admin.states import minute, second
+from connector.admin.visible import TenantFilter, VisibleOnly
 from sync.admin.decisions import DecisionsPart
 from sync.admin.filters import BusinessDayFilter, ReasonFilter, RunFilter
 from sync.admin.readonly import ReadOnly
@@ -85,7 +86,7 @@ class AttemptInline(ReadOnly, TabularInline):
 
 
 @admin.register(PurchaseSync)
-class PurchaseSyncAdmin(DecisionsPart, ReadOnly, ModelAdmin):
+class PurchaseSyncAdmin(DecisionsPart, VisibleOnly, ReadOnly, ModelAdmin):
     list_display = (
         "transaction",
         "tenant",
@@ -97,7 +98,7 @@ class PurchaseSyncAdmin(DecisionsPart, ReadOnly, ModelAdmin):
         "invoice_number",
     )
     list_filter = (
-        ("tenant", RelatedDropdownFilter),
+        ("tenant", TenantFilter),
         ("status", ChoicesDropdownFilter),
         ReasonFilter,
         ("occurred_at", BusinessDayFilter),

@@ -13,10 +13,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from connector.admin.states import minute, second
+from connector.admin.visible import TenantFilter, VisibleOnly
 from sync.admin.progress import counts_in_words, panel_context, progress_json
 from sync.admin.readonly import ReadOnly
 from sync.admin.wording import RUN_COLOURS, duration
@@ -24,7 +25,7 @@ from sync.models import PurchaseSync, Status, SyncRun
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(ReadOnly, ModelAdmin):
+class SyncRunAdmin(VisibleOnly, ReadOnly, ModelAdmin):
     list_display = (
         "number",
         "tenant",
@@ -36,7 +37,7 @@ class SyncRunAdmin(ReadOnly, ModelAdmin):
         "took",
     )
     list_filter = (
-        ("tenant", RelatedDropdownFilter),
+        ("tenant", TenantFilter),
         ("status", ChoicesDropdownFilter),
         ("trigger", ChoicesDropdownFilter),
     )
@@ -74,7 +75,7 @@ class SyncRunAdmin(ReadOnly, ModelAdmin):
     def progress_view(self, request: HttpRequest, run_id: int) -> JsonResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        run = SyncRun.objects.filter(pk=run_id).first()
+        run = SyncRun.objects.visible_to(request.user).filter(pk=run_id).first()
         if run is None:
             raise Http404
         answer = JsonResponse(progress_json(run))

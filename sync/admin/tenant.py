@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -84,9 +84,8 @@ class SyncTenantAdmin(CodesPart, TenantAdmin):
     def execute_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if not self.has_execute_permission(request):
             raise PermissionDenied
-        if self.get_object(request, object_id) is None:
-            raise Http404
-        tenants = list(_whole(Tenant.objects.filter(pk=object_id)))
+        tenant = self.get_object(request, object_id)
+        tenants = list(_whole(Tenant.objects.filter(pk=tenant.pk)))
         if request.method == "POST":
             return execute(self, request, tenants)
         return confirmation(self, request, plan(tenants), is_action=False)

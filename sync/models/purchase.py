@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connector.models import Tenant
+from connector.models.access import visible
 from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, UNFINISHED, Status, check_move
 from sync.reasons import Reason
@@ -50,6 +52,12 @@ class LeaseLostError(Exception):
 
 
 class PurchaseSyncQuerySet(models.QuerySet["PurchaseSync"]):
+    def visible_to(
+        self, user: AbstractBaseUser | AnonymousUser
+    ) -> PurchaseSyncQuerySet:
+        """Those of tenants that the person may see."""
+        return visible(self, user)
+
     def waiting(self) -> PurchaseSyncQuerySet:
         """What goes on by itself, now or in a later run: to send, look up or mark."""
         return self.filter(status__in=UNFINISHED, needs_person=False)

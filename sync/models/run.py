@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from connector.models import Tenant
+from connector.models.access import visible
 from sync.models.states import Status
 
 
@@ -23,6 +25,10 @@ class RunLostError(Exception):
 
 
 class SyncRunQuerySet(models.QuerySet["SyncRun"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> SyncRunQuerySet:
+        """Those of tenants that the person may see."""
+        return visible(self, user)
+
     def active(self) -> SyncRunQuerySet:
         return self.filter(status__in=SyncRun.ACTIVE)
 

@@ -1,0 +1,20 @@
+"""Staff in a role, limited to some tenants or not, for tests of who may what."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import Group, User
+
+from connector.models import TenantAccess
+
+PASSWORD = "a sandbox password"
+
+
+def add_staff(name, role=None, *, tenants=None):
+    """Somebody of the staff; `tenants` are the only ones they see."""
+    person = User.objects.create_user(name, password=PASSWORD, is_staff=True)
+    if role is not None:
+        person.groups.add(Group.objects.get(name=role))
+    if tenants is not None:
+        access = TenantAccess.objects.create(user=person, is_limited=True)
+        access.tenants.set(tenants)
+    return person
