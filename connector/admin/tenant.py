@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from connector.admin.history import HistoryPart
 from connector.admin.inlines import (
     CmicConnectionInline,
     FieldMappingInline,
@@ -51,7 +52,7 @@ _CONNECTS = {
 }
 
 
-class TenantAdmin(VisibleTenants, ModelAdmin):
+class TenantAdmin(HistoryPart, VisibleTenants, ModelAdmin):
     list_display: tuple[str, ...] = (
         "name",
         "pex_business",

@@ -3,6 +3,7 @@
 from connector.models.access import RoleGrant, TenantAccess
 from connector.models.codes import CmicCode, CodeRefresh
 from connector.models.connections import CmicConnection, PexConnection
+from connector.models.history import CredentialsChange
 from connector.models.mapping import Field, FieldMapping
 from connector.models.refresh import RefreshState
 from connector.models.settings import TransactionSettings
@@ -12,6 +13,7 @@ __all__ = [
     "CmicCode",
     "CmicConnection",
     "CodeRefresh",
+    "CredentialsChange",
     "Field",
     "FieldMapping",
     "PexConnection",

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connector.cmic.types import CodeKind, LineType
 from connector.models.codes import CmicCode
+from connector.models.recorded import record_history
 from connector.models.tenant import Tenant
 
 
@@ -61,6 +62,8 @@ class FieldMapping(models.Model):
     default_value = models.CharField(_("default"), max_length=64, blank=True)
     sync_options = models.BooleanField(_("sync tag"), default=False)
     label = models.CharField(max_length=10, choices=Label, default=Label.NAME)
+
+    history = record_history()
 
     # The Type Code that is being saved with this row, where it is not saved yet.
     type_code: str | None = None

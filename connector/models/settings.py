@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connector.cmic.types import CodeKind
 from connector.models.codes import CmicCode
+from connector.models.recorded import record_history
 from connector.models.tenant import Tenant
 from connector.pex.reading import EASTERN
 
@@ -78,6 +79,8 @@ class TransactionSettings(models.Model):
         default=MAX_FILE_BYTES,
         validators=[MinValueValidator(10_000)],
     )
+
+    history = record_history()
 
     class Meta:
         verbose_name = _("transaction settings")

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from connector.models.access import visible
+from connector.models.recorded import record_history
 
 MAPPING_COUNT = 6
 
@@ -39,6 +40,7 @@ class Tenant(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = TenantQuerySet.as_manager()
+    history = record_history("next_auto_sync_at", "created_at", "updated_at")
 
     class Meta:
         ordering = ["name"]
