@@ -79,3 +79,13 @@ def _fraction(text: str) -> Decimal | str:
 
 def _integer(text: str) -> int | str:
     return int(text) if len(text) <= _LONGEST_NUMBER else text
+
+
+def is_storable(value: Any) -> bool:
+    """Whether a database takes it: neither NUL nor half a character, nor a fraction."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return "\\u0000" not in text

@@ -23,6 +23,7 @@ from connector.models import (
     Tenant,
     TransactionSettings,
 )
+from connector.parsing import is_storable
 
 
 class ImportRefusedError(ValueError):
@@ -93,10 +94,14 @@ _SWITCHES = ("auto_sync", "dependent_options")
 _TOP = ("slug", "name", "pex", "cmic", "transactions", "mappings", *_SWITCHES)
 
 
-def import_tenant(data: Any, environment: Mapping[str, str]) -> tuple[Tenant, bool]:
+def import_tenant(
+    data: Any, environment: Mapping[str, str] | None
+) -> tuple[Tenant, bool]:
     """Create or update the tenant that `data` describes; True if it is new.
 
-    `environment` resolves ``{"env": "NAME"}``. Raises `ImportRefusedError`.
+    `environment` resolves ``{"env": "NAME"}``; None refuses that, for data from people
+    who may not read the server's environment: they could have any variable sent to an
+    address of theirs. Raises `ImportRefusedError`.
     """
     reader = _Reader(environment)
     if not isinstance(data, Mapping):
@@ -120,15 +125,14 @@ def import_tenant(data: Any, environment: Mapping[str, str]) -> tuple[Tenant, bo
 def export_tenant(tenant: Tenant) -> dict[str, Any]:
     """The JSON that `import_tenant` reads, with secrets as environment names."""
     prefix = tenant.slug.upper().replace("-", "_")
-    transactions = _export_part(tenant.transactions, TRANSACTION_KEYS, prefix)
     return {
         "slug": tenant.slug,
         "name": tenant.name,
         "pex": _export_part(tenant.pex, PEX_KEYS, f"{prefix}_PEX"),
         "cmic": _export_part(tenant.cmic, CMIC_KEYS, f"{prefix}_CMIC"),
-        "transactions": transactions,
+        "transactions": _export_part(tenant.transactions, TRANSACTION_KEYS, prefix),
         "mappings": {
-            mapping.field: _export_mapping(mapping)
+            mapping.field: export_mapping(mapping)
             for mapping in sorted(
                 tenant.mappings.all(), key=lambda each: Field.values.index(each.field)
             )
@@ -137,11 +141,22 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
     }
 
 
+def export_mapping(mapping: FieldMapping) -> dict[str, Any]:
+    if mapping.tag:
+        return {
+            "tag": mapping.tag,
+            "default": mapping.default_value or None,
+            "sync_options": mapping.sync_options,
+            "label": mapping.label,
+        }
+    return {"static": mapping.static_value or None}
+
+
 @dataclass
 class _Reader:
     """Reads values with their paths and gathers everything that is wrong."""
 
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] | None
     problems: list[tuple[str, str]] = field(default_factory=list)
 
     def refuse(self, path: str, sentence: str) -> None:
@@ -163,6 +178,9 @@ class _Reader:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             self.refuse(path, f"This must be {_KIND_NAMES[kind]}.")
             return None
+        if not is_storable(value):
+            self.refuse(path, "This has characters that cannot be stored.")
+            return None
         return value.strip() if isinstance(value, str) else value
 
     def secret(self, path: str, value: Any) -> str | None:
@@ -171,6 +189,13 @@ class _Reader:
         name = value.get("env")
         if set(value) != {"env"} or not isinstance(name, str):
             self.refuse(path, 'A secret is a string or {"env": "NAME"}.')
+            return None
+        if self.environment is None:
+            self.refuse(
+                path,
+                "A file that is uploaded cannot name variables of the server. Leave "
+                "this out to keep what is stored, or enter it on the tenant's page.",
+            )
             return None
         if not self.environment.get(name):
             self.refuse(path, f"The environment has no variable {name}.")
@@ -343,14 +368,3 @@ def _export_part(
         else:
             part[outer] = value
     return part
-
-
-def _export_mapping(mapping: FieldMapping) -> dict[str, Any]:
-    if mapping.tag:
-        return {
-            "tag": mapping.tag,
-            "default": mapping.default_value or None,
-            "sync_options": mapping.sync_options,
-            "label": mapping.label,
-        }
-    return {"static": mapping.static_value or None}

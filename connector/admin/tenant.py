@@ -21,6 +21,7 @@ from connector.admin.inlines import (
 )
 from connector.admin.live import CMIC, PEX, check_connections
 from connector.admin.states import LABEL_COLOURS, cmic_label, pex_label
+from connector.admin.transfer import TransferPart
 from connector.admin.visible import VisibleTenants
 from connector.cmic.types import CodeKind
 from connector.forms import TransactionSettingsForm
@@ -52,7 +53,7 @@ _CONNECTS = {
 }
 
 
-class TenantAdmin(HistoryPart, VisibleTenants, ModelAdmin):
+class TenantAdmin(TransferPart, HistoryPart, VisibleTenants, ModelAdmin):
     list_display: tuple[str, ...] = (
         "name",
         "pex_business",

@@ -29,7 +29,7 @@ class SyncTenantAdmin(CodesPart, TenantAdmin):
 
     list_display = (*TenantAdmin.list_display, "last_run", "last_run_at")
     actions = ("execute_selected",)
-    actions_detail = ("execute_one",)
+    actions_detail = ("execute_one", TenantAdmin.transfer)
     change_form_outer_before_template = "admin/sync/tenant_before.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:

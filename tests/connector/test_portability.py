@@ -57,6 +57,28 @@ def test_what_goes_out_comes_in_again():
     assert export_tenant(Tenant.objects.get(pk=again.pk)) == exported
 
 
+def test_an_upload_reads_no_variable_of_the_server():
+    changed = data(**{"pex.token": {"env": "SECRET_KEY"}})
+    with pytest.raises(ImportRefusedError) as raised:
+        import_tenant(changed, None)
+    problems = dict(raised.value.problems)
+    assert "cannot name variables of the server" in problems["pex.token"]
+    assert not Tenant.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("name", "A\0B"),
+        ("name", "half \ud83d"),
+        ("cmic.flysheets", {"a": ["\0"]}),
+        ("cmic.scope", "\0"),
+    ],
+)
+def test_what_no_database_takes_is_refused_at_its_path(path, value):
+    assert "cannot be stored" in refused(data(**{path: value}))[path]
+
+
 def test_secrets_never_leave():
     tenant, _ = import_tenant(data(), {})
     text = json.dumps(export_tenant(tenant))

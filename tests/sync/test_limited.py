@@ -15,7 +15,7 @@ from sync.models import PurchaseSync, SyncRun
 from tests.factories import make_tenant
 from tests.people import add_staff
 from tests.sync.rows import add_purchase, add_run, text_of
-from tests.sync.test_roles import PAGES, address
+from tests.sync.test_roles import OF_NO_ROW, PAGES, address
 
 MINE, FOREIGN = "Acme Construction", "Zenith Builders"
 # What leads from a row to its tenant; other models in the admin are of no tenant.
@@ -93,7 +93,7 @@ def test_each_model_shows_rows_of_ones_own_tenants_only(mine, rows, sam):
 def test_no_typed_address_reaches_another_tenant(client, rows, sam, name):
     client.force_login(sam)
     url = address(name, rows)
-    if name.endswith(("_changelist", "_add")):
+    if name.endswith(OF_NO_ROW):
         assert FOREIGN not in client.get(url, follow=True).content.decode()
         return
     for answer in (client.get(url), client.post(url, {"post": "yes", "why": "x"})):

@@ -39,6 +39,9 @@ PAGES = {
     "connector_tenant_history": (LOOKERS, LOOKERS),
     "connector_tenant_delete": (MANAGERS, MANAGERS),
     "connector_tenant_execute_one": (WORKERS, WORKERS),
+    "connector_tenant_export_file": (LOOKERS, LOOKERS),
+    "connector_tenant_import_file": (WORKERS, WORKERS),
+    "connector_tenant_copy_settings": (WORKERS, WORKERS),
     "connector_tenant_refresh_codes": (WORKERS, WORKERS),
     "connector_tenant_codes_progress": (LOOKERS, LOOKERS),
     "sync_syncrun_changelist": (LOOKERS, LOOKERS),
@@ -66,6 +69,7 @@ PAGES = {
     "auth_group_history": (MANAGERS, MANAGERS),
     "auth_group_delete": (MANAGERS, MANAGERS),
 }
+OF_NO_ROW = ("_changelist", "_add", "_import_file")
 # What Django serves to those who are not logged in, or by another page's leave.
 NO_PAGES = {"login", "logout", "autocomplete", "view_on_site", "app_list"}
 
@@ -117,7 +121,7 @@ def people(db):
 
 def address(name, rows):
     model = "_".join(name.split("_")[:2])
-    is_of_row = model in rows and not name.endswith(("_changelist", "_add"))
+    is_of_row = model in rows and not name.endswith(OF_NO_ROW)
     return reverse(f"admin:{name}", args=[rows[model].pk] if is_of_row else [])
 
 
