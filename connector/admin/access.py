@@ -45,6 +45,7 @@ class TenantAccessInline(StackedInline):
 
     model = TenantAccess
     form = TenantAccessForm
+    hide_title = True
     autocomplete_fields = ("tenants",)
     extra = 1
     max_num = 1
@@ -70,6 +71,8 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    filter_horizontal = ("user_permissions",)
+    autocomplete_fields = ("groups",)
     inlines = (TenantAccessInline,)
 
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -18,6 +18,7 @@ from django.core.paginator import Paginator
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.html import format_html, format_html_join
 
 from connector.admin.states import minute
 from connector.history import entries_of, entries_since, mark
@@ -58,19 +59,20 @@ class TenantForm(ModelForm):  # type: ignore[type-arg]
             ) from None
         if not unseen:
             return
-        changed = [
-            f"{entry.by}, {minute(entry.at)}: {line}"
+        changed = (
+            (entry.by, minute(entry.at), line)
             for entry in reversed(unseen)
             for line in entry.lines
-        ]
+        )
         raise ValidationError(
-            [
-                "This tenant was changed since you opened the page, so nothing was "
-                "saved. What you entered is still here. What was changed meanwhile:",
-                *changed,
-                "Save once more to put what you see here in its place, or open the "
-                "page anew to go on from it.",
-            ]
+            format_html(
+                "<p>This tenant was changed since you opened the page, so nothing was "
+                "saved. What you entered is still here. What was changed meanwhile:</p>"
+                '<ul class="connector-plans">{}</ul>'
+                "<p>Save once more to put what you see here in its place, or open the "
+                "page anew to go on from it.</p>",
+                format_html_join("", "<li>{}, {}: {}</li>", changed),
+            )
         )
 
 
