@@ -46,6 +46,15 @@ def check_address(url: str, hosts: Sequence[str], *, allow_loopback: bool) -> No
         )
 
 
+def origin(url: str) -> tuple[str, str]:
+    """Scheme, and host with port, for telling whether two addresses are one place."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", url
+    return parts.scheme.casefold(), parts.netloc.casefold()
+
+
 def _is_ip(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

@@ -1,20 +1,135 @@
 """Live checks of a tenant's connections, and what they leave on record.
 
-`check_pex` and `check_cmic` make the calls and write what was found to the
-connection's row; wording the result for a page or a command is left to those.
+`ask_pex` and `ask_cmic` make the calls and touch no database; `check_pex` and
+`check_cmic` ask with what is stored and write what was found to the connection's row,
+unless the credentials changed meanwhile. Wording the result for a page or a command is
+left to those; replacing credentials is `connector.credentials`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
 
+from django.db import transaction
 from django.utils import timezone
 
-from connector.clients import cmic_client, pex_client, pex_client_for
+from connector.clients import cmic_client, cmic_client_for, pex_client, pex_client_for
+from connector.cmic.client import CmicClient
+from connector.cmic.modules import module_state, settle
+from connector.cmic.reference import MODULES
 from connector.cmic.types import ModuleState
-from connector.exceptions import ConnectorError
+from connector.exceptions import (
+    AccessDeniedError,
+    ApiTimeoutError,
+    AuthenticationError,
+    ConnectorError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitError,
+    SettingsIncompleteError,
+    UnexpectedResponseError,
+)
 from connector.models import CmicConnection, PexConnection, Tenant
 from connector.pex.types import Tag, TokenInfo
+
+T = TypeVar("T")
+
+# The longest that a person waits in the browser; a page is made in the rest of ten.
+BROWSER_SECONDS = 8.5
+
+
+def ask_pex(
+    connection: PexConnection, *, seconds: float | None = None
+) -> tuple[TokenInfo, list[Tag] | ConnectorError]:
+    """Whose token it is, and PEX's tags or why there are none.
+
+    Raises the client's error, and `ApiTimeoutError` after `seconds`.
+    """
+    token, tags = in_parallel(
+        {
+            "token": pex_client_for(connection, connection.token, seconds).check_token,
+            "tags": pex_client_for(connection, connection.token, seconds).list_tags,
+        },
+        "PEX",
+        seconds,
+    ).values()
+    if isinstance(token, ConnectorError):
+        raise token
+    return token, tags  # type: ignore[return-value]
+
+
+def ask_cmic(
+    connection: CmicConnection, *, seconds: float | None = None
+) -> list[ModuleState]:
+    """What each module says (F3), all asked at once; those silent for `seconds` are
+    not reachable. Raises `SettingsIncompleteError` for an address not to be called."""
+    # A client each: a session must not be shared between threads.
+    calls = {
+        name: _module_call(cmic_client_for(connection, seconds), name)
+        for name in MODULES
+    }
+    answers = in_parallel(calls, "CMiC", seconds)
+    states = {
+        name: module_state(name, answer, connection.base_url)
+        if isinstance(answer, ConnectorError)
+        else answer
+        for name, answer in answers.items()
+    }
+    return settle(states)
+
+
+def in_parallel(
+    calls: Mapping[str, Callable[[], T]], system: str, seconds: float | None
+) -> dict[str, T | ConnectorError]:
+    """Each call's answer or its error; `ApiTimeoutError` for those that are not done.
+
+    The calls run in threads and must not touch the database.
+    """
+    pool = ThreadPoolExecutor(len(calls))
+    asked = {name: pool.submit(call) for name, call in calls.items()}
+    wait(asked.values(), timeout=seconds)
+    # A call that is not done ends by its own timeout; nobody waits for it here.
+    pool.shutdown(wait=False, cancel_futures=True)
+    found: dict[str, T | ConnectorError] = {}
+    for name, future in asked.items():
+        if not future.done():
+            found[name] = ApiTimeoutError(
+                f"{system} did not answer within {seconds:g} seconds.", system=system
+            )
+            continue
+        try:
+            found[name] = future.result()
+        except ConnectorError as error:
+            found[name] = error
+    return found
+
+
+def pex_message(error: ConnectorError, base_url: str) -> str:
+    """What is wrong, and what to ask of whom (F3)."""
+    if isinstance(error, SettingsIncompleteError):
+        return error.message
+    if isinstance(error, AuthenticationError):
+        return (
+            f"{error.message} An administrator of the PEX business creates one in "
+            "PEX, and it ends when that person's password changes."
+        )
+    if isinstance(error, AccessDeniedError):
+        return (
+            f"{error.message} Ask PEX support to allow this token to use the "
+            "external API."
+        )
+    if isinstance(error, RateLimitError):
+        return f"{error.message} Try again in a minute."
+    if isinstance(error, NotFoundError | InvalidRequestError | UnexpectedResponseError):
+        return (
+            f"{base_url} does not answer as PEX does: {error.message} The address is "
+            "https://coreapi.pexcard.com unless PEX gave you another one."
+        )
+    return (
+        f"{error.message} Try again; if it stays so, ask PEX support whether it is up."
+    )
 
 
 def check_pex(tenant: Tenant) -> TokenInfo:
@@ -22,25 +137,47 @@ def check_pex(tenant: Tenant) -> TokenInfo:
 
     Raises the client's error after putting it on record.
     """
-    try:
-        info = pex_client(tenant).check_token()
-    except ConnectorError as error:
-        _record(PexConnection, tenant, is_ok=False, message=error.message)
-        raise
+    client = pex_client(tenant)
     connection = tenant.pex
-    PexConnection.objects.filter(pk=connection.pk).update(
-        is_ok=True,
-        checked_at=timezone.now(),
-        check_message="",
-        token_expires_at=info.expires_at,
-        business_id=info.business_id,
-        business_name=info.business_name,
-        username=info.username,
-    )
+    try:
+        info = client.check_token()
+    except ConnectorError as error:
+        message = pex_message(error, connection.base_url)
+        _record(connection, is_ok=False, check_message=message)
+        raise
+    _record(connection, is_ok=True, check_message="", **token_columns(info))
     connection.refresh_from_db()
-    if connection.is_in_last_month():
+    if connection.token and connection.is_in_last_month():
         renew_token(connection)
     return info
+
+
+def token_columns(info: TokenInfo) -> dict[str, object]:
+    """What `PexConnection` keeps of it."""
+    return {
+        "token_expires_at": info.expires_at,
+        "business_id": info.business_id,
+        "business_name": info.business_name,
+        "username": info.username,
+    }
+
+
+def module_columns(states: Sequence[ModuleState]) -> dict[str, object]:
+    """What `CmicConnection` keeps of a check."""
+    failed = [state.message for state in states if not state.is_ok]
+    return {
+        "is_ok": not failed,
+        "check_message": " ".join(dict.fromkeys(failed)),
+        "modules": [
+            {
+                "name": state.name,
+                "ok": state.is_ok,
+                "message": state.message,
+                "problem": str(state.problem or ""),
+            }
+            for state in states
+        ],
+    }
 
 
 def renew_token(connection: PexConnection) -> None:
@@ -57,31 +194,24 @@ def renew_token(connection: PexConnection) -> None:
         message = f"The token could not be renewed: {error.message}"
         PexConnection.objects.filter(pk=connection.pk).update(check_message=message)
         return
+    with transaction.atomic():
+        # Somebody may have replaced it or disconnected since.
+        row = PexConnection.objects.select_for_update().get(pk=connection.pk)
+        if row.token == old:
+            row.token = renewed.token
+            row.token_expires_at = renewed.expires_at or info.expires_at
+            row.save(update_fields=["token", "token_expires_at"])
     connection.refresh_from_db()
-    if connection.token != old:
-        return
-    connection.token = renewed.token
-    connection.token_expires_at = renewed.expires_at or info.expires_at
-    connection.save(update_fields=["token", "token_expires_at"])
 
 
-def check_cmic(tenant: Tenant) -> list[ModuleState]:
+def check_cmic(tenant: Tenant, *, seconds: float | None = None) -> list[ModuleState]:
     """Ask each module that the product needs (F3).
 
     Raises `SettingsIncompleteError` where credentials are missing.
     """
-    states = cmic_client(tenant).check()
-    failed = [state.message for state in states if not state.is_ok]
-    _record(
-        CmicConnection,
-        tenant,
-        is_ok=not failed,
-        message=" ".join(dict.fromkeys(failed)),
-        modules=[
-            {"name": state.name, "ok": state.is_ok, "message": state.message}
-            for state in states
-        ],
-    )
+    cmic_client(tenant)
+    states = ask_cmic(tenant.cmic, seconds=seconds)
+    _record(tenant.cmic, **module_columns(states))
     return states
 
 
@@ -101,14 +231,12 @@ def remember_tags(connection: PexConnection, tags: Sequence[Tag]) -> None:
         connection.save(update_fields=["tags"])
 
 
-def _record(
-    model: type[PexConnection] | type[CmicConnection],
-    tenant: Tenant,
-    *,
-    is_ok: bool,
-    message: str,
-    **more: object,
-) -> None:
-    model.objects.filter(tenant=tenant).update(
-        is_ok=is_ok, check_message=message, checked_at=timezone.now(), **more
-    )
+def _module_call(client: CmicClient, name: str) -> Callable[[], ModuleState]:
+    return lambda: client.check_module(name)
+
+
+def _record(connection: PexConnection | CmicConnection, **found: object) -> None:
+    """Unless the credentials that it was found with have been replaced."""
+    type(connection).objects.filter(
+        pk=connection.pk, credentials_changed_at=connection.credentials_changed_at
+    ).update(checked_at=timezone.now(), **found)

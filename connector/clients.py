@@ -22,22 +22,41 @@ def pex_client(tenant: Tenant) -> PexClient:
     return pex_client_for(connection, connection.token)
 
 
-def pex_client_for(connection: PexConnection, token: str) -> PexClient:
-    """A client with a token that is not (yet) the connection's own."""
+def pex_client_for(
+    connection: PexConnection, token: str, seconds: float | None = None
+) -> PexClient:
+    """A client with a token that is not (yet) the connection's own.
+
+    `seconds` are the longest to wait for one answer. Raises `SettingsIncompleteError`
+    for an address that may not be called.
+    """
     _check(connection.base_url)
     return PexClient(
         connection.base_url,
         token,
-        timeouts=_timeouts(),
+        timeouts=_timeouts(seconds),
         limits=pex_limits(
             settings.REDIS_URL, token, per_minute=settings.PEX_CALLS_PER_MINUTE
         ),
     )
 
 
-def cmic_client(tenant: Tenant) -> CmicClient:
-    """Raises `SettingsIncompleteError` if something must still be filled in."""
+def cmic_client(tenant: Tenant, seconds: float | None = None) -> CmicClient:
+    """`seconds` are the longest to wait for one answer.
+
+    Raises `SettingsIncompleteError` if something must still be filled in.
+    """
     connection: CmicConnection = _complete(tenant, "cmic", "CMiC")
+    return cmic_client_for(connection, seconds)
+
+
+def cmic_client_for(
+    connection: CmicConnection, seconds: float | None = None
+) -> CmicClient:
+    """A client with the credentials of a row that may not be stored (yet).
+
+    `seconds` and what it raises are as for `pex_client_for`.
+    """
     _check(connection.base_url)
     oauth = None
     if connection.auth == CmicConnection.Auth.OAUTH:
@@ -53,7 +72,7 @@ def cmic_client(tenant: Tenant) -> CmicClient:
         password=connection.password,
         oauth=oauth,
         upload_encoding=connection.upload_encoding,
-        timeouts=_timeouts(),
+        timeouts=_timeouts(seconds),
         limits=cmic_limits(
             settings.REDIS_URL,
             connection.base_url,
@@ -84,7 +103,6 @@ def _check(url: str) -> None:
         raise SettingsIncompleteError(f"{url} may not be called: {error}") from error
 
 
-def _timeouts() -> Timeouts:
-    return Timeouts(
-        connect=min(10.0, settings.HTTP_TIMEOUT), answer=settings.HTTP_TIMEOUT
-    )
+def _timeouts(seconds: float | None) -> Timeouts:
+    answer = min(settings.HTTP_TIMEOUT, seconds or settings.HTTP_TIMEOUT)
+    return Timeouts(connect=min(10.0, answer), answer=answer)

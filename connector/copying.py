@@ -9,9 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from connector.exporting import TRANSACTION_KEYS, export_mapping
 from connector.history import in_words
 from connector.models import Field, FieldMapping, Tenant, TransactionSettings
-from connector.portability import TRANSACTION_KEYS, export_mapping, import_tenant
+from connector.portability import import_tenant
 
 # Codes are of one CMiC company; another customer's has others.
 _CODES = {

@@ -1,4 +1,4 @@
-"""Forms of the tenant's page: write-only secrets, and six mapping rows in their order.
+"""Forms of the tenant's page: the settings, and six mapping rows in their order.
 
 What a value may be is said by the models; these forms decide what is shown and kept.
 """
@@ -11,17 +11,14 @@ from django import forms
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.forms import PaginationInlineFormSet
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from connector.cmic.types import CodeKind
 from connector.models import (
-    CmicConnection,
     Field,
     FieldMapping,
-    PexConnection,
     TransactionSettings,
 )
-from connector.models.connections import PEX_PRODUCTION
 from connector.models.mapping import STATIC_ONLY
 
 _TAG_COLUMNS = ("tag", "default_value", "sync_options", "label")
@@ -33,81 +30,6 @@ _FEW_VALUES = {
         ("E", "E – equipment"),
     ],
 }
-
-
-class WriteOnlySecretsForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Secrets go in and never come out: an empty input keeps what is stored."""
-
-    secrets: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in self.secrets:
-            # Otherwise the stored value would be shown, and an empty input would
-            # count as a change of it.
-            self.initial[name] = ""
-            field = self.fields.get(name)
-            if field is None:
-                continue
-            field.required = False
-            field.widget = UnfoldAdminPasswordWidget(
-                attrs={"autocomplete": "new-password"}
-            )
-            field.help_text = (
-                "Stored. Leave this empty to keep it; what you enter replaces it."
-                if self.instance.pk and getattr(self.instance, name)
-                else "Not set yet."
-            )
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
-        for name in self.secrets:
-            if name in self.fields and not self.cleaned_data.get(name):
-                self.cleaned_data[name] = getattr(self.instance, name)
-        return cleaned
-
-
-class PexConnectionForm(WriteOnlySecretsForm):
-    secrets = ("token",)
-
-    class Meta:
-        model = PexConnection
-        fields = ("base_url", "token")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.instance.pk is None:
-            self.initial.setdefault("base_url", PEX_PRODUCTION)
-
-
-class CmicConnectionForm(WriteOnlySecretsForm):
-    secrets = ("password", "oauth_client_secret")
-
-    class Meta:
-        model = CmicConnection
-        fields = (
-            "base_url",
-            "auth",
-            "client_id",
-            "username",
-            "password",
-            "token_url",
-            "oauth_client_id",
-            "oauth_client_secret",
-            "scope",
-            "upload_encoding",
-            "flysheets",
-        )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "base_url" in self.fields:
-            self.fields["base_url"].help_text = (
-                "Up to and with the environment, as in "
-                "https://example.cmiccloud.com/cmicprod."
-            )
-        if "auth" in self.fields:
-            self.fields["auth"].label = "Authentication"
 
 
 class TransactionSettingsForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -20,7 +20,7 @@ from connector.models import FieldMapping, Tenant, TransactionSettings
 
 SCRIPT = "a script"
 _KEYS = {"id", "tenant"}
-_MARKED = ("tenant", "transactionsettings", "fieldmapping", "credentialschange")
+_MARKED = ("tenant", "transactionsettings", "fieldmapping")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,10 @@ def entries_of(tenant: Tenant) -> list[Entry]:
 
 
 def mark(tenant: Tenant) -> str:
-    """How far the histories of the tenant have come, for `entries_since`."""
+    """How far the histories of the tenant have come, for `entries_since`.
+
+    Credentials are not in it: they have pages of their own that look after themselves.
+    """
     latest = {
         "tenant": _last(Tenant.history.filter(id=tenant.pk), "history_id"),
         "transactionsettings": _last(
@@ -80,7 +83,6 @@ def mark(tenant: Tenant) -> str:
         "fieldmapping": _last(
             FieldMapping.history.filter(tenant_id=tenant.pk), "history_id"
         ),
-        "credentialschange": _last(tenant.credentials_changes.all(), "pk"),
     }
     return ".".join(str(latest[name]) for name in _MARKED)
 
@@ -93,7 +95,9 @@ def entries_since(tenant: Tenant, seen: str) -> list[Entry]:
     numbers = [int(number) for number in seen.split(".")]
     places = dict(zip(_MARKED, numbers, strict=True))
     return [
-        entry for entry in entries_of(tenant) if entry.key[1] > places[entry.key[0]]
+        entry
+        for entry in entries_of(tenant)
+        if entry.key[0] in places and entry.key[1] > places[entry.key[0]]
     ]
 
 

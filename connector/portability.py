@@ -1,8 +1,8 @@
-"""A tenant as JSON, in and out (the shape is a contract with scripts outside).
+"""A tenant out of JSON, whose shape `connector.exporting` says.
 
 Reading is strict: an unknown key or a bad value is refused with its path, and then
 nothing is changed. A key that is missing keeps what is there; a new tenant needs all
-that has no default. Secrets leave as the name of an environment variable only.
+that has no default.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.utils import timezone
 
+from connector.exporting import (
+    CMIC_KEYS,
+    MAPPING_KEYS,
+    PEX_KEYS,
+    SWITCHES,
+    TRANSACTION_KEYS,
+    Key,
+)
 from connector.models import (
     CmicConnection,
     Field,
@@ -23,6 +32,7 @@ from connector.models import (
     Tenant,
     TransactionSettings,
 )
+from connector.models.connections import Connection
 from connector.parsing import is_storable
 
 
@@ -34,64 +44,13 @@ class ImportRefusedError(ValueError):
         self.problems = problems
 
 
-@dataclass(frozen=True)
-class Key:
-    """One key of the JSON: the model's attribute, its type, and what else holds."""
-
-    attribute: str
-    type: type
-    is_secret: bool = False
-    is_required: bool = False
-
-
-PEX_KEYS = {
-    "base_url": Key("base_url", str, is_required=True),
-    "token": Key("token", str, is_secret=True, is_required=True),
-}
-CMIC_KEYS = {
-    "base_url": Key("base_url", str, is_required=True),
-    "auth": Key("auth", str),
-    "client_id": Key("client_id", str),
-    "username": Key("username", str),
-    "password": Key("password", str, is_secret=True),
-    "token_url": Key("token_url", str),
-    "oauth_client_id": Key("oauth_client_id", str),
-    "oauth_client_secret": Key("oauth_client_secret", str, is_secret=True),
-    "scope": Key("scope", str),
-    "upload_encoding": Key("upload_encoding", str),
-    "flysheets": Key("flysheets", dict),
-}
-TRANSACTION_KEYS = {
-    "start_date": Key("start_date", date),
-    "end_date": Key("end_date", date),
-    "company_code": Key("company_code", str, is_required=True),
-    "ap_invoice_location.source_uuid": Key("source_uuid", str, is_required=True),
-    "ap_invoice_location.document_type_uuid": Key(
-        "document_type_uuid", str, is_required=True
-    ),
-    "vendor_code": Key("vendor_code", str, is_required=True),
-    "approved_only": Key("approved_only", bool),
-    "attachments_only": Key("attachments_only", bool),
-    "invoice_date": Key("invoice_date", str),
-    "refunds": Key("refunds", str),
-    "after_lost_answer": Key("after_lost_answer", str),
-    "max_file_bytes": Key("max_file_bytes", int),
-}
-MAPPING_KEYS = {
-    "static": Key("static_value", str),
-    "tag": Key("tag", str),
-    "default": Key("default_value", str),
-    "sync_options": Key("sync_options", bool),
-    "label": Key("label", str),
-}
 _KIND_NAMES: dict[Any, str] = {
     str: "a string",
     bool: "true or false",
     int: "a whole number",
     dict: "an object",
 }
-_SWITCHES = ("auto_sync", "dependent_options")
-_TOP = ("slug", "name", "pex", "cmic", "transactions", "mappings", *_SWITCHES)
+_TOP = ("slug", "name", "pex", "cmic", "transactions", "mappings", *SWITCHES)
 
 
 def import_tenant(
@@ -99,9 +58,10 @@ def import_tenant(
 ) -> tuple[Tenant, bool]:
     """Create or update the tenant that `data` describes; True if it is new.
 
-    `environment` resolves ``{"env": "NAME"}``; None refuses that, for data from people
-    who may not read the server's environment: they could have any variable sent to an
-    address of theirs. Raises `ImportRefusedError`.
+    `environment` resolves ``{"env": "NAME"}``. With None, for data from people who may
+    not read the server's environment and could have any variable sent to an address of
+    theirs, such a secret is left as it is, and a new tenant may lack it.
+    Raises `ImportRefusedError`.
     """
     reader = _Reader(environment)
     if not isinstance(data, Mapping):
@@ -122,42 +82,16 @@ def import_tenant(
     return tenant, is_new
 
 
-def export_tenant(tenant: Tenant) -> dict[str, Any]:
-    """The JSON that `import_tenant` reads, with secrets as environment names."""
-    prefix = tenant.slug.upper().replace("-", "_")
-    return {
-        "slug": tenant.slug,
-        "name": tenant.name,
-        "pex": _export_part(tenant.pex, PEX_KEYS, f"{prefix}_PEX"),
-        "cmic": _export_part(tenant.cmic, CMIC_KEYS, f"{prefix}_CMIC"),
-        "transactions": _export_part(tenant.transactions, TRANSACTION_KEYS, prefix),
-        "mappings": {
-            mapping.field: export_mapping(mapping)
-            for mapping in sorted(
-                tenant.mappings.all(), key=lambda each: Field.values.index(each.field)
-            )
-        },
-        **{switch: getattr(tenant, switch) for switch in _SWITCHES},
-    }
-
-
-def export_mapping(mapping: FieldMapping) -> dict[str, Any]:
-    if mapping.tag:
-        return {
-            "tag": mapping.tag,
-            "default": mapping.default_value or None,
-            "sync_options": mapping.sync_options,
-            "label": mapping.label,
-        }
-    return {"static": mapping.static_value or None}
-
-
 @dataclass
 class _Reader:
     """Reads values with their paths and gathers everything that is wrong."""
 
     environment: Mapping[str, str] | None
     problems: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def is_upload(self) -> bool:
+        return self.environment is None
 
     def refuse(self, path: str, sentence: str) -> None:
         self.problems.append((path, sentence))
@@ -190,14 +124,7 @@ class _Reader:
         if set(value) != {"env"} or not isinstance(name, str):
             self.refuse(path, 'A secret is a string or {"env": "NAME"}.')
             return None
-        if self.environment is None:
-            self.refuse(
-                path,
-                "A file that is uploaded cannot name variables of the server. Leave "
-                "this out to keep what is stored, or enter it on the tenant's page.",
-            )
-            return None
-        if not self.environment.get(name):
+        if not self.environment or not self.environment.get(name):
             self.refuse(path, f"The environment has no variable {name}.")
             return None
         return self.environment[name]
@@ -215,7 +142,7 @@ def _import(
 ) -> Tenant:
     name = reader.value("name", data.get("name", tenant.name), str)
     tenant.name = name or tenant.slug
-    for switch in _SWITCHES:
+    for switch in SWITCHES:
         if switch in data:
             value = reader.value(switch, data[switch], bool)
             setattr(tenant, switch, bool(value))
@@ -249,12 +176,18 @@ def _import_part(
         reader.refuse(path, missing)
         return
     row = model._default_manager.filter(tenant=tenant).first()
-    values = _flat(reader, path, part, keys)
+    values = {
+        key: value
+        for key, value in _flat(reader, path, part, keys).items()
+        if not (reader.is_upload and keys[key].is_secret and _names_variable(value))
+    }
     if row is None:
         row = model(tenant=tenant)
         for key, rule in keys.items():
-            if rule.is_required and not values.get(key):
+            may_wait = rule.is_secret and reader.is_upload
+            if rule.is_required and not values.get(key) and not may_wait:
                 reader.refuse(f"{path}.{key}", "A new tenant needs this.")
+    stored = {rule.attribute: getattr(row, rule.attribute) for rule in keys.values()}
     before = len(reader.problems)
     for key, raw in values.items():
         rule, where = keys[key], f"{path}.{key}"
@@ -264,9 +197,38 @@ def _import_part(
             else reader.value(where, raw, rule.type)
         )
         setattr(row, rule.attribute, value)
+    if isinstance(row, Connection):
+        _refuse_moved_secrets(reader, path, row, stored, values)
     if len(reader.problems) == before:
+        if isinstance(row, Connection) and values:
+            row.credentials_changed_at = timezone.now()
+            row.is_disconnected = False
         paths = {rule.attribute: f"{path}.{key}" for key, rule in keys.items()}
         _save(reader, row, path, paths)
+
+
+def _names_variable(value: Any) -> bool:
+    """As the export writes a secret."""
+    return isinstance(value, Mapping) and set(value) == {"env"}
+
+
+def _refuse_moved_secrets(
+    reader: _Reader,
+    path: str,
+    row: Connection,
+    stored: Mapping[str, Any],
+    values: Mapping[str, Any],
+) -> None:
+    """Of uploads only: whoever has the server's command line can read them anyway."""
+    if not reader.is_upload:
+        return
+    for name in row.moved_secrets(stored, vars(row)):
+        if name not in values:
+            reader.refuse(
+                f"{path}.{name}",
+                "The address changed, and what is stored is sent to the address that "
+                "it was entered for only. Change the address on the credentials page.",
+            )
 
 
 def _flat(
@@ -348,23 +310,3 @@ def _save(
         return False
     row.save()
     return True
-
-
-def _export_part(
-    row: models.Model, keys: Mapping[str, Key], prefix: str
-) -> dict[str, Any]:
-    part: dict[str, Any] = {}
-    for key, rule in keys.items():
-        value = getattr(row, rule.attribute)
-        if rule.is_secret:
-            if not value:
-                continue
-            value = {"env": f"{prefix}_{key.upper()}"}
-        elif isinstance(value, date):
-            value = value.isoformat()
-        outer, _, inner = key.partition(".")
-        if inner:
-            part.setdefault(outer, {})[inner] = value
-        else:
-            part[outer] = value
-    return part

@@ -34,8 +34,14 @@ _PARTS = (
     "fieldmapping",
 )
 _LOOKING = [f"connector.view_{part}" for part in _PARTS]
+# Credentials, new tenants and people are an administrator's.
 _SETTING_UP = [
-    f"connector.{verb}_{part}" for part in _PARTS for verb in ("add", "change")
+    "connector.change_tenant",
+    *(
+        f"connector.{verb}_{part}"
+        for part in ("transactionsettings", "fieldmapping")
+        for verb in ("add", "change")
+    ),
 ]
 GRANTS: Grants = {
     Role.VIEWER: _LOOKING,

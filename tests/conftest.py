@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
@@ -62,4 +63,12 @@ def no_http_inside_transactions(monkeypatch, transactional_db):
         assert not connection.in_atomic_block, f"{request.url} inside a transaction"
         return send(self, request, **options)
 
+    submit = ThreadPoolExecutor.submit
+
+    def submit_outside(self, call, *args, **options):
+        # A thread has no transaction of its own: it is the submitter's that counts.
+        assert not connection.in_atomic_block, "threads inside a transaction"
+        return submit(self, call, *args, **options)
+
     monkeypatch.setattr(HTTPAdapter, "send", send_outside)
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit_outside)

@@ -8,16 +8,16 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import StackedInline, TabularInline
 from unfold.overrides import FORMFIELD_OVERRIDES_INLINE
 
-from connector.admin.states import cmic_sentence, pex_sentence
+from connector.admin.states import changed_sentence, cmic_sentence, pex_sentence
 from connector.forms import (
-    CmicConnectionForm,
     FieldMappingForm,
     FieldMappingFormSet,
-    PexConnectionForm,
     TransactionSettingsForm,
 )
 from connector.models import (
@@ -28,6 +28,8 @@ from connector.models import (
     Tenant,
     TransactionSettings,
 )
+
+MANAGE = "Manage credentials"
 
 
 class OnePartInline(StackedInline):
@@ -45,40 +47,38 @@ class OnePartInline(StackedInline):
             "assume_scheme": "https",
         },
     }
-    secrets: tuple[str, ...] = ()
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Without the secrets for those who may only look: they would see them."""
-        fieldsets = super().get_fieldsets(request, obj)
-        if obj is None or self._may_change(request, obj):
-            return fieldsets
-        return [
-            (
-                name,
-                {
-                    **options,
-                    "fields": [
-                        field
-                        for field in options["fields"]
-                        if field not in self.secrets
-                    ],
-                },
-            )
-            for name, options in fieldsets
-        ]
 
-    def _may_change(self, request: HttpRequest, obj: Any) -> bool:
-        return self.has_change_permission(request, obj) and request.user.has_perm(
-            "connector.change_tenant"
+class ConnectionCard(OnePartInline):
+    """What is known of one side, to read; its credentials have a page of their own."""
+
+    readonly_fields = ("state", "changed", "credentials")
+    fields = readonly_fields
+
+    def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
+        if self.has_change_permission(request, obj):
+            return self.fields
+        return [name for name in self.fields if name != "credentials"]
+
+    @admin.display(description="Last change")
+    def changed(self, connection: PexConnection | CmicConnection) -> str:
+        return changed_sentence(connection)
+
+    @admin.display(description="Credentials")
+    def credentials(
+        self, connection: PexConnection | CmicConnection
+    ) -> SafeString | str:
+        if connection.tenant_id is None:
+            return "Save the tenant first; then its credentials are entered here."
+        key = "pex" if isinstance(connection, PexConnection) else "cmic"
+        url = reverse(
+            "admin:connector_tenant_credentials", args=[connection.tenant_id, key]
         )
+        return format_html('<a class="connector-button" href="{}">{}</a>', url, MANAGE)
 
 
-class PexConnectionInline(OnePartInline):
+class PexConnectionInline(ConnectionCard):
     model = PexConnection
-    form = PexConnectionForm
-    secrets = PexConnectionForm.secrets
-    readonly_fields = ("state",)
-    fieldsets = ((None, {"fields": ("state", "base_url", "token")}),)
 
     @admin.display(description="State")
     def state(self, connection: PexConnection) -> SafeString | str:
@@ -87,42 +87,8 @@ class PexConnectionInline(OnePartInline):
         return pex_sentence(connection)
 
 
-class CmicConnectionInline(OnePartInline):
+class CmicConnectionInline(ConnectionCard):
     model = CmicConnection
-    form = CmicConnectionForm
-    secrets = CmicConnectionForm.secrets
-    readonly_fields = ("state",)
-    fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "state",
-                    "base_url",
-                    "auth",
-                    "client_id",
-                    "username",
-                    "password",
-                )
-            },
-        ),
-        (
-            "OAuth 2, where CMiC was set up for it",
-            {
-                "classes": ("collapse",),
-                "fields": (
-                    "token_url",
-                    "oauth_client_id",
-                    "oauth_client_secret",
-                    "scope",
-                ),
-            },
-        ),
-        (
-            "How uploads look",
-            {"classes": ("collapse",), "fields": ("upload_encoding", "flysheets")},
-        ),
-    )
 
     @admin.display(description="State")
     def state(self, connection: CmicConnection) -> SafeString | str:

@@ -11,8 +11,14 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from connector.admin.states import day
-from connector.checks import check_cmic, check_pex, remember_tags
+from connector.admin.states import pex_found
+from connector.checks import (
+    BROWSER_SECONDS,
+    check_cmic,
+    check_pex,
+    pex_message,
+    remember_tags,
+)
 from connector.clients import cmic_client, pex_client
 from connector.cmic.types import CodeKind
 from connector.codes import SETUP_KINDS, refresh_stale
@@ -21,6 +27,9 @@ from connector.forms import TransactionSettingsForm
 from connector.models import CmicCode, PexConnection, Tenant, TransactionSettings
 
 PEX, CMIC = "pex", "cmic"
+
+# The lists are a help: whoever saves credentials does not wait long for them.
+_LIST_SECONDS = 3.0
 
 # What is chosen by itself when CMiC offers one only (F5).
 _ONLY_CHOICES = {
@@ -33,31 +42,35 @@ _ONLY_CHOICES = {
 def check_connections(
     request: HttpRequest, tenant_id: int, systems: Collection[str]
 ) -> None:
-    """Check the named systems live; every result becomes a message."""
-    if not systems:
-        return
+    """Check the named systems live where they are connected; every result becomes a
+    message."""
     tenant = Tenant.objects.get(pk=tenant_id)
-    if PEX in systems:
+    if PEX in systems and _is_connected(tenant, PEX):
         _check_pex(request, tenant)
-    if CMIC in systems:
+    if CMIC in systems and _is_connected(tenant, CMIC):
         _check_cmic(request, tenant)
-    _tell_refused_values(request, tenant_id)
+    if systems:
+        tell_refused_values(request, tenant_id)
+
+
+def after_cmic_was_saved(request: HttpRequest, tenant_id: int) -> None:
+    """Credentials that were just found to work: what there is to choose is read."""
+    _read_lists(request, Tenant.objects.get(pk=tenant_id), _LIST_SECONDS)
+
+
+def _is_connected(tenant: Tenant, system: str) -> bool:
+    connection = getattr(tenant, system, None)
+    return connection is not None and not connection.missing_settings()
 
 
 def _check_pex(request: HttpRequest, tenant: Tenant) -> None:
     try:
         check_pex(tenant)
     except ConnectorError as error:
-        messages.error(request, _of("PEX", error.message))
+        messages.error(request, _of("PEX", pex_message(error, tenant.pex.base_url)))
         return
     connection = PexConnection.objects.get(tenant=tenant)
-    expires_at = connection.token_expires_at
-    until = f", token until {day(expires_at)}" if expires_at else ""
-    messages.success(
-        request,
-        f"PEX: connected to {connection.business_name} as {connection.username}"
-        f"{until}.",
-    )
+    messages.success(request, f"PEX: {pex_found(vars(connection))}")
     if connection.check_message:
         messages.warning(request, f"PEX: {connection.check_message}")
     try:
@@ -68,7 +81,7 @@ def _check_pex(request: HttpRequest, tenant: Tenant) -> None:
 
 def _check_cmic(request: HttpRequest, tenant: Tenant) -> None:
     try:
-        states = check_cmic(tenant)
+        states = check_cmic(tenant, seconds=BROWSER_SECONDS)
     except ConnectorError as error:
         messages.error(request, _of("CMiC", error.message))
         return
@@ -83,7 +96,9 @@ def _check_cmic(request: HttpRequest, tenant: Tenant) -> None:
     _read_lists(request, tenant)
 
 
-def _read_lists(request: HttpRequest, tenant: Tenant) -> None:
+def _read_lists(
+    request: HttpRequest, tenant: Tenant, seconds: float | None = None
+) -> None:
     """Companies, vendors and the like, so that what is unknown there is refused here.
 
     Lists that CMiC keeps per company wait until the company is chosen.
@@ -93,7 +108,7 @@ def _read_lists(request: HttpRequest, tenant: Tenant) -> None:
         return
     tenant.transactions = settings
     try:
-        client = cmic_client(tenant)
+        client = cmic_client(tenant, seconds)
         if not settings.company_code:
             refresh_stale(tenant, client, list(_ONLY_CHOICES.values()))
         _fill_only_choices(request, settings)
@@ -128,7 +143,7 @@ def _fill_only_choices(request: HttpRequest, settings: TransactionSettings) -> N
     settings.save(update_fields=filled)
 
 
-def _tell_refused_values(request: HttpRequest, tenant_id: int) -> None:
+def tell_refused_values(request: HttpRequest, tenant_id: int) -> None:
     """What was saved before the lists were read may not be in them."""
     tenant = (
         Tenant.objects.select_related("pex", "cmic", "transactions")

@@ -5,13 +5,18 @@ Reads the row only; asking PEX and CMiC is `connector.admin.live`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from connector.models import CmicConnection, PexConnection
+from connector.cmic.modules import TITLES
+from connector.cmic.types import ModuleState
+from connector.history import SCRIPT
+from connector.models import CmicConnection, CredentialsChange, PexConnection
 from connector.models.connections import RENEWAL_MONTH
 
 LABEL_COLOURS = {
@@ -57,17 +62,43 @@ def cmic_label(connection: CmicConnection | None) -> tuple[str, str]:
 def pex_sentence(connection: PexConnection) -> SafeString:
     if not connection.is_ok:
         return _unchecked_or_wrong(connection)
-    expires_at = connection.token_expires_at
-    until = f", token until {day(expires_at)}" if expires_at else ""
     return format_html(
-        "Connected to {} (business {}) as {}{}. {}{}",
-        connection.business_name,
-        connection.business_id,
-        connection.username,
-        until,
+        "{} {}{}",
+        pex_found(vars(connection)),
         _checked(connection),
         f" {connection.check_message}" if connection.check_message else "",
     )
+
+
+def pex_found(columns: Mapping[str, Any]) -> str:
+    """What PEX said of the token: business, person and until when it lives."""
+    expires_at = columns["token_expires_at"]
+    until = f", token until {day(expires_at)}" if expires_at else ""
+    return (
+        f"Connected to {columns['business_name']} (business {columns['business_id']}) "
+        f"as {columns['username']}{until}."
+    )
+
+
+def module_label(state: ModuleState) -> tuple[str, str, str]:
+    """(the module's name, a colour, a word or two)."""
+    if state.is_ok:
+        return TITLES[state.name], "success", "ok"
+    return TITLES[state.name], "danger", str(state.problem or "not working")
+
+
+def changed_sentence(connection: PexConnection | CmicConnection) -> str:
+    """When the credentials were last changed, and by whom."""
+    if connection.pk is None:
+        return "Nothing is stored yet."
+    system = "pex" if isinstance(connection, PexConnection) else "cmic"
+    changes = CredentialsChange.objects.filter(tenant=connection.tenant_id)
+    change = changes.filter(system=system).last()
+    if change is None:
+        return "When these credentials were last changed is not on record."
+    done = "Disconnected" if connection.is_disconnected else "Last changed"
+    what = f" ({', '.join(change.fields)})" if not connection.is_disconnected else ""
+    return f"{done} {minute(change.at)} by {change.by or SCRIPT}{what}."
 
 
 def cmic_sentence(connection: CmicConnection) -> SafeString:
@@ -77,7 +108,7 @@ def cmic_sentence(connection: CmicConnection) -> SafeString:
         "",
         "<li>{}: {}</li>",
         (
-            (module["name"].upper(), module["message"] or "answers")
+            (TITLES[module["name"]], module["message"] or "ok")
             for module in connection.modules
         ),
     )
@@ -89,6 +120,8 @@ def cmic_sentence(connection: CmicConnection) -> SafeString:
 def _label(connection: PexConnection | CmicConnection | None) -> tuple[str, str]:
     if connection is None:
         return "none", "missing"
+    if connection.is_disconnected:
+        return "none", "disconnected"
     if connection.is_ok is None:
         return "open", "not checked"
     return ("good", "connected") if connection.is_ok else ("bad", "not working")
@@ -101,6 +134,10 @@ def _checked(connection: PexConnection | CmicConnection) -> str:
 
 
 def _unchecked_or_wrong(connection: PexConnection | CmicConnection) -> SafeString:
+    if connection.is_disconnected:
+        return format_html(
+            "{}", "Disconnected: enter the credentials to connect again."
+        )
     if connection.is_ok is None:
         return format_html("{}", "Not checked yet; saving the credentials checks them.")
     return format_html("{} {}", connection.check_message, _checked(connection))

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from connector.admin.credentials import CredentialsPart
 from connector.admin.history import HistoryPart
 from connector.admin.inlines import (
     CmicConnectionInline,
@@ -19,41 +20,28 @@ from connector.admin.inlines import (
     PexConnectionInline,
     TransactionSettingsInline,
 )
-from connector.admin.live import CMIC, PEX, check_connections
+from connector.admin.live import CMIC, check_connections
 from connector.admin.states import LABEL_COLOURS, cmic_label, pex_label
 from connector.admin.transfer import TransferPart
 from connector.admin.visible import VisibleTenants
 from connector.cmic.types import CodeKind
 from connector.forms import TransactionSettingsForm
-from connector.models import CmicCode, CmicConnection, PexConnection, Tenant
+from connector.models import CmicCode, Tenant
 from connector.models.settings import TransactionSettings
 
 # A list of choices that is longer than this is no help while typing.
 _MOST_CHOICES = 1000
 
-# Fields of the page whose change says nothing about whether a connection works.
+# Parts of the page whose change asks something new of a system.
 _CONNECTS = {
-    PexConnection: (PEX, {"base_url", "token"}),
-    CmicConnection: (
-        CMIC,
-        {
-            "base_url",
-            "auth",
-            "client_id",
-            "username",
-            "password",
-            "token_url",
-            "oauth_client_id",
-            "oauth_client_secret",
-            "scope",
-        },
-    ),
     # Vendors and the like are read per company.
     TransactionSettings: (CMIC, {"company_code"}),
 }
 
 
-class TenantAdmin(TransferPart, HistoryPart, VisibleTenants, ModelAdmin):
+class TenantAdmin(
+    CredentialsPart, TransferPart, HistoryPart, VisibleTenants, ModelAdmin
+):
     list_display: tuple[str, ...] = (
         "name",
         "pex_business",
@@ -145,7 +133,7 @@ def _part(tenant: Tenant, relation: str) -> Any:
 def _systems_to_check(
     formsets: Iterable[BaseInlineFormSet[Any, Any, Any]],
 ) -> set[str]:
-    """The systems that are reached in another way now, or were never asked."""
+    """The systems that are asked for something else now."""
     systems = set()
     for formset in formsets:
         if formset.model not in _CONNECTS:
@@ -153,8 +141,7 @@ def _systems_to_check(
         system, fields = _CONNECTS[formset.model]
         for form in formset.forms:
             is_saved = form.instance.pk is not None
-            is_unasked = getattr(form.instance, "is_ok", True) is None
-            if is_saved and (is_unasked or fields.intersection(form.changed_data)):
+            if is_saved and fields.intersection(form.changed_data):
                 systems.add(system)
     return systems
 

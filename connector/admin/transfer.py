@@ -1,6 +1,7 @@
 """A tenant as a file out of and into the admin, and settings copied between tenants.
 
-The shape of the file and its strictness are `connector.portability`'s.
+The shape of the file is `connector.exporting`'s, its strictness
+`connector.portability`'s.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from connector.copying import Difference, copy, differences
+from connector.exporting import export_tenant
 from connector.history import mark
 from connector.models import Tenant
 from connector.parsing import parse_json
-from connector.portability import ImportRefusedError, export_tenant, import_tenant
+from connector.portability import ImportRefusedError, import_tenant
 
 MOST_BYTES = 256 * 1024
 _MOST_PROBLEMS = 50
@@ -36,8 +38,8 @@ class FileForm(forms.Form):
     file = forms.FileField(
         label="File",
         widget=UnfoldAdminFileFieldWidget,
-        help_text="JSON as Export writes it, at most 256 KB. Leave secrets out: those "
-        "that are stored stay. Names of variables of the server are not taken here.",
+        help_text="JSON as Export writes it, at most 256 KB. What is "
+        "stored of secrets stays; others are entered under Manage credentials.",
     )
 
     def clean_file(self) -> Any:

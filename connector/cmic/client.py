@@ -15,6 +15,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any
 
+from connector.cmic.modules import is_not_licensed, module_state
 from connector.cmic.oauth import OAuthCredentials, OAuthToken
 from connector.cmic.paging import PAGE_SIZE, Page, Row, iter_pages, parse_page
 from connector.cmic.reference import MODULES, RESOURCES, text
@@ -45,7 +46,6 @@ _REGISTERED = "ap-rest-api/rest/1/apreginv"
 _VOUCHERS = "ap-rest-api/rest/1/apallvouchers"
 _UPLOAD = "ecm-rest-api/jersey/v1/UploadData/uploadApRegInvoice"
 _ORACLE_MESSAGE = re.compile(r"<CMIC_ERR_MSG>(.*?)</CMIC_ERR_MSG>", re.DOTALL)
-_NOT_LICENSED = "not licensed"
 
 
 class CmicClient(ApiClient):
@@ -122,7 +122,7 @@ class CmicClient(ApiClient):
 
     def error_type(self, answer: Answer, detail: str) -> type[ApiResponseError]:
         """A missing licence is a 400 with a sentence (§1.3)."""
-        if answer.status < 500 and _NOT_LICENSED in detail.casefold():
+        if answer.status < 500 and is_not_licensed(detail):
             return AccessDeniedError
         return super().error_type(answer, detail)
 
@@ -135,9 +135,10 @@ class CmicClient(ApiClient):
         try:
             self._page(resource.path, {"limit": 1})
         except ConnectorError as error:
-            refused = isinstance(error, AuthenticationError | AccessDeniedError)
-            return ModuleState(name, False, _module_message(name, error), refused)
-        return ModuleState(name, True, "")
+            return module_state(
+                name, error, self.base_url, is_oauth=self._token is not None
+            )
+        return module_state(name, None)
 
     def require_answer(self) -> None:
         """Raises unless invoices and Image Manager answer; a refusal is an answer."""
@@ -317,29 +318,3 @@ def _says_no(body: str, data: Mapping[str, Any]) -> bool:
     if "ORA-" in start or "CMIC_ERR_MSG" in start:
         return True
     return start.lstrip()[:1] == "<"
-
-
-_MODULE_TITLES = {
-    "gl": "General Ledger",
-    "ap": "Accounts Payable",
-    "jc": "Job Costing",
-    "ecm": "Document Management (ECM)",
-}
-
-
-def _module_message(name: str, error: ConnectorError) -> str:
-    """What is wrong, and what to ask of whom (F3)."""
-    title = _MODULE_TITLES[name]
-    if isinstance(error, AuthenticationError):
-        return (
-            "CMiC refuses the user name or password. Enter them again; the user name "
-            "is the CMiC user without the client id."
-        )
-    if isinstance(error, AccessDeniedError):
-        if _NOT_LICENSED in error.detail.casefold():
-            return f"{title} is not licensed for this API. Ask CMiC for the licence."
-        return (
-            f"The user has no role for {title}. Ask the CMiC administrator to grant it "
-            "under API Security."
-        )
-    return error.message

@@ -120,6 +120,16 @@ class FoundInvoice:
     voucher_number: str = ""
 
 
+class Problem(StrEnum):
+    """Why a module of CMiC does not answer, by whom to ask."""
+
+    NOT_LICENSED = "not licensed"
+    NO_ROLE = "no role"
+    WRONG_PASSWORD = "wrong password"  # noqa: S105
+    NOT_REACHABLE = "not reachable"
+    NOT_CMIC = "not a CMiC address"
+
+
 @dataclass(frozen=True, slots=True)
 class ModuleState:
     """Whether one module of CMiC answers, and in which words it does not."""
@@ -127,4 +137,12 @@ class ModuleState:
     name: str
     is_ok: bool
     message: str
-    is_refused: bool = False
+    problem: Problem | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """CMiC knows what was asked and says no to the user."""
+        return self.problem in _REFUSALS
+
+
+_REFUSALS = (Problem.NOT_LICENSED, Problem.NO_ROLE, Problem.WRONG_PASSWORD)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -11,7 +12,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connector.addresses import AddressError, check_address
+from connector.addresses import AddressError, check_address, origin
 from connector.cmic.flysheets import Layout
 from connector.fields import SecretField
 from connector.models.tenant import Tenant
@@ -21,12 +22,19 @@ RENEWAL_MONTH = timedelta(days=30)
 
 
 class Connection(models.Model):
-    """What both connections have: an address and the result of the last check."""
+    """What both connections have: an address, and the result of the last check."""
+
+    # Each secret with the addresses that it, or what it is exchanged for, is sent to.
+    SECRETS: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     base_url = models.CharField(_("API address"), max_length=300)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     is_ok = models.BooleanField(null=True, editable=False)
     check_message = models.TextField(blank=True, editable=False)
+    # Whoever stores credentials sets it anew: what was found with older ones is
+    # recognized by it and not recorded. Who changed what is `CredentialsChange`'s.
+    credentials_changed_at = models.DateTimeField(null=True, editable=False)
+    is_disconnected = models.BooleanField(default=False, editable=False)
 
     class Meta:
         abstract = True
@@ -35,9 +43,30 @@ class Connection(models.Model):
         super().clean()
         validate_address(self.base_url, "base_url")
 
+    @classmethod
+    def moved_secrets(
+        cls, before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> list[str]:
+        """Names of the secrets that would go to another host `after` than `before`.
+
+        What is stored is sent to the address that it was entered for only: whoever may
+        change an address could read it otherwise.
+        """
+        return [
+            name
+            for name, addresses in cls.SECRETS.items()
+            if before[name]
+            and any(
+                after.get(each) and origin(after[each]) != origin(before[each])
+                for each in addresses
+            )
+        ]
+
 
 class PexConnection(Connection):
     """The PEX business: its token, and who the token belongs to."""
+
+    SECRETS = {"token": ("base_url",)}
 
     tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="pex")
     token = SecretField(_("external API token"), blank=True, default="")
@@ -61,6 +90,8 @@ class PexConnection(Connection):
             raise ValidationError({"token": "A PEX token has only plain characters."})
 
     def missing_settings(self) -> list[str]:
+        if self.is_disconnected:
+            return ["PEX is disconnected."]
         return [] if self.token else ["The PEX token is missing."]
 
     def is_in_last_month(self) -> bool:
@@ -83,6 +114,11 @@ class CmicConnection(Connection):
     class Encoding(models.TextChoices):
         MULTIPART = "multipart", _("multipart form with a file")
         JSON = "json", _("JSON with the file in base64")
+
+    SECRETS = {
+        "password": ("base_url",),
+        "oauth_client_secret": ("token_url", "base_url"),
+    }
 
     tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="cmic")
     auth = models.CharField(max_length=10, choices=Auth, default=Auth.BASIC)
@@ -126,6 +162,8 @@ class CmicConnection(Connection):
             raise ValidationError({"flysheets": str(error)}) from error
 
     def missing_settings(self) -> list[str]:
+        if self.is_disconnected:
+            return ["CMiC is disconnected."]
         needed = (
             {"user name": self.username, "password": self.password}
             if self.auth == self.Auth.BASIC

@@ -18,7 +18,7 @@ from connector.models import (
     PexConnection,
     Tenant,
 )
-from tests.factories import CMIC_PASSWORD, PEX_TOKEN, make_tenant
+from tests.factories import make_tenant
 
 ADD = reverse("admin:connector_tenant_add")
 LIST = reverse("admin:connector_tenant_changelist")
@@ -38,7 +38,7 @@ def page_of(tenant):
     return reverse("admin:connector_tenant_change", args=[tenant.pk])
 
 
-def answers(pex_url, cmic_url, tenant=None, **changes):
+def answers(tenant=None, **changes):
     """What a person's browser posts; `changes` replaces some of the inputs."""
     stored = {row.field: row.pk for row in tenant.mappings.all()} if tenant else {}
     data = {"name": "Acme Construction", "slug": "acme"}
@@ -49,16 +49,6 @@ def answers(pex_url, cmic_url, tenant=None, **changes):
             data[f"{prefix}-0-id"] = getattr(tenant, prefix).pk
             data[f"{prefix}-0-tenant"] = tenant.pk
     data |= {
-        "pex-0-base_url": pex_url,
-        "pex-0-token": "" if tenant else PEX_TOKEN,
-        "cmic-0-base_url": cmic_url,
-        "cmic-0-auth": "basic",
-        "cmic-0-client_id": "ACME",
-        "cmic-0-username": "APIUSER",
-        "cmic-0-password": "" if tenant else CMIC_PASSWORD,
-        "cmic-0-upload_encoding": "multipart",
-        "cmic-0-flysheets": "{}",
-        "initial-cmic-0-flysheets": "{}",
         "transactions-0-company_code": "001",
         "transactions-0-source_uuid": SOURCE,
         "transactions-0-document_type_uuid": DOCUMENT_TYPE,
@@ -117,57 +107,35 @@ class TestAddingATenant:
         assert places == sorted(places)
         assert response.context["inline_admin_formsets"][3].formset.total_form_count()
 
-    @pytest.mark.usefixtures("no_http_inside_transactions")
-    def test_one_form_makes_the_whole_tenant_and_checks_it(
-        self, admin_client, pex, cmic
-    ):
-        response = admin_client.post(ADD, answers(pex.url, cmic.url), follow=True)
+    def test_a_name_is_enough_and_the_page_says_what_is_missing(self, admin_client):
+        data = {**answers(), "_continue": "1"}
+        response = admin_client.post(ADD, data, follow=True)
         tenant = Tenant.objects.get()
-        assert tenant.missing_settings() == []
         assert [row.field for row in tenant.mappings.order_by("pk")] == Field.values
-        assert tenant.pex.token == PEX_TOKEN
-        assert tenant.pex.is_ok
-        assert tenant.pex.tags
-        assert tenant.cmic.is_ok
-        assert CodeRefresh.objects.filter(tenant=tenant, kind="vendor").exists()
-        assert f"PEX: connected to {tenant.pex.business_name}" in said(response)
-        assert "CMiC: connected" in said(response)
-
-    @pytest.mark.usefixtures("no_http_inside_transactions")
-    def test_a_wrong_token_says_so_and_keeps_the_tenant(self, admin_client, pex, cmic):
-        data = answers(pex.url, cmic.url, **{"pex-0-token": "wrong"})
-        response = admin_client.post(ADD, data, follow=True)
-        assert PexConnection.objects.get().is_ok is False
-        message = PexConnection.objects.get().check_message
-        assert "Token expired" in message
-        assert message in said(response)
-
-    @pytest.mark.usefixtures("no_http_inside_transactions")
-    def test_what_cmic_does_not_have_is_told_after_the_save(
-        self, admin_client, pex, cmic
-    ):
-        data = answers(pex.url, cmic.url, **{"transactions-0-vendor_code": "NOBODY"})
-        response = admin_client.post(ADD, data, follow=True)
-        assert "Transaction settings: CMiC has no vendor “NOBODY”" in said(response)
-
-    @pytest.mark.usefixtures("no_http_inside_transactions")
-    def test_an_only_choice_is_chosen_by_itself(self, admin_client, pex, cmic):
-        data = answers(pex.url, cmic.url, **{"transactions-0-document_type_uuid": ""})
-        admin_client.post(ADD, data)
-        tenant = Tenant.objects.get()
-        offered = CmicCode.objects.filter(kind="document_type", is_active=True)
-        expected = offered.get().code if offered.count() == 1 else ""
-        assert tenant.transactions.document_type_uuid == expected
-
-    def test_the_rest_can_wait(self, admin_client):
-        data = answers("https://coreapi.pexcard.com", "", **{"pex-0-token": ""})
-        for name in ("auth", "client_id", "username", "password"):
-            data[f"cmic-0-{name}"] = "basic" if name == "auth" else ""
-        response = admin_client.post(ADD, {**data, "_continue": "1"}, follow=True)
-        tenant = Tenant.objects.get()
-        assert tenant.mappings.count() == 6
-        assert "The CMiC connection is missing." in tenant.missing_settings()
+        assert "The PEX connection is missing." in tenant.missing_settings()
         assert "The CMiC connection is missing." in said(response)
+        assert not PexConnection.objects.exists()
+
+    def test_the_cards_lead_to_the_credentials_once_there_is_a_tenant(
+        self, admin_client
+    ):
+        assert "Save the tenant first" in said(admin_client.get(ADD))
+        tenant = Tenant.objects.create(slug="acme", name="Acme")
+        body = admin_client.get(page_of(tenant)).content.decode()
+        for key in ("pex", "cmic"):
+            url = reverse("admin:connector_tenant_credentials", args=[tenant.pk, key])
+            assert url in body
+
+    @pytest.mark.usefixtures("no_http_inside_transactions")
+    def test_what_cmic_does_not_have_is_told_after_the_save(self, admin_client, tenant):
+        changes = {
+            "transactions-0-company_code": "002",
+            "transactions-0-vendor_code": "NOBODY",
+        }
+        response = admin_client.post(
+            page_of(tenant), answers(tenant, **changes), follow=True
+        )
+        assert "Transaction settings: CMiC has no vendor “NOBODY”" in said(response)
 
 
 class TestWhatIsRefused:
@@ -175,17 +143,12 @@ class TestWhatIsRefused:
         ("prefix", "field", "value", "sentence"),
         [
             ("transactions", "start_date", "2020-01-01", "less than one year back"),
-            ("pex", "base_url", "https://example.com", "example.com"),
-            ("pex", "token", "tök", "plain characters"),
-            ("cmic", "flysheets", "[]", "JSON object"),
         ],
     )
     def test_a_wrong_value_is_refused_at_its_field(
         self, admin_client, prefix, field, value, sentence
     ):
         data = answers(
-            "https://coreapi.pexcard.com",
-            "https://acme.cmiccloud.com/cmicprod",
             **{f"{prefix}-0-{field}": value},
         )
         response = admin_client.post(ADD, data)
@@ -195,8 +158,6 @@ class TestWhatIsRefused:
 
     def test_a_static_value_and_a_tag_are_refused_in_their_row(self, admin_client):
         data = answers(
-            "https://coreapi.pexcard.com",
-            "https://acme.cmiccloud.com/cmicprod",
             **{"mappings-3-static_value": "017401"},
         )
         response = admin_client.post(ADD, data)
@@ -204,13 +165,7 @@ class TestWhatIsRefused:
         assert [place for place, each in enumerate(errors) if each] == [3]
 
     def test_a_tag_for_a_static_only_row_is_not_taken(self, admin_client):
-        data = answers(
-            "https://coreapi.pexcard.com",
-            "",
-            **{"mappings-0-tag": "Group", "pex-0-token": ""},
-        )
-        data |= {f"cmic-0-{name}": "" for name in ("client_id", "username", "password")}
-        admin_client.post(ADD, data)
+        admin_client.post(ADD, answers(**{"mappings-0-tag": "Group"}))
         assert FieldMapping.objects.get(field="group_code").tag == ""
 
     def test_a_tag_that_is_no_dropdown_is_refused_once_pex_was_asked(
@@ -222,7 +177,7 @@ class TestWhatIsRefused:
         ]
         tenant.pex.save(update_fields=["tags"])
         PexConnection.objects.update(is_ok=True)
-        data = answers(tenant.pex.base_url, tenant.cmic.base_url, tenant)
+        data = answers(tenant)
         response = admin_client.post(page_of(tenant), data)
         errors = errors_of(response, "mappings")
         assert "not a dropdown" in " ".join(errors[3]["tag"])
@@ -240,64 +195,12 @@ class TestWhatIsRefused:
                 tenant=tenant, kind=kind, company="001", code=code, seen_at=now
             )
         data = answers(
-            tenant.pex.base_url,
-            tenant.cmic.base_url,
             tenant,
             **{"mappings-2-static_value": "G"},
         )
         response = admin_client.post(page_of(tenant), data)
         errors = errors_of(response, "mappings")
         assert "CMiC has no department" in " ".join(errors[3]["default_value"])
-
-
-class TestSecrets:
-    def test_they_are_never_shown(self, admin_client):
-        tenant = make_tenant()
-        body = admin_client.get(page_of(tenant)).content.decode()
-        assert PEX_TOKEN not in body
-        assert CMIC_PASSWORD not in body
-        assert "Leave this empty to keep it" in body
-
-    def test_they_are_not_shown_to_those_who_may_only_look(self, client, person):
-        tenant = make_tenant()
-        allow(
-            person,
-            "connector.view_tenant",
-            "connector.view_pexconnection",
-            "connector.change_pexconnection",
-            "connector.view_cmicconnection",
-        )
-        client.force_login(person)
-        body = client.get(page_of(tenant)).content.decode()
-        assert tenant.pex.base_url in body
-        assert PEX_TOKEN not in body
-        assert CMIC_PASSWORD not in body
-
-    @pytest.mark.usefixtures("no_http_inside_transactions")
-    def test_an_empty_input_keeps_them(self, admin_client, tenant, pex, cmic):
-        data = answers(pex.url, cmic.url, tenant, name="Acme Builders")
-        response = admin_client.post(page_of(tenant), data, follow=True)
-        assert response.redirect_chain
-        tenant = Tenant.objects.get()
-        assert tenant.name == "Acme Builders"
-        assert tenant.pex.token == PEX_TOKEN
-        assert tenant.cmic.password == CMIC_PASSWORD
-
-    def test_the_history_says_that_they_changed_and_not_to_what(self, admin_client):
-        tenant = make_tenant()
-        PexConnection.objects.update(is_ok=True)
-        data = answers(
-            tenant.pex.base_url,
-            tenant.cmic.base_url,
-            tenant,
-            **{"pex-0-token": "a-new-token"},
-        )
-        admin_client.post(page_of(tenant), data)
-        entry = admin_client.get(
-            reverse("admin:connector_tenant_history", args=[tenant.pk])
-        ).content.decode()
-        assert "token" in entry.lower()
-        assert "a-new-token" not in entry
 
 
 class TestTheList:

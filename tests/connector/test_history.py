@@ -47,8 +47,6 @@ def seen_by(client, tenant):
 
 def save(client, tenant, seen, **changes):
     data = answers(
-        tenant.pex.base_url,
-        tenant.cmic.base_url,
         tenant,
         **{"mappings-4-default_value": "02.100", **changes},
     )

@@ -10,8 +10,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
+from connector.exporting import export_tenant
 from connector.models import CmicCode, CodeRefresh, Tenant
-from connector.portability import export_tenant, import_tenant
+from connector.portability import import_tenant
 from connector.roles import Role
 from tests.connector.test_admin import said
 from tests.connector.test_history import told
@@ -102,11 +103,30 @@ class TestImport:
 
     def test_no_variable_of_the_server_is_read(self, admin_client, tenant, monkeypatch):
         monkeypatch.setenv("ACME_PEX_TOKEN", "of-the-server")
-        text = said(upload(admin_client, export_tenant(tenant)))
-        assert "pex.token" in text
-        assert "cannot name variables of the server" in text
-        assert "of-the-server" not in text
+        text = said(upload(admin_client, export_tenant(tenant), follow=True))
+        assert "was changed from the file" in text
         assert Tenant.objects.get().pex.token == PEX_TOKEN
+
+    def test_an_exported_tenant_comes_into_another_server_without_secrets(
+        self, admin_client, tenant
+    ):
+        data = export_tenant(tenant)
+        Tenant.objects.all().delete()
+        text = said(upload(admin_client, data, follow=True))
+        assert "was added from the file" in text
+        assert "The PEX token is missing." in text
+        assert Tenant.objects.get().cmic.password == ""
+
+    def test_no_file_sends_a_stored_secret_to_another_host(self, admin_client, tenant):
+        before = tenant.cmic.base_url
+        data = {"slug": "acme", "cmic": {"base_url": "https://b.cmiccloud.com/x"}}
+        text = said(upload(admin_client, data))
+        assert "cmic.password" in text
+        assert "sent to the address that it was entered for only" in text
+        assert Tenant.objects.get().cmic.base_url == before
+        data["cmic"]["password"] = "for-the-new-one"
+        upload(admin_client, data)
+        assert Tenant.objects.get().cmic.password == "for-the-new-one"
 
     @pytest.mark.parametrize(
         ("content", "sentence"),
@@ -141,7 +161,9 @@ class TestImport:
         assert "<script>alert" not in body
         assert "&lt;script&gt;" in body
 
-    def test_who_is_limited_changes_ones_own_only(self, client, sam, tenant, other):
+    def test_who_is_limited_changes_ones_own_only(self, client, tenant, other):
+        ann = add_staff("ann", Role.ADMINISTRATOR, tenants=[tenant])
+        client.force_login(ann)
         upload(client, {"slug": "acme", "name": "Acme Builders"})
         answers = [
             said(upload(client, {"slug": slug, "name": "Taken"}))

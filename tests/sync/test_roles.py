@@ -34,14 +34,16 @@ PAGES = {
     "jsi18n": (EVERYBODY, EVERYBODY),
     "search": (EVERYBODY, EVERYBODY),
     "connector_tenant_changelist": (LOOKERS, LOOKERS),
-    "connector_tenant_add": (WORKERS, WORKERS),
+    "connector_tenant_add": (MANAGERS, MANAGERS),
     "connector_tenant_change": (LOOKERS, WORKERS),
     "connector_tenant_history": (LOOKERS, LOOKERS),
     "connector_tenant_delete": (MANAGERS, MANAGERS),
     "connector_tenant_execute_one": (WORKERS, WORKERS),
     "connector_tenant_export_file": (LOOKERS, LOOKERS),
-    "connector_tenant_import_file": (WORKERS, WORKERS),
+    "connector_tenant_import_file": (MANAGERS, MANAGERS),
     "connector_tenant_copy_settings": (WORKERS, WORKERS),
+    "connector_tenant_credentials": (MANAGERS, MANAGERS),
+    "connector_tenant_disconnect": (MANAGERS, MANAGERS),
     "connector_tenant_refresh_codes": (WORKERS, WORKERS),
     "connector_tenant_codes_progress": (LOOKERS, LOOKERS),
     "sync_syncrun_changelist": (LOOKERS, LOOKERS),
@@ -70,6 +72,7 @@ PAGES = {
     "auth_group_delete": (MANAGERS, MANAGERS),
 }
 OF_NO_ROW = ("_changelist", "_add", "_import_file")
+OF_A_SIDE = ("connector_tenant_credentials", "connector_tenant_disconnect")
 # What Django serves to those who are not logged in, or by another page's leave.
 NO_PAGES = {"login", "logout", "autocomplete", "view_on_site", "app_list"}
 
@@ -122,7 +125,8 @@ def people(db):
 def address(name, rows):
     model = "_".join(name.split("_")[:2])
     is_of_row = model in rows and not name.endswith(OF_NO_ROW)
-    return reverse(f"admin:{name}", args=[rows[model].pk] if is_of_row else [])
+    side = ["pex"] if name in OF_A_SIDE else []
+    return reverse(f"admin:{name}", args=[rows[model].pk, *side] if is_of_row else [])
 
 
 def test_every_page_of_the_admin_is_in_the_table():

@@ -10,9 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from connector.checks import check_cmic, check_pex
+from connector.checks import check_cmic, check_pex, pex_message
 from connector.cmic.reference import MODULES
-from connector.exceptions import ConnectorError
+from connector.exceptions import ConnectorError, SettingsIncompleteError
 from connector.management.tenants import get_tenant
 from connector.models import Tenant
 
@@ -51,7 +51,7 @@ def _pex(tenant: Tenant) -> dict[str, Any]:
             "ok": False,
             "business": "",
             "expires_at": None,
-            "message": error.message,
+            "message": _pex_message(tenant, error),
         }
     finally:
         connection.close()
@@ -61,6 +61,12 @@ def _pex(tenant: Tenant) -> dict[str, Any]:
         "business": info.business_name,
         "expires_at": expires_at.isoformat() if expires_at else None,
     }
+
+
+def _pex_message(tenant: Tenant, error: ConnectorError) -> str:
+    if isinstance(error, SettingsIncompleteError):
+        return error.message
+    return pex_message(error, tenant.pex.base_url)
 
 
 def _cmic(tenant: Tenant) -> dict[str, Any]:

@@ -1,0 +1,246 @@
+"""The credentials pages of a tenant (F1-F4, F10): one for PEX, one for CMiC.
+
+Asks live before anything is replaced, and shows what was found; trying and storing are
+`connector.credentials`. No call is made inside a transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.dateparse import parse_datetime
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+
+from connector.admin.live import after_cmic_was_saved, tell_refused_values
+from connector.admin.states import (
+    changed_sentence,
+    module_label,
+    pex_found,
+)
+from connector.credential_forms import (
+    CmicCredentialsForm,
+    CredentialsForm,
+    PexCredentialsForm,
+)
+from connector.credentials import (
+    AnyConnection,
+    ChangedMeanwhileError,
+    Finding,
+    disconnect,
+    examine,
+    replace,
+)
+from connector.models import CmicConnection, PexConnection, Tenant
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two systems: its name in addresses and to people, row and form."""
+
+    key: str
+    name: str
+    model: type[PexConnection] | type[CmicConnection]
+    form: type[CredentialsForm]
+
+
+SIDES = {
+    "pex": Side("pex", "PEX", PexConnection, PexCredentialsForm),
+    "cmic": Side("cmic", "CMiC", CmicConnection, CmicCredentialsForm),
+}
+_guarded = method_decorator(
+    [
+        never_cache,
+        sensitive_post_parameters("token", "password", "oauth_client_secret"),
+    ]
+)
+
+
+class CredentialsPart:
+    """What the tenant's admin has for credentials; the cards link to its pages."""
+
+    def get_urls(self: Any) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path(
+                "<int:tenant_id>/credentials/<str:key>/",
+                view(self.credentials_view),
+                name="connector_tenant_credentials",
+            ),
+            path(
+                "<int:tenant_id>/credentials/<str:key>/disconnect/",
+                view(self.disconnect_view),
+                name="connector_tenant_disconnect",
+            ),
+            *super().get_urls(),  # type: ignore[misc]
+        ]
+
+    def has_credentials_permission(self: Any, request: HttpRequest, side: Side) -> bool:
+        """Whoever may change both the tenant and this connection."""
+        allowed: bool = self.has_change_permission(request) and request.user.has_perm(
+            f"connector.change_{side.model._meta.model_name}"
+        )
+        return allowed
+
+    @_guarded
+    def credentials_view(
+        self: Any, request: HttpRequest, tenant_id: int, key: str
+    ) -> HttpResponse:
+        side, tenant = self._side_and_tenant(request, tenant_id, key)
+        row = _row(side, tenant)
+        form = side.form(
+            request.POST if request.method == "POST" else None,
+            instance=_row(side, tenant),
+            retype=request.POST.getlist("retype"),
+        )
+        context: dict[str, Any] = {"form": form, "seen": _moment(row)}
+        if request.method == "POST":
+            context["seen"] = request.POST.get("seen", "")
+            if form.is_valid():
+                finding = examine(form.instance)
+                is_insisting = "insist" in request.POST
+                if finding.is_ok or is_insisting:
+                    try:
+                        self._replace(request, tenant, side, form, finding)
+                    except ChangedMeanwhileError as error:
+                        row = error.row
+                        context |= {"meanwhile": True, "seen": _moment(row)}
+                    else:
+                        return HttpResponseRedirect(_page_of(tenant, side))
+                else:
+                    context["finding"] = finding
+                    context["modules"] = [
+                        (state, *module_label(state)) for state in finding.modules
+                    ]
+            context["retype"] = form.entered() or form.retype
+            context["may_insist"] = "finding" in context or (
+                "insist" in request.POST and bool(form.errors)
+            )
+        answer: HttpResponse = self._page(request, tenant, side, row, "manage", context)
+        return answer
+
+    def disconnect_view(
+        self: Any, request: HttpRequest, tenant_id: int, key: str
+    ) -> HttpResponse:
+        side, tenant = self._side_and_tenant(request, tenant_id, key)
+        row = _row(side, tenant)
+        if row.pk is None:
+            raise Http404
+        if request.method == "POST":
+            with transaction.atomic():
+                disconnect(row)
+                self.log_change(request, tenant, f"Disconnected {side.name}.")
+            messages.success(
+                request,
+                f"{side.name} is disconnected: its secrets are deleted. Nothing is "
+                "synced until it is connected again, and auto-sync is off.",
+            )
+            return HttpResponseRedirect(_page_of(tenant, side))
+        answer: HttpResponse = self._page(request, tenant, side, row, "disconnect", {})
+        return answer
+
+    def _side_and_tenant(
+        self: Any, request: HttpRequest, tenant_id: int, key: str
+    ) -> tuple[Side, Tenant]:
+        if key not in SIDES:
+            raise Http404
+        side = SIDES[key]
+        if not self.has_credentials_permission(request, side):
+            raise PermissionDenied
+        tenant = self.get_object(request, str(tenant_id))
+        if tenant is None:
+            raise Http404
+        if not self.has_change_permission(request, tenant):
+            raise PermissionDenied
+        return side, tenant
+
+    def _replace(
+        self: Any,
+        request: HttpRequest,
+        tenant: Tenant,
+        side: Side,
+        form: CredentialsForm,
+        finding: Finding,
+    ) -> None:
+        seen = parse_datetime(request.POST.get("seen", ""))
+        with transaction.atomic():
+            replace(form.instance, list(form.fields), finding, seen)
+            if not finding.is_ok:
+                said = f"Stored the {side.name} credentials although they were refused."
+                self.log_change(request, tenant, said)
+        _tell(request, side, form.instance, finding)
+        if side.key == "cmic" and finding.is_ok:
+            after_cmic_was_saved(request, tenant.pk)
+        tell_refused_values(request, tenant.pk)
+
+    def _page(
+        self: Any,
+        request: HttpRequest,
+        tenant: Tenant,
+        side: Side,
+        row: AnyConnection,
+        page: str,
+        context: dict[str, Any],
+    ) -> HttpResponse:
+        titles = {"manage": f"{side.name} credentials", "disconnect": "Disconnect"}
+        return TemplateResponse(
+            request,
+            f"admin/connector/credentials/{page}.html",
+            {
+                **self.admin_site.each_context(request),
+                "title": f"{titles[page]} of {tenant}",
+                "opts": self.opts,
+                "tenant": tenant,
+                "side": side,
+                "row": row,
+                "changed": changed_sentence(row),
+                "back_url": _page_of(tenant, side),
+                "form_url": _url("credentials", tenant, side),
+                "disconnect_url": _url("disconnect", tenant, side),
+                **context,
+            },
+        )
+
+
+def _row(side: Side, tenant: Tenant) -> AnyConnection:
+    row = side.model._default_manager.filter(tenant=tenant).first()
+    return row or side.model(tenant=tenant)
+
+
+def _tell(
+    request: HttpRequest, side: Side, connection: AnyConnection, finding: Finding
+) -> None:
+    if not finding.is_ok:
+        messages.warning(
+            request,
+            f"{side.name}: saved, although they do not work: {finding.message}",
+        )
+    elif isinstance(connection, PexConnection):
+        messages.success(request, f"PEX: {pex_found(finding.columns)}")
+    else:
+        names = ", ".join(state.name.upper() for state in finding.modules)
+        messages.success(request, f"CMiC: connected; {names} answer.")
+    if finding.tags_message:
+        messages.warning(request, f"PEX: {finding.tags_message}")
+
+
+def _moment(row: AnyConnection) -> str:
+    changed = row.credentials_changed_at
+    return changed.isoformat() if changed else ""
+
+
+def _url(view: str, tenant: Tenant, side: Side) -> str:
+    return reverse(f"admin:connector_tenant_{view}", args=[tenant.pk, side.key])
+
+
+def _page_of(tenant: Tenant, side: Side) -> str:
+    page = reverse("admin:connector_tenant_change", args=[tenant.pk])
+    return f"{page}#{side.key}"
