@@ -52,6 +52,11 @@ class CredentialsForm(forms.ModelForm):  # type: ignore[type-arg]
         """The secrets that were typed just now."""
         return [name for name in self.secrets if self.data.get(self.add_prefix(name))]
 
+    def ask_again(self, names: Collection[str]) -> None:
+        """Say at these secrets that what was typed is gone."""
+        for name in names:
+            self.fields[name].help_text = _AGAIN
+
     def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
         """The inputs under their headings, as the page shows them."""
         return [(title, [self[name] for name in names]) for title, names in self.groups]

@@ -50,6 +50,11 @@ class Finding:
     tags: list[Tag] | None = None
     tags_message: str = ""
 
+    @property
+    def is_one_problem(self) -> bool:
+        """One sentence says what is wrong, with one module or with several."""
+        return any(state.message == self.message for state in self.modules)
+
 
 def examine(connection: AnyConnection, seconds: float = BROWSER_SECONDS) -> Finding:
     """Try the credentials of a row that is not stored. Takes at most `seconds`."""

@@ -121,6 +121,7 @@ class CredentialsPart:
                         (state, *module_label(state)) for state in finding.modules
                     ]
             context["retype"] = form.entered() or form.retype
+            form.ask_again(context["retype"])
             context["may_insist"] = "finding" in context or (
                 "insist" in request.POST and bool(form.errors)
             )

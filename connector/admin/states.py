@@ -104,6 +104,9 @@ def changed_sentence(connection: PexConnection | CmicConnection) -> str:
 def cmic_sentence(connection: CmicConnection) -> SafeString:
     if connection.is_ok is None:
         return _unchecked_or_wrong(connection)
+    messages = {module["message"] for module in connection.modules}
+    if len(messages) == 1 and messages != {""}:
+        return _unchecked_or_wrong(connection)
     modules = format_html_join(
         "",
         "<li>{}: {}</li>",

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from connector.models import Tenant
+from connector.models import PexConnection, Tenant
 from sync.models import SyncRun
 from tests.e2e.conftest import PASSWORD, log_in
 from tests.factories import CMIC_PASSWORD, PEX_TOKEN, make_tenant
@@ -31,20 +31,12 @@ def open_tab(page: Page, name: str) -> None:
     page.click(f"#tabs-items a[href='#{name}']")
 
 
-def type_tenant(page: Page, pex_url: str, cmic_url: str, token: str) -> None:
+def type_tenant(page: Page) -> None:
     page.fill("#id_name", "Acme Construction")
     # Leaving the name proposes a slug, which is then replaced.
     page.press("#id_name", "Tab")
     expect(page.locator("#id_slug")).to_have_value("acme-construction")
     page.fill("#id_slug", "acme")
-    open_tab(page, "pex")
-    page.fill("#id_pex-0-base_url", pex_url)
-    page.fill("#id_pex-0-token", token)
-    open_tab(page, "cmic")
-    page.fill("#id_cmic-0-base_url", cmic_url)
-    page.fill("#id_cmic-0-client_id", "ACME")
-    page.fill("#id_cmic-0-username", "APIUSER")
-    page.fill("#id_cmic-0-password", CMIC_PASSWORD)
     open_tab(page, "transactions")
     for name, value in SETTINGS.items():
         page.fill(f"#id_transactions-0-{name}", value)
@@ -57,6 +49,22 @@ def type_tenant(page: Page, pex_url: str, cmic_url: str, token: str) -> None:
     page.fill("#id_mappings-4-tag", COST)
     page.fill("#id_mappings-4-default_value", "02.100")
     page.fill("#id_mappings-5-static_value", "4000")
+
+
+def connect_pex(page: Page, tenant: Tenant, url: str, token: str) -> None:
+    page.goto(f"/admin/connector/tenant/{tenant.pk}/credentials/pex/")
+    page.fill("#id_base_url", url)
+    page.fill("#id_token", token)
+    page.get_by_role("button", name="Save credentials").click()
+
+
+def connect_cmic(page: Page, tenant: Tenant, url: str) -> None:
+    page.goto(f"/admin/connector/tenant/{tenant.pk}/credentials/cmic/")
+    page.fill("#id_base_url", url)
+    page.fill("#id_client_id", "ACME")
+    page.fill("#id_username", "APIUSER")
+    page.fill("#id_password", CMIC_PASSWORD)
+    page.get_by_role("button", name="Save credentials").click()
 
 
 def save(page: Page) -> None:
@@ -75,10 +83,13 @@ def test_a_tenant_is_set_up_and_executed(page, pex, cmic, show):
     expect(page.get_by_text("No tenants yet")).to_be_visible()
     show(page, "tenants-empty")
     page.get_by_role("link", name="Add the first tenant").click()
-    type_tenant(page, pex.url, cmic.url, PEX_TOKEN)
+    type_tenant(page)
     show(page, "tenant-add")
     save(page)
-    expect(page.get_by_text("PEX: connected to")).to_be_visible()
+    tenant = Tenant.objects.get()
+    connect_pex(page, tenant, pex.url, PEX_TOKEN)
+    expect(page.get_by_text("PEX: Connected to")).to_be_visible()
+    connect_cmic(page, tenant, cmic.url)
     expect(page.get_by_text("CMiC: connected")).to_be_visible()
     tenant = Tenant.objects.get()
     assert tenant.slug == "acme"
@@ -137,15 +148,13 @@ def test_a_start_date_too_far_back_is_refused_at_its_field(page, pex, cmic, show
 
 
 @pytest.mark.usefixtures("administrator")
-def test_a_wrong_token_is_named(page, pex, cmic, show):
+def test_a_wrong_token_is_named(page, pex, show):
+    tenant = Tenant.objects.create(slug="acme", name="Acme Construction")
     log_in(page, "admin")
-    page.goto("/admin/connector/tenant/add/")
-    type_tenant(page, pex.url, cmic.url, "wrong-token")
-    save(page)
-    message = Tenant.objects.get().pex.check_message
-    assert message
-    expect(page.get_by_role("listitem").filter(has_text=message)).to_be_visible()
-    show(page, "tenant-wrong-token")
+    connect_pex(page, tenant, pex.url, "wrong-token")
+    expect(page.locator("#finding")).to_contain_text("Token expired")
+    show(page, "credentials-wrong-token")
+    assert not PexConnection.objects.exists()
 
 
 def test_without_the_permission_there_is_no_execute(page, pex, cmic):
