@@ -55,7 +55,7 @@ class CredentialsForm(forms.ModelForm):  # type: ignore[type-arg]
     def ask_again(self, names: Collection[str]) -> None:
         """Say at these secrets that what was typed is gone."""
         for name in names:
-            self.fields[name].help_text = _AGAIN
+            self[name].help_text = _AGAIN
 
     def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
         """The inputs under their headings, as the page shows them."""

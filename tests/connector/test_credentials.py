@@ -102,6 +102,7 @@ class TestWhatDoesNot:
         )
         assert PexConnection.objects.values().get() == before
         assert "Token expired" in said(response)
+        assert "Enter it again: what was refused was not kept." in said(response)
         assert "Save anyway" in said(response)
         assert "wrong-token" not in response.content.decode()
 
