@@ -33,6 +33,7 @@ from connector.pex.types import (
     Purchase,
     PurchaseList,
     Tag,
+    TagOption,
     TokenInfo,
     read_notes,
 )
@@ -234,6 +235,39 @@ class PexClient(ApiClient):
         data = self.call("GET", "V4/Business/Configuration/Tags").json()
         tags = (read_or_none(Tag.from_api, entry) for entry in self._list(data))
         return [tag for tag in tags if tag is not None]
+
+    def create_dropdown(
+        self,
+        name: str,
+        description: str,
+        options: Sequence[TagOption],
+        *,
+        required: bool,
+    ) -> Tag:
+        """A new dropdown tag, enabled, with its options (§5.1, §5.2).
+
+        Not idempotent: after an error that `may_have_succeeded`, list before creating.
+        """
+        data = self.call(
+            "POST",
+            "V4/Business/Configuration/Tag/Dropdown",
+            body={
+                "Name": name,
+                "Description": description,
+                "IsRequired": required,
+                "IsEnabled": True,
+                "Options": [
+                    {
+                        "Name": option.name,
+                        "Value": option.value,
+                        "Order": 0,
+                        "IsEnabled": option.is_enabled,
+                    }
+                    for option in options
+                ],
+            },
+        ).json()
+        return self._parsed(Tag.from_api, data)
 
     def list_notes(
         self, transaction_id: int, account_id: int | None, on: date

@@ -108,9 +108,41 @@ def allow(person, *names):
         )
 
 
+def set_up(client, pex_url, cmic_url, **changes):
+    """Add a tenant and fill in its other tabs; the answer to the last."""
+    client.post(ADD, answers(pex_url, cmic_url))
+    tenant = Tenant.objects.get()
+    data = answers(pex_url, cmic_url, tenant, **changes)
+    return client.post(page_of(tenant), data, follow=True)
+
+
 class TestAddingATenant:
-    def test_the_page_has_the_six_rows_with_their_names(self, admin_client):
+    def test_it_begins_with_the_first_tab_and_goes_on_to_the_next(self, admin_client):
         response = admin_client.get(ADD)
+        assert len(response.context["inline_admin_formsets"]) == 2
+        data = answers("https://coreapi.pexcard.com", "", **{"pex-0-token": ""})
+        data |= {f"cmic-0-{name}": "" for name in ("client_id", "username", "password")}
+        response = admin_client.post(ADD, data)
+        assert response.url == f"{page_of(Tenant.objects.get())}#general"
+
+    @pytest.mark.usefixtures("no_http_inside_transactions")
+    def test_what_is_missing_is_asked_for_next(self, admin_client, pex, cmic):
+        response = admin_client.post(ADD, answers(pex.url, cmic.url))
+        tenant = Tenant.objects.get()
+        assert response.url == f"{page_of(tenant)}#transactions"
+        data = answers(pex.url, cmic.url, tenant, had_missing="yes")
+        data |= {"mappings-3-tag": "", "mappings-3-default_value": ""}
+        response = admin_client.post(page_of(tenant), data)
+        assert response.url == f"{page_of(tenant)}#mappings"
+        body = admin_client.get(page_of(tenant)).content.decode()
+        assert "The mapping of Job/Dept/Eqp. has neither a value nor a tag." in body
+        assert 'data-target="mapping-job_dept_eqp"' in body
+        data = answers(pex.url, cmic.url, tenant, had_missing="yes")
+        response = admin_client.post(page_of(tenant), data)
+        assert response.url == f"{page_of(tenant)}#sync"
+
+    def test_the_page_has_the_six_rows_with_their_names(self, admin_client):
+        response = admin_client.get(page_of(make_tenant()))
         names = [str(label) for label in Field.labels]
         body = response.content.decode()
         places = [body.index(f">{name}<") for name in names]
@@ -118,10 +150,11 @@ class TestAddingATenant:
         assert response.context["inline_admin_formsets"][3].formset.total_form_count()
 
     @pytest.mark.usefixtures("no_http_inside_transactions")
-    def test_one_form_makes_the_whole_tenant_and_checks_it(
-        self, admin_client, pex, cmic
-    ):
+    def test_the_tabs_make_the_whole_tenant_and_check_it(self, admin_client, pex, cmic):
         response = admin_client.post(ADD, answers(pex.url, cmic.url), follow=True)
+        tenant = Tenant.objects.get()
+        data = answers(pex.url, cmic.url, tenant)
+        admin_client.post(page_of(tenant), data, follow=True)
         tenant = Tenant.objects.get()
         assert tenant.missing_settings() == []
         assert [row.field for row in tenant.mappings.order_by("pk")] == Field.values
@@ -146,8 +179,8 @@ class TestAddingATenant:
     def test_what_cmic_does_not_have_is_told_after_the_save(
         self, admin_client, pex, cmic
     ):
-        data = answers(pex.url, cmic.url, **{"transactions-0-vendor_code": "NOBODY"})
-        response = admin_client.post(ADD, data, follow=True)
+        changes = {"transactions-0-vendor_code": "NOBODY"}
+        response = set_up(admin_client, pex.url, cmic.url, **changes)
         assert "Transaction settings: CMiC has no vendor “NOBODY”" in said(response)
 
     @pytest.mark.usefixtures("no_http_inside_transactions")
@@ -183,34 +216,40 @@ class TestWhatIsRefused:
     def test_a_wrong_value_is_refused_at_its_field(
         self, admin_client, prefix, field, value, sentence
     ):
+        tenant = make_tenant()
         data = answers(
             "https://coreapi.pexcard.com",
             "https://acme.cmiccloud.com/cmicprod",
+            tenant,
             **{f"{prefix}-0-{field}": value},
         )
-        response = admin_client.post(ADD, data)
-        assert not Tenant.objects.exists()
+        response = admin_client.post(page_of(tenant), data)
+        assert response.status_code == 200
         (errors,) = errors_of(response, prefix)
         assert sentence in " ".join(errors[field])
 
     def test_a_static_value_and_a_tag_are_refused_in_their_row(self, admin_client):
+        tenant = make_tenant()
         data = answers(
             "https://coreapi.pexcard.com",
             "https://acme.cmiccloud.com/cmicprod",
+            tenant,
             **{"mappings-3-static_value": "017401"},
         )
-        response = admin_client.post(ADD, data)
+        response = admin_client.post(page_of(tenant), data)
         errors = errors_of(response, "mappings")
         assert [place for place, each in enumerate(errors) if each] == [3]
 
     def test_a_tag_for_a_static_only_row_is_not_taken(self, admin_client):
+        tenant = make_tenant()
         data = answers(
             "https://coreapi.pexcard.com",
-            "",
-            **{"mappings-0-tag": "Group", "pex-0-token": ""},
+            "https://acme.cmiccloud.com/cmicprod",
+            tenant,
+            **{"mappings-0-tag": "Group"},
         )
-        data |= {f"cmic-0-{name}": "" for name in ("client_id", "username", "password")}
-        admin_client.post(ADD, data)
+        PexConnection.objects.update(is_ok=True)
+        admin_client.post(page_of(tenant), data)
         assert FieldMapping.objects.get(field="group_code").tag == ""
 
     def test_a_tag_that_is_no_dropdown_is_refused_once_pex_was_asked(
@@ -222,11 +261,22 @@ class TestWhatIsRefused:
         ]
         tenant.pex.save(update_fields=["tags"])
         PexConnection.objects.update(is_ok=True)
+        stored = {"mappings-3-tag": "Job", "mappings-4-tag": "Phase"}
+        for number, tag in ((3, "Job"), (4, "Phase")):
+            field = Field.values[number]
+            FieldMapping.objects.filter(field=field).update(tag=tag)
         data = answers(tenant.pex.base_url, tenant.cmic.base_url, tenant)
         response = admin_client.post(page_of(tenant), data)
         errors = errors_of(response, "mappings")
         assert "not a dropdown" in " ".join(errors[3]["tag"])
         assert "no enabled tag" in " ".join(errors[4]["tag"])
+        # What was chosen when PEX still had it does not keep other things from being
+        # saved: the row says that it is broken.
+        data = answers(tenant.pex.base_url, tenant.cmic.base_url, tenant, **stored)
+        response = admin_client.post(page_of(tenant), data)
+        assert response.status_code == 302
+        body = admin_client.get(page_of(tenant)).content.decode()
+        assert "The tag is broken (not in PEX any more)" in body
 
     def test_rows_follow_the_type_code_of_the_same_form(self, admin_client):
         tenant = make_tenant()
