@@ -16,7 +16,6 @@ class TransactionSettingsInline(OnePartInline):
     form = TransactionSettingsForm
     tab = True
     template_before = "admin/connector/tenant/settings_before.html"
-    template_after = "admin/connector/tenant/settings_after.html"
     fieldsets = (
         ("Which days", {"fields": (("start_date", "end_date"),)}),
         (

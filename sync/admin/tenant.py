@@ -21,22 +21,24 @@ from connector.models import Tenant
 from sync.admin.auto_sync import AutoSyncPart
 from sync.admin.codes import CodesPart
 from sync.admin.days import settings_words
+from sync.admin.effect import EffectPart
 from sync.admin.execute import confirmation, execute, plan
 from sync.admin.wording import RUN_COLOURS
 from sync.models import SyncRun
 
 
 @admin.register(Tenant)
-class SyncTenantAdmin(AutoSyncPart, CodesPart, TenantAdmin):
+class SyncTenantAdmin(AutoSyncPart, CodesPart, EffectPart, TenantAdmin):
     """`has_execute_permission` guards the button, its page and the list action."""
 
     list_display = (*TenantAdmin.list_display, "last_run", "last_run_at")
     actions = ("execute_selected",)
     actions_detail = ("execute_one",)
     change_form_outer_before_template = "admin/sync/tenant_before.html"
+    change_form_after_template = "admin/sync/tenant_after.html"
 
     class Media:
-        js: tuple[str, ...] = ("sync/progress.js",)
+        js: tuple[str, ...] = ("sync/progress.js", "sync/effect.js")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
         last = SyncRun.objects.filter(tenant=OuterRef("pk")).order_by(
