@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from connector.clients import cmic_client
 from connector.codes import refresh_all
 from connector.models import CmicCode, CodeRefresh, FieldMapping, TransactionSettings
+from connector.tags import read_tags
 from sync.engine import prepare, request_run
 from tests.e2e.choosing import OFFERED, box, choose, close, look, open_tab, save
 from tests.e2e.conftest import log_in
@@ -31,6 +32,7 @@ def go(page: Page, tenant, tab: str) -> None:
 def read(pex, cmic):
     tenant = make_tenant(pex.url, cmic.url)
     refresh_all(tenant, cmic_client(tenant))
+    read_tags(tenant)
     return tenant
 
 
