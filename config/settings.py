@@ -6,10 +6,12 @@ bare machine runs everything. `.env.example` lists every variable.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
@@ -198,6 +200,18 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
 
+
+def _is_on_page(anchor: str) -> Callable[[HttpRequest], bool]:
+    """A tenant that is being added has its first tab only."""
+
+    def is_on_page(request: HttpRequest) -> bool:
+        match = request.resolver_match
+        is_new = match is not None and match.url_name == "connector_tenant_add"
+        return anchor == "general" or not is_new
+
+    return is_on_page
+
+
 UNFOLD = {
     "SITE_TITLE": "PEX Connector for CMiC",
     "SITE_HEADER": "PEX Connector",
@@ -212,7 +226,31 @@ UNFOLD = {
     ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [lambda request: static("connector/admin.css")],
+    "STYLES": [
+        lambda request: static("connector/admin.css"),
+        lambda request: static("connector/tenant.css"),
+    ],
+    "TABS": [
+        {
+            "models": [{"name": "connector.tenant", "detail": True}],
+            "items": [
+                # The anchors are those of `connector.admin.steps`.
+                {
+                    "title": title,
+                    "link": "",
+                    "inline": anchor,
+                    "active": False,
+                    "permission": _is_on_page(anchor),
+                }
+                for anchor, title in (
+                    ("general", "Connect"),
+                    ("transactions", "Transaction settings"),
+                    ("mappings", "Field mappings"),
+                    ("sync", "Sync"),
+                )
+            ],
+        },
+    ],
     "SIDEBAR": {
         "show_search": False,
         "navigation": [

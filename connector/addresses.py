@@ -55,6 +55,16 @@ def origin(url: str) -> tuple[str, str]:
     return parts.scheme.casefold(), parts.netloc.casefold()
 
 
+def is_public(host: str, address: str) -> bool:
+    """Whether the IP `address` that `host` led to may be called.
+
+    Loopback only where the host says so itself, which `check_address` judges.
+    """
+    ip = ipaddress.ip_address(address)
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return host.casefold() in _LOOPBACK if ip.is_loopback else ip.is_global
+
+
 def _is_ip(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

@@ -51,8 +51,8 @@ SETUP_KINDS = (
 
 def line_type(tenant: Tenant) -> LineType | None:
     """The Type Code of the tenant's mapping, None while it has none."""
-    rows = tenant.mappings.filter(field=Field.TYPE_CODE)
-    value = rows.values_list("static_value", flat=True).first()
+    rows = (row for row in tenant.mappings.all() if row.field == Field.TYPE_CODE)
+    value = next((row.static_value for row in rows), "")
     return LineType(value) if value in list(LineType) else None
 
 

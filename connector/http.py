@@ -37,6 +37,7 @@ from connector.parsing import clean
 from connector.transport import (
     Answer,
     Timeouts,
+    leads_astray,
     never_connected,
     new_session,
     retry_after,
@@ -268,6 +269,8 @@ class ApiClient:
         return body.getvalue()
 
     def _transport_error(self, error: Exception) -> ConnectorError:
+        if said := leads_astray(error):
+            return ApiConnectionError(said, system=self.system)
         if never_connected(error):
             return ApiConnectionError(
                 f"{self.system} could not be reached at {self.base_url}.",

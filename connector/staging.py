@@ -20,6 +20,7 @@ from connector.cmic.types import Code, CodeKind
 
 _LONGEST_CODE, _LONGEST_COMPANY = 64, 8
 _LONGEST_NAME, _LONGEST_CURRENCY = 200, 30
+_MANY = 5000
 _CHUNK = 256 * 1024  # characters
 
 _PLACE = "kind, company, grandparent, parent, code"
@@ -142,6 +143,10 @@ class StagedCodes:
             cursor.execute("DROP TABLE staged, told")
             cursor.execute("SET LOCAL enable_nestloop TO DEFAULT")
             confirm()
+        if sum(counts.values()) >= _MANY:
+            # Until its statistics know them, a search in these codes takes seconds.
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE connector_cmiccode")
         return {kind: counts[kind] for kind in values["kinds"]}
 
     def _copy(self, cursor: Any) -> None:

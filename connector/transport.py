@@ -7,6 +7,7 @@ a fault of the transport says. Which fault means what is decided in `connector.h
 from __future__ import annotations
 
 import math
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -23,14 +26,64 @@ from urllib3.exceptions import (
     NewConnectionError,
 )
 
+from connector.addresses import is_public
 from connector.exceptions import ApiConnectionError, UnexpectedResponseError
 from connector.parsing import parse_json, parse_rows
 
 T = TypeVar("T")
 
+
+class PrivateAddressError(NewConnectionError):
+    """The host's name led into a private network; nothing was sent there."""
+
+
+class _PublicOnly:
+    """Looks where a new connection has led before anything is sent over it.
+
+    Asking the name service first would not do: it may answer otherwise the second time.
+    """
+
+    def _new_conn(self: Any) -> socket.socket:
+        connected: socket.socket = super()._new_conn()  # type: ignore[misc]
+        address = str(connected.getpeername()[0])
+        if is_public(self.host, address):
+            return connected
+        connected.close()
+        raise PrivateAddressError(
+            self,
+            f"The host {self.host} leads to {address}, an address of a private "
+            "network, which is not called.",
+        )
+
+
+class _HttpConnection(_PublicOnly, HTTPConnection):
+    pass
+
+
+class _HttpsConnection(_PublicOnly, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+class _PublicAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)  # type: ignore[no-untyped-call]
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _HttpPool,
+            "https": _HttpsPool,
+        }
+
+
 # One pool of connections a process: urllib3's pool is safe to share between threads,
 # a `requests.Session` is not, so each client has its own session on this adapter.
-_ADAPTER = HTTPAdapter(pool_connections=64, pool_maxsize=64, max_retries=0)
+_ADAPTER = _PublicAdapter(pool_connections=64, pool_maxsize=64, max_retries=0)
 
 _LONGEST_FORM_ANSWER = 1024 * 1024  # bytes
 _LONGEST_RETRY_AFTER = 300.0  # seconds; whoever says more is asked again after that
@@ -99,7 +152,8 @@ def post_form(
         ) as response:
             body = next(response.iter_content(_LONGEST_FORM_ANSWER), b"")
     except (requests.RequestException, HTTPError) as error:
-        raise ApiConnectionError(f"{url} did not answer.", system=system) from error
+        said = leads_astray(error) or f"{url} did not answer."
+        raise ApiConnectionError(said, system=system) from error
     return Answer(response.status_code, response.headers, body, system)
 
 
@@ -121,14 +175,25 @@ def never_connected(error: BaseException) -> bool:
         return True
     if not isinstance(error, requests.ConnectionError) or not error.args:
         return False
-    reason = error.args[0]
-    if isinstance(reason, MaxRetryError):
-        reason = reason.reason
+    reason = _reason(error)
     if isinstance(error, requests.exceptions.SSLError):
         return "CERTIFICATE_VERIFY_FAILED" in str(reason)
     return isinstance(
         reason, (NewConnectionError, NameResolutionError, ConnectTimeoutError)
     )
+
+
+def leads_astray(error: BaseException) -> str:
+    """Why the connection was not made, if it led into a private network; or empty."""
+    reason = _reason(error)
+    if not isinstance(reason, PrivateAddressError):
+        return ""
+    return str(reason).partition(": ")[2]
+
+
+def _reason(error: BaseException) -> Any:
+    reason = error.args[0] if error.args else None
+    return reason.reason if isinstance(reason, MaxRetryError) else reason
 
 
 def retry_after(value: str | None) -> float | None:

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PURE_RULES = ("window", "selection", "coding", "invoicing", "receipts", "reasons")
+PURE_RULES = (
+    "window",
+    "selection",
+    "coding",
+    "invoicing",
+    "receipts",
+    "reasons",
+    "facts",
+)
 NO_DJANGO = (
     "connector/exceptions.py",
     "connector/http.py",

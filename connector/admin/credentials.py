@@ -26,6 +26,7 @@ from connector.admin.states import (
     module_label,
     pex_found,
 )
+from connector.admin.steps import CONNECT
 from connector.credential_forms import (
     CmicCredentialsForm,
     CredentialsForm,
@@ -114,7 +115,7 @@ class CredentialsPart:
                         row = error.row
                         context |= {"meanwhile": True, "seen": _moment(row)}
                     else:
-                        return HttpResponseRedirect(_page_of(tenant, side))
+                        return self._lead_on(request, tenant)  # type: ignore[no-any-return]
                 else:
                     context["finding"] = finding
                     context["modules"] = [
@@ -144,9 +145,16 @@ class CredentialsPart:
                 f"{side.name} is disconnected: its secrets are deleted. Nothing is "
                 "synced until it is connected again, and auto-sync is off.",
             )
-            return HttpResponseRedirect(_page_of(tenant, side))
+            return HttpResponseRedirect(_page_of(tenant))
         answer: HttpResponse = self._page(request, tenant, side, row, "disconnect", {})
         return answer
+
+    def _lead_on(self: Any, request: HttpRequest, tenant: Tenant) -> HttpResponse:
+        """A new tenant is led to what is missing next."""
+        if Tenant.objects.get(pk=tenant.pk).missing_settings():
+            next_page: HttpResponse = self.to_next_tab(request, tenant)
+            return next_page
+        return HttpResponseRedirect(_page_of(tenant))
 
     def _side_and_tenant(
         self: Any, request: HttpRequest, tenant_id: int, key: str
@@ -157,8 +165,6 @@ class CredentialsPart:
         if not self.has_credentials_permission(request, side):
             raise PermissionDenied
         tenant = self.get_object(request, str(tenant_id))
-        if tenant is None:
-            raise Http404
         if not self.has_change_permission(request, tenant):
             raise PermissionDenied
         return side, tenant
@@ -203,7 +209,7 @@ class CredentialsPart:
                 "side": side,
                 "row": row,
                 "changed": changed_sentence(row),
-                "back_url": _page_of(tenant, side),
+                "back_url": _page_of(tenant),
                 "form_url": _url("credentials", tenant, side),
                 "disconnect_url": _url("disconnect", tenant, side),
                 **context,
@@ -242,6 +248,6 @@ def _url(view: str, tenant: Tenant, side: Side) -> str:
     return reverse(f"admin:connector_tenant_{view}", args=[tenant.pk, side.key])
 
 
-def _page_of(tenant: Tenant, side: Side) -> str:
+def _page_of(tenant: Tenant) -> str:
     page = reverse("admin:connector_tenant_change", args=[tenant.pk])
-    return f"{page}#{side.key}"
+    return f"{page}#{CONNECT}"

@@ -1,4 +1,4 @@
-"""The parts of a tenant's page: two connections, the settings, the six mappings."""
+"""The connections on a tenant's page; settings and mappings have their own modules."""
 
 from __future__ import annotations
 
@@ -6,36 +6,22 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import models
-from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import StackedInline, TabularInline
+from unfold.admin import StackedInline
 from unfold.overrides import FORMFIELD_OVERRIDES_INLINE
 
 from connector.admin.states import changed_sentence, cmic_sentence, pex_sentence
-from connector.forms import (
-    FieldMappingForm,
-    FieldMappingFormSet,
-    TransactionSettingsForm,
-)
-from connector.models import (
-    CmicConnection,
-    Field,
-    FieldMapping,
-    PexConnection,
-    Tenant,
-    TransactionSettings,
-)
+from connector.models import CmicConnection, PexConnection, Tenant
 
 MANAGE = "Manage credentials"
 
 
 class OnePartInline(StackedInline):
-    """A part that each tenant has once."""
+    """A part that each tenant has once; without a tab of its own it is on the first."""
 
-    tab = True
     hide_title = True
     can_delete = False
     extra = 1
@@ -95,65 +81,3 @@ class CmicConnectionInline(ConnectionCard):
         if connection.pk is None:
             return "Not connected yet."
         return cmic_sentence(connection)
-
-
-class TransactionSettingsInline(OnePartInline):
-    model = TransactionSettings
-    form = TransactionSettingsForm
-    fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "start_date",
-                    "end_date",
-                    "company_code",
-                    "source_uuid",
-                    "document_type_uuid",
-                    "vendor_code",
-                    "approved_only",
-                    "attachments_only",
-                    "invoice_date",
-                    "refunds",
-                    "after_lost_answer",
-                    "max_file_bytes",
-                )
-            },
-        ),
-    )
-
-
-class FieldMappingInline(TabularInline):
-    model = FieldMapping
-    form = FieldMappingForm
-    formset = FieldMappingFormSet
-    verbose_name_plural = "field mappings"
-    tab = True
-    hide_title = True
-    can_delete = False
-    max_num = len(Field)
-    readonly_fields = ("field_name",)
-    fields = (
-        "field_name",
-        "static_value",
-        "tag",
-        "default_value",
-        "sync_options",
-        "label",
-    )
-
-    @admin.display(description="CMiC field")
-    def field_name(self, mapping: FieldMapping) -> str:
-        return mapping.get_field_display() if mapping.field else ""
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[FieldMapping]:
-        places = [
-            When(field=field, then=Value(place)) for place, field in enumerate(Field)
-        ]
-        rows: QuerySet[FieldMapping] = super().get_queryset(request)
-        return rows.order_by(Case(*places))
-
-    def get_extra(
-        self, request: HttpRequest, obj: Tenant | None = None, **kwargs: Any
-    ) -> int:
-        return len(Field) - (obj.mappings.count() if obj else 0)

@@ -23,8 +23,8 @@ from connector.clients import cmic_client, pex_client
 from connector.cmic.types import CodeKind
 from connector.codes import SETUP_KINDS, refresh_stale
 from connector.exceptions import ConnectorError
-from connector.forms import TransactionSettingsForm
 from connector.models import CmicCode, PexConnection, Tenant, TransactionSettings
+from connector.settings_forms import TransactionSettingsForm
 
 PEX, CMIC = "pex", "cmic"
 

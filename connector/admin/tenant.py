@@ -5,32 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
 from django.forms import BaseInlineFormSet, ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from connector.admin.choices import ChoicesPart
 from connector.admin.credentials import CredentialsPart
 from connector.admin.history import HistoryPart
-from connector.admin.inlines import (
-    CmicConnectionInline,
-    FieldMappingInline,
-    PexConnectionInline,
-    TransactionSettingsInline,
-)
+from connector.admin.inlines import CmicConnectionInline, PexConnectionInline
 from connector.admin.live import CMIC, check_connections
+from connector.admin.mappings import FieldMappingInline
 from connector.admin.states import LABEL_COLOURS, cmic_label, pex_label
+from connector.admin.steps import TITLES, next_tab, steps_of
+from connector.admin.tags import TagsPart
+from connector.admin.transactions import TransactionSettingsInline
 from connector.admin.transfer import TransferPart
 from connector.admin.visible import VisibleTenants
-from connector.cmic.types import CodeKind
-from connector.forms import TransactionSettingsForm
-from connector.models import CmicCode, Tenant
-from connector.models.settings import TransactionSettings
-
-# A list of choices that is longer than this is no help while typing.
-_MOST_CHOICES = 1000
+from connector.models import Field, FieldMapping, Tenant, TransactionSettings
 
 # Parts of the page whose change asks something new of a system.
 _CONNECTS = {
@@ -40,8 +35,17 @@ _CONNECTS = {
 
 
 class TenantAdmin(
-    CredentialsPart, TransferPart, HistoryPart, VisibleTenants, ModelAdmin
+    ChoicesPart,
+    TagsPart,
+    CredentialsPart,
+    TransferPart,
+    HistoryPart,
+    VisibleTenants,
+    ModelAdmin,
 ):
+    """Four tabs: Connect, Transaction settings, Field mappings, Sync. A new tenant has
+    the first only, because there is nothing to choose from before CMiC is reached."""
+
     list_display: tuple[str, ...] = (
         "name",
         "pex_business",
@@ -52,15 +56,24 @@ class TenantAdmin(
     search_fields = ("name", "slug", "pex__business_name")
     list_select_related = ("pex", "cmic")
     prepopulated_fields = {"slug": ("name",)}
-    fields = ("name", "slug", "auto_sync", "dependent_options")
+    fieldsets = (
+        (None, {"fields": ("name", "slug")}),
+        # Shown in the tab of the mappings by `change_form_after_template`.
+        (None, {"classes": ("tab",), "fields": ("dependent_options",)}),
+    )
     inlines = (
         PexConnectionInline,
         CmicConnectionInline,
         TransactionSettingsInline,
         FieldMappingInline,
     )
+    later_inlines = (TransactionSettingsInline, FieldMappingInline)
     warn_unsaved_form = True
     change_form_outer_before_template = "admin/connector/tenant/before.html"
+    change_form_after_template = "admin/connector/tenant/after.html"
+
+    class Media:
+        js: tuple[str, ...] = ("connector/tenant.js",)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The list needs neither secrets nor PEX's lists."""
@@ -101,6 +114,16 @@ class TenantAdmin(
         """Commands outside know the slug, so it does not follow a new name."""
         return {} if obj else dict(self.prepopulated_fields)
 
+    def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
+        inlines = super().get_inlines(request, obj)
+        if obj is not None:
+            return inlines
+        return [each for each in inlines if each not in self.later_inlines]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets if obj is not None else fieldsets[:1]
+
     def save_related(
         self,
         request: HttpRequest,
@@ -109,19 +132,48 @@ class TenantAdmin(
         change: bool,
     ) -> None:
         super().save_related(request, form, formsets, change)
+        if not change:
+            TransactionSettings.objects.get_or_create(tenant=form.instance)
+            for field in Field:
+                FieldMapping.objects.get_or_create(tenant=form.instance, field=field)
         systems = _systems_to_check(formsets)
         # The page is saved in one transaction; the calls are made after it.
         transaction.on_commit(
             lambda: check_connections(request, form.instance.pk, systems)
         )
 
+    def response_add(
+        self, request: HttpRequest, obj: Tenant, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """To the tab that comes next: one step of the setting up is done."""
+        response: HttpResponse = super().response_add(request, obj, post_url_continue)
+        if "_addanother" in request.POST:
+            return response
+        return self.to_next_tab(request, obj)
+
+    def response_change(self, request: HttpRequest, obj: Tenant) -> HttpResponse:
+        """While something is missing, saving leads on to it."""
+        response: HttpResponse = super().response_change(request, obj)
+        had_missing = request.POST.get("had_missing") == "yes"
+        if had_missing and "_addanother" not in request.POST:
+            return self.to_next_tab(request, obj)
+        return response
+
+    def to_next_tab(self, request: HttpRequest, obj: Tenant) -> HttpResponse:
+        anchor = next_tab(Tenant.objects.get(pk=obj.pk))
+        messages.info(request, f"Next: {TITLES[anchor]}.")
+        url = reverse("admin:connector_tenant_change", args=[obj.pk])
+        return HttpResponseRedirect(f"{url}#{anchor}")
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
     ) -> HttpResponse:
         tenant: Tenant | None = kwargs.get("obj")
+        steps = steps_of(tenant) if tenant else []
+        context["steps"] = [step for step in steps if not step.is_done]
         context["pex_tags"] = _tag_names(tenant)
-        context["code_lists"] = _code_lists(tenant)
         context["missing_settings"] = tenant.missing_settings() if tenant else []
+        context["may_change"] = self.has_change_permission(request, tenant)
         page: HttpResponse = super().render_change_form(request, context, **kwargs)
         return page
 
@@ -148,21 +200,5 @@ def _systems_to_check(
 
 def _tag_names(tenant: Tenant | None) -> list[str]:
     connection = _part(tenant, "pex") if tenant else None
-    if connection is None:
-        return []
-    return [name for name, kind in connection.tag_types().items() if kind == "dropdown"]
-
-
-def _code_lists(tenant: Tenant | None) -> dict[str, list[CmicCode]]:
-    """What CMiC offers for each input of the settings, as last read."""
-    if tenant is None:
-        return {}
-    settings = _part(tenant, "transactions")
-    company = settings.company_code if settings else ""
-    lists = {}
-    for kind in TransactionSettingsForm.lists.values():
-        codes = CmicCode.objects.filter(tenant=tenant, kind=kind, is_active=True)
-        if kind is CodeKind.VENDOR:
-            codes = codes.filter(company=company)
-        lists[f"codes-{kind}"] = list(codes.order_by("code")[:_MOST_CHOICES])
-    return lists
+    types = connection.tag_types() if connection is not None else {}
+    return [name for name, kind in types.items() if kind == "dropdown"]

@@ -11,6 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from connector.cmic.types import CodeKind
+from connector.models.connections import CmicConnection
 from connector.models.tenant import Tenant
 
 KIND_CHOICES = [(kind.value, kind.value.replace("_", " ")) for kind in CodeKind]
@@ -31,7 +32,7 @@ class CmicCodeManager(models.Manager["CmicCode"]):
     ) -> CodeState:
         """What CMiC was last known to say of one code, anywhere below its company.
 
-        UNCHECKED where that kind was never read for the company.
+        UNCHECKED where it was not found and that proves nothing.
         """
         known = self.filter(tenant_id=tenant_id, kind=kind)
         if company:
@@ -41,10 +42,20 @@ class CmicCodeManager(models.Manager["CmicCode"]):
             return CodeState.ACTIVE
         if False in states:
             return CodeState.INACTIVE
+        is_sure = self.is_sure(tenant_id, kind, company=company)
+        return CodeState.UNKNOWN if is_sure else CodeState.UNCHECKED
+
+    def is_sure(self, tenant_id: int, kind: CodeKind, *, company: str = "") -> bool:
+        """Whether CMiC is known not to have what is not in the cache.
+
+        It is not where the kind was never read for the company, and not while CMiC
+        cannot be reached: the list may then be behind.
+        """
         refreshed = CodeRefresh.objects.filter(tenant_id=tenant_id, kind=kind)
         if company:
             refreshed = refreshed.filter(company__in=("", company))
-        return CodeState.UNKNOWN if refreshed.exists() else CodeState.UNCHECKED
+        failed = CmicConnection.objects.filter(tenant_id=tenant_id, is_ok=False)
+        return refreshed.exists() and not failed.exists()
 
 
 class CmicCode(models.Model):

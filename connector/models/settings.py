@@ -104,14 +104,21 @@ class TransactionSettings(models.Model):
             raise ValidationError(errors)
 
     def missing_settings(self) -> list[str]:
+        return list(dict.fromkeys(self.missing_fields().values()))
+
+    def missing_fields(self) -> dict[str, str]:
+        """A sentence for each field that must still be chosen."""
         needed = {
-            "CMiC company": self.company_code,
-            "AP Invoice Location": self.source_uuid and self.document_type_uuid,
-            "vendor for purchases": self.vendor_code,
+            "company_code": "CMiC company",
+            "source_uuid": "AP Invoice Location",
+            "document_type_uuid": "AP Invoice Location",
+            "vendor_code": "vendor for purchases",
         }
-        return [
-            f"The {name} is not chosen." for name, value in needed.items() if not value
-        ]
+        return {
+            field: f"The {name} is not chosen."
+            for field, name in needed.items()
+            if not getattr(self, field)
+        }
 
     def _date_errors(self) -> dict[str, str]:
         today = timezone.now().astimezone(EASTERN).date()

@@ -65,17 +65,22 @@ class Tenant(models.Model):
         ):
             part = getattr(self, relation, None)
             missing += [sentence] if part is None else part.missing_settings()
-        return missing + self._missing_mappings()
+        return missing + list(self.missing_mappings().values())
 
-    def _missing_mappings(self) -> list[str]:
-        """A department has no third code, so with type G its row may stay empty."""
+    def missing_mappings(self) -> dict[str, str]:
+        """A sentence for each field that is mapped to nothing.
+
+        A department has no third code, so with type G its row may stay empty. Rows that
+        are not there at all have one sentence, under no field.
+        """
         rows = list(self.mappings.all())
         is_department = any(row.is_type_department for row in rows)
-        empty = [
-            f"The mapping of {row.get_field_display()} has neither a value nor a tag."
+        empty = {
+            str(row.field): f"The mapping of {row.get_field_display()} has neither a "
+            "value nor a tag."
             for row in rows
             if not row.is_set and not (is_department and row.is_third_code)
-        ]
+        }
         if len(rows) < MAPPING_COUNT:
-            empty.append("Some of the six field mappings are missing.")
+            empty[""] = "Some of the six field mappings are missing."
         return empty

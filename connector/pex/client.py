@@ -6,7 +6,7 @@ Paths, parameters and paging follow api/pex.md; where PEX is silent, its §11 de
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
@@ -19,20 +19,19 @@ from connector.exceptions import (
     NotFoundError,
     UnexpectedResponseError,
 )
-from connector.http import ApiClient, Limits
+from connector.http import Limits
 from connector.pex.reading import (
     UnreadableError,
     read_eastern,
     read_id,
-    read_or_none,
     read_text,
 )
+from connector.pex.tags import TagCalls
 from connector.pex.types import (
     Attachment,
     Note,
     Purchase,
     PurchaseList,
-    Tag,
     TokenInfo,
     read_notes,
 )
@@ -58,13 +57,12 @@ class RenewedToken:
     expires_at: datetime | None
 
 
-class PexClient(ApiClient):
+class PexClient(TagCalls):
     """PEX with one external API token.
 
     Every method raises the errors of `connector.exceptions`. Days are US Eastern.
     """
 
-    system = "PEX"
     credentials_advice = "Enter a valid external API token."
 
     def __init__(
@@ -235,12 +233,6 @@ class PexClient(ApiClient):
                 names[account_id] = " ".join(filter(None, parts))[:200]
         return names
 
-    def list_tags(self) -> list[Tag]:
-        """All tag definitions with options; 403 when the feature is off (§5.1)."""
-        data = self.call("GET", "V4/Business/Configuration/Tags").json()
-        tags = (read_or_none(Tag.from_api, entry) for entry in self._list(data))
-        return [tag for tag in tags if tag is not None]
-
     def list_notes(
         self, transaction_id: int, account_id: int | None, on: date
     ) -> tuple[Note, ...]:
@@ -327,27 +319,6 @@ class PexClient(ApiClient):
         if not is_readable or read_id(row.get("TransactionId")) != transaction_id:
             raise self._unexpected(f"transaction {transaction_id} without its notes")
         return read_notes(row[name])
-
-    def _object(self, data: Any) -> Mapping[str, Any]:
-        if not isinstance(data, Mapping):
-            raise self._unexpected("something other than an object")
-        return data
-
-    def _list(self, data: Any) -> Sequence[Any]:
-        if data is None:
-            return []
-        if not isinstance(data, list):
-            raise self._unexpected("something other than a list")
-        return data
-
-    def _parsed(self, read: Callable[[Any], T], data: Any) -> T:
-        try:
-            return read(data)
-        except UnreadableError as error:
-            raise self._unexpected(f"an answer in which {error}") from error
-
-    def _unexpected(self, what: str) -> UnexpectedResponseError:
-        return UnexpectedResponseError(f"PEX sent {what}.", system=self.system)
 
 
 def _spans(first: date, last: date) -> Iterator[tuple[str, str]]:

@@ -21,16 +21,15 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
+from connector.admin.steps import TITLES
 from connector.admin.visible import find_tenant
+from connector.cmic.types import CodeKind
 from connector.models import CodeRefresh, RefreshState, Tenant
 from sync.tasks import refresh_on_commit
 
 
 class CodesPart:
     """What the tenant's page shows of its codes. Reading them anew is changing it."""
-
-    class Media:
-        js = ("sync/progress.js",)
 
     def get_urls(self: Any) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -65,9 +64,9 @@ class CodesPart:
             messages.success(request, "CMiC's codes are read by the next free worker.")
         else:
             messages.info(request, "CMiC's codes are being read already.")
-        return HttpResponseRedirect(
-            reverse("admin:connector_tenant_change", args=[tenant.pk])
-        )
+        url = reverse("admin:connector_tenant_change", args=[tenant.pk])
+        tab = request.POST.get("tab", "")
+        return HttpResponseRedirect(f"{url}#{tab}" if tab in TITLES else url)
 
     def codes_progress_view(
         self: Any, request: HttpRequest, tenant_id: int
@@ -79,6 +78,16 @@ class CodesPart:
         )
         answer["Cache-Control"] = "no-store"
         return answer
+
+    def save_related(
+        self: Any, request: HttpRequest, form: Any, formsets: Any, change: bool
+    ) -> None:
+        """A company that was never read is read now: the mappings are next."""
+        super().save_related(request, form, formsets, change)  # type: ignore[misc]
+        tenant = Tenant.objects.get(pk=form.instance.pk)
+        if _is_unread(tenant) and RefreshState.objects.request(tenant, timezone.now()):
+            messages.info(request, "CMiC's codes are read by the next free worker.")
+            refresh_on_commit(tenant.pk)
 
     def render_change_form(
         self: Any, request: HttpRequest, context: dict[str, Any], **kwargs: Any
@@ -135,3 +144,12 @@ def _doing(state: RefreshState, last: int | None) -> str:
         f"CMiC's codes are being read: {state.get_kind_display()}, "
         f"{state.rows:,} so far{before}."
     )
+
+
+def _is_unread(tenant: Tenant) -> bool:
+    """Whether CMiC could be asked for the jobs of its company, and never was."""
+    cmic, chosen = (getattr(tenant, part, None) for part in ("cmic", "transactions"))
+    if cmic is None or cmic.missing_settings() or not (chosen and chosen.company_code):
+        return False
+    read = CodeRefresh.objects.filter(tenant=tenant, kind=CodeKind.JOB)
+    return not read.filter(company=chosen.company_code).exists()

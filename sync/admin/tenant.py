@@ -16,21 +16,29 @@ from unfold.enums import ActionVariant
 
 from connector.admin import TenantAdmin
 from connector.admin.states import minute
+from connector.drafts import Draft
 from connector.models import Tenant
+from sync.admin.auto_sync import AutoSyncPart
 from sync.admin.codes import CodesPart
+from sync.admin.days import settings_words
+from sync.admin.effect import EffectPart
 from sync.admin.execute import confirmation, execute, plan
 from sync.admin.wording import RUN_COLOURS
 from sync.models import SyncRun
 
 
 @admin.register(Tenant)
-class SyncTenantAdmin(CodesPart, TenantAdmin):
+class SyncTenantAdmin(AutoSyncPart, CodesPart, EffectPart, TenantAdmin):
     """`has_execute_permission` guards the button, its page and the list action."""
 
     list_display = (*TenantAdmin.list_display, "last_run", "last_run_at")
     actions = ("execute_selected",)
     actions_detail = ("execute_one", TenantAdmin.transfer)
     change_form_outer_before_template = "admin/sync/tenant_before.html"
+    change_form_after_template = "admin/sync/tenant_after.html"
+
+    class Media:
+        js: tuple[str, ...] = ("sync/progress.js", "sync/effect.js")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
         last = SyncRun.objects.filter(tenant=OuterRef("pk")).order_by(
@@ -101,8 +109,15 @@ class SyncTenantAdmin(CodesPart, TenantAdmin):
             context["last_run_colour"] = (
                 RUN_COLOURS[SyncRun.State(last.status)] if last else ""
             )
+            context["settings_words"] = settings_words(tenant)
             context["may_execute"] = self.has_execute_permission(request)
         return super().render_change_form(request, context, **kwargs)
+
+    def live_words(self, draft: Draft) -> dict[str, Any]:
+        words = super().live_words(draft)
+        if any(draft.settings.errors.get(day) for day in ("start_date", "end_date")):
+            return words
+        return {**words, "settings": settings_words(draft.tenant)}
 
 
 def _whole(tenants: QuerySet[Tenant]) -> QuerySet[Tenant]:

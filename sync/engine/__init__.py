@@ -4,6 +4,7 @@ The engine sends no messages. It returns what should happen next as `Step`s, and
 `sync.tasks` sends them.
 """
 
+from sync.engine.effect import Effect, Kind, effect_of
 from sync.engine.lanes import sync_next
 from sync.engine.recovery import due_tenants, recover
 from sync.engine.refreshes import due_refreshes
@@ -11,10 +12,13 @@ from sync.engine.runs import RunRefusedError, prepare, request_run, window_for
 from sync.engine.steps import Step
 
 __all__ = [
+    "Effect",
+    "Kind",
     "RunRefusedError",
     "Step",
     "due_refreshes",
     "due_tenants",
+    "effect_of",
     "prepare",
     "recover",
     "request_run",

@@ -67,7 +67,7 @@ def survey(
     remarks: list[str] = []
     purchases = _list(client, window, remarks)
     alive()
-    rules = selection_rules(tenant, _remembered_tags(tenant.pex) or None)
+    rules = selection_rules(tenant, remembered_tags(tenant.pex) or None)
     has_work = any(may_be_sent(purchase, rules) for purchase in purchases)
     if has_work:
         rules = selection_rules(tenant, _list_tags(tenant, client, remarks))
@@ -155,13 +155,14 @@ def _list_tags(
         tags = client.list_tags()
     except (AccessDeniedError, NotFoundError) as error:
         remarks.append(f"PEX does not show its tags: {error.message}")
-        return _remembered_tags(tenant.pex) or None
+        return remembered_tags(tenant.pex) or None
     remember_tags(tenant.pex, tags)
     return tags
 
 
-def _remembered_tags(connection: PexConnection) -> list[Tag]:
-    """As PEX told them last: ids are what a split's tags are recognised by."""
+def remembered_tags(connection: PexConnection) -> list[Tag]:
+    """As PEX told them last, without options: ids are what a split's tags are
+    recognised by."""
     return [
         Tag(each["id"], each["name"], each["type"], each["is_usable"])
         for each in connection.tags

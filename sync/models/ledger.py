@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from connector.cmic.types import FoundInvoice
+from sync.facts import to_json
 from sync.invoicing import invoice_number
 from sync.models.purchase import PurchaseSync
 from sync.models.run import SyncRun
@@ -38,6 +39,7 @@ _FACTS = (
     "invoice_on",
     "has_attachments",
     "lines",
+    "facts",
 )
 _UPDATED = (
     *_FACTS,
@@ -208,6 +210,7 @@ def _facts(judgement: Judgement, cardholders: Mapping[int, str]) -> dict[str, An
         "invoice_on": judgement.invoice_on,
         "has_attachments": purchase.has_attachments,
         "lines": [line.to_json() for line in judgement.lines],
+        "facts": to_json(purchase),
     }
 
 

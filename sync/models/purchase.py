@@ -129,6 +129,8 @@ class PurchaseSync(models.Model):
     invoice_on = models.DateField(_("invoice date"), null=True)
     has_attachments = models.BooleanField(null=True)
     lines = models.JSONField(default=list)
+    # What PEX said of it when it was last judged (`sync.facts`).
+    facts = models.JSONField(null=True)
 
     generation = models.PositiveIntegerField(default=1)
     invoice_number = models.CharField(max_length=20, blank=True)

@@ -44,8 +44,9 @@ def answers(tenant=None, **changes):
     data = {"name": "Acme Construction", "slug": "acme"}
     for prefix in ("pex", "cmic", "transactions"):
         data[f"{prefix}-TOTAL_FORMS"] = 1
-        data[f"{prefix}-INITIAL_FORMS"] = 1 if tenant else 0
-        if tenant:
+        is_there = tenant is not None and hasattr(tenant, prefix)
+        data[f"{prefix}-INITIAL_FORMS"] = 1 if is_there else 0
+        if is_there:
             data[f"{prefix}-0-id"] = getattr(tenant, prefix).pk
             data[f"{prefix}-0-tenant"] = tenant.pk
     data |= {
@@ -99,8 +100,28 @@ def allow(person, *names):
 
 
 class TestAddingATenant:
-    def test_the_page_has_the_six_rows_with_their_names(self, admin_client):
+    def test_it_begins_with_the_first_tab_and_goes_on_to_the_next(self, admin_client):
         response = admin_client.get(ADD)
+        assert len(response.context["inline_admin_formsets"]) == 2
+        response = admin_client.post(ADD, answers())
+        assert response.url == f"{page_of(Tenant.objects.get())}#general"
+
+    @pytest.mark.usefixtures("no_http_inside_transactions")
+    def test_what_is_missing_is_asked_for_next(self, admin_client, pex, cmic):
+        tenant = make_tenant(pex.url, cmic.url)
+        data = answers(tenant, had_missing="yes")
+        data |= {"mappings-3-tag": "", "mappings-3-default_value": ""}
+        response = admin_client.post(page_of(tenant), data)
+        assert response.url == f"{page_of(tenant)}#mappings"
+        body = admin_client.get(page_of(tenant)).content.decode()
+        assert "The mapping of Job/Dept/Eqp. has neither a value nor a tag." in body
+        assert 'data-target="mapping-job_dept_eqp"' in body
+        data = answers(tenant, had_missing="yes")
+        response = admin_client.post(page_of(tenant), data)
+        assert response.url == f"{page_of(tenant)}#sync"
+
+    def test_the_page_has_the_six_rows_with_their_names(self, admin_client):
+        response = admin_client.get(page_of(make_tenant()))
         names = [str(label) for label in Field.labels]
         body = response.content.decode()
         places = [body.index(f">{name}<") for name in names]
@@ -148,24 +169,31 @@ class TestWhatIsRefused:
     def test_a_wrong_value_is_refused_at_its_field(
         self, admin_client, prefix, field, value, sentence
     ):
+        tenant = make_tenant()
         data = answers(
+            tenant,
             **{f"{prefix}-0-{field}": value},
         )
-        response = admin_client.post(ADD, data)
-        assert not Tenant.objects.exists()
+        response = admin_client.post(page_of(tenant), data)
+        assert response.status_code == 200
         (errors,) = errors_of(response, prefix)
         assert sentence in " ".join(errors[field])
 
     def test_a_static_value_and_a_tag_are_refused_in_their_row(self, admin_client):
+        tenant = make_tenant()
         data = answers(
+            tenant,
             **{"mappings-3-static_value": "017401"},
         )
-        response = admin_client.post(ADD, data)
+        response = admin_client.post(page_of(tenant), data)
         errors = errors_of(response, "mappings")
         assert [place for place, each in enumerate(errors) if each] == [3]
 
     def test_a_tag_for_a_static_only_row_is_not_taken(self, admin_client):
-        admin_client.post(ADD, answers(**{"mappings-0-tag": "Group"}))
+        tenant = make_tenant()
+        data = answers(tenant, **{"mappings-0-tag": "Group"})
+        PexConnection.objects.update(is_ok=True)
+        admin_client.post(page_of(tenant), data)
         assert FieldMapping.objects.get(field="group_code").tag == ""
 
     def test_a_tag_that_is_no_dropdown_is_refused_once_pex_was_asked(
@@ -177,11 +205,22 @@ class TestWhatIsRefused:
         ]
         tenant.pex.save(update_fields=["tags"])
         PexConnection.objects.update(is_ok=True)
+        stored = {"mappings-3-tag": "Job", "mappings-4-tag": "Phase"}
+        for number, tag in ((3, "Job"), (4, "Phase")):
+            field = Field.values[number]
+            FieldMapping.objects.filter(field=field).update(tag=tag)
         data = answers(tenant)
         response = admin_client.post(page_of(tenant), data)
         errors = errors_of(response, "mappings")
         assert "not a dropdown" in " ".join(errors[3]["tag"])
         assert "no enabled tag" in " ".join(errors[4]["tag"])
+        # What was chosen when PEX still had it does not keep other things from being
+        # saved: the row says that it is broken.
+        data = answers(tenant, **stored)
+        response = admin_client.post(page_of(tenant), data)
+        assert response.status_code == 302
+        body = admin_client.get(page_of(tenant)).content.decode()
+        assert "The tag is broken (not in PEX any more)" in body
 
     def test_rows_follow_the_type_code_of_the_same_form(self, admin_client):
         tenant = make_tenant()

@@ -236,3 +236,32 @@ def test_an_ssl_fault_after_the_handshake_may_have_succeeded(http):
     http.post(f"{BASE}/thing", body=requests.exceptions.SSLError("bad record mac"))
     with pytest.raises(ApiTimeoutError):
         client().call("POST", "thing", body={})
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_name_that_leads_into_a_private_network_gets_no_byte(monkeypatch, scheme):
+    resolve = socket.getaddrinfo
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def listen():
+            connected, _ = server.accept()
+            with connected:
+                heard.append(connected.recv(1))
+
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, *rest, **more: resolve("127.0.0.1", *rest),
+        )
+        listener = threading.Thread(target=listen)
+        listener.start()
+        caller = client(f"{scheme}://acme.cmiccloud.com:{port}")
+        with pytest.raises(ApiConnectionError) as raised:
+            caller.call("POST", "x", body={})
+        listener.join()
+    assert heard == [b""]
+    assert "acme.cmiccloud.com leads to 127.0.0.1" in str(raised.value)
+    assert "not called" in str(raised.value)
+    assert not raised.value.may_have_succeeded

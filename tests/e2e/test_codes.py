@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 def test_codes_are_refreshed_at_the_press_of_a_button(page, pex, cmic, show):
     tenant = make_tenant(pex.url, cmic.url)
     log_in(page, "admin")
-    page.goto(f"/admin/connector/tenant/{tenant.pk}/change/")
+    page.goto(f"/admin/connector/tenant/{tenant.pk}/change/#mappings")
     codes = page.locator("#codes")
     assert "not read yet" in codes.inner_text()
     cmic.hold("listing")

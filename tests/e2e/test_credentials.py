@@ -20,7 +20,7 @@ def press(page: Page, name: str) -> None:
 def test_a_wrong_password_is_refused_until_the_person_insists(page, pex, cmic, show):
     tenant = make_tenant(pex.url, cmic.url)
     log_in(page, "admin")
-    page.goto(f"/admin/connector/tenant/{tenant.pk}/change/#cmic")
+    page.goto(f"/admin/connector/tenant/{tenant.pk}/change/")
     show(page, "card-cmic")
     page.locator("a[href$='/credentials/cmic/']").click()
     show(page, "credentials-cmic")
@@ -69,3 +69,19 @@ def test_pex_is_disconnected_and_connected_again(page, pex, cmic, show):
     assert PexConnection.objects.get().is_ok
     page.goto(f"/admin/connector/tenant/{tenant.pk}/execute/")
     expect(page.get_by_role("button", name="Execute now")).to_be_visible()
+
+
+@pytest.mark.usefixtures("administrator")
+def test_a_module_without_a_licence_is_named_with_whom_to_ask(page, pex, cmic, show):
+    tenant = make_tenant(pex.url, cmic.url)
+    cmic.faults.set("not_licensed", module="gl")
+    cmic.faults.set("forbidden", module="jc")
+    log_in(page, "admin")
+    page.goto(f"/admin/connector/tenant/{tenant.pk}/credentials/cmic/")
+    press(page, "Save credentials")
+    finding = page.locator("#finding")
+    expect(finding.get_by_text("not licensed", exact=True)).to_have_count(1)
+    expect(finding.get_by_text("no role", exact=True)).to_have_count(1)
+    expect(finding.get_by_text("ok", exact=True)).to_have_count(2)
+    expect(finding).to_contain_text("Ask CMiC for the licence")
+    show(page, "credentials-cmic-not-licensed")

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from connector.models import PexConnection, Tenant
 from sync.models import SyncRun
+from tests.e2e.choosing import box, choose, save
 from tests.e2e.conftest import PASSWORD, log_in
 from tests.factories import CMIC_PASSWORD, PEX_TOKEN, make_tenant
 from tests.simulators.pex.entities import REFUND
@@ -19,16 +20,6 @@ from tests.simulators.pex.entities import REFUND
 pytestmark = pytest.mark.browser
 
 JOB, COST = "Job/Dept/Eqp.", "Cost Code/Account/Category"
-SETTINGS = {
-    "company_code": "001",
-    "source_uuid": "0AC3DE23133C61F0E063AF811DAC5CAD",
-    "document_type_uuid": "ADC78973BD751170E053508010AC2DB4",
-    "vendor_code": "PEX01",
-}
-
-
-def open_tab(page: Page, name: str) -> None:
-    page.click(f"#tabs-items a[href='#{name}']")
 
 
 def type_tenant(page: Page) -> None:
@@ -37,18 +28,6 @@ def type_tenant(page: Page) -> None:
     page.press("#id_name", "Tab")
     expect(page.locator("#id_slug")).to_have_value("acme-construction")
     page.fill("#id_slug", "acme")
-    open_tab(page, "transactions")
-    for name, value in SETTINGS.items():
-        page.fill(f"#id_transactions-0-{name}", value)
-    open_tab(page, "mappings")
-    page.fill("#id_mappings-0-static_value", "PEX")
-    page.select_option("#id_mappings-1-static_value", "Y")
-    page.select_option("#id_mappings-2-static_value", "J")
-    page.fill("#id_mappings-3-tag", JOB)
-    page.fill("#id_mappings-3-default_value", "017401")
-    page.fill("#id_mappings-4-tag", COST)
-    page.fill("#id_mappings-4-default_value", "02.100")
-    page.fill("#id_mappings-5-static_value", "4000")
 
 
 def connect_pex(page: Page, tenant: Tenant, url: str, token: str) -> None:
@@ -67,9 +46,26 @@ def connect_cmic(page: Page, tenant: Tenant, url: str) -> None:
     page.get_by_role("button", name="Save credentials").click()
 
 
-def save(page: Page) -> None:
-    page.click("button[name=_continue]")
-    page.wait_for_load_state("networkidle")
+def choose_settings(page: Page) -> None:
+    """The source and its document type are CMiC's only ones, and there already."""
+    expect(box(page, "id_transactions-0-source_uuid")).to_contain_text("PEX")
+    expect(box(page, "id_transactions-0-document_type_uuid")).to_contain_text("AP")
+    choose(page, "id_transactions-0-company_code", "acme constr", "001")
+    save(page)
+    # Vendors are CMiC's per company: now that it is known, they can be chosen.
+    choose(page, "id_transactions-0-vendor_code", "pex card", "PEX01")
+
+
+def choose_mappings(page: Page) -> None:
+    choose(page, "id_mappings-0-static_value", "card", "PEX")
+    page.select_option("#id_mappings-1-static_value", "Y")
+    page.select_option("#id_mappings-2-static_value", "J")
+    choose(page, "id_mappings-3-tag", "job", JOB)
+    choose(page, "id_mappings-3-default_value", "main street", "017401")
+    choose(page, "id_mappings-4-tag", "cost code", COST)
+    choose(page, "id_mappings-4-default_value", "site", "02.100")
+    page.select_option("#id_mappings-5-source", "static")
+    choose(page, "id_mappings-5-static_value", "4000", "4000")
 
 
 @pytest.mark.usefixtures("administrator", "worker")
@@ -84,17 +80,31 @@ def test_a_tenant_is_set_up_and_executed(page, pex, cmic, show):
     show(page, "tenants-empty")
     page.get_by_role("link", name="Add the first tenant").click()
     type_tenant(page)
+    expect(page.locator("#tabs-items a")).to_have_text(["Connect"])
     show(page, "tenant-add")
     save(page)
     tenant = Tenant.objects.get()
     connect_pex(page, tenant, pex.url, PEX_TOKEN)
     expect(page.get_by_text("PEX: Connected to")).to_be_visible()
+    expect(page.get_by_text("Next: Connect.")).to_be_visible()
+    show(page, "tenant-half-connected")
     connect_cmic(page, tenant, cmic.url)
     expect(page.get_by_text("CMiC: connected")).to_be_visible()
     tenant = Tenant.objects.get()
     assert tenant.slug == "acme"
+    expect(page.get_by_text("Next: Transaction settings.")).to_be_visible()
+    choose_settings(page)
+    show(page, "tenant-settings-chosen")
+    save(page)
+    expect(page.get_by_text("Next: Field mappings.")).to_be_visible()
+    page.locator("#codes").get_by_text("were read").wait_for()
+    choose_mappings(page)
+    show(page, "tenant-mappings-chosen")
+    save(page)
+    expect(page.get_by_text("Next: Sync.")).to_be_visible()
+    tenant = Tenant.objects.get()
     assert tenant.missing_settings() == []
-    for tab in ("pex", "cmic", "transactions", "mappings", "general"):
+    for tab in ("transactions", "mappings", "sync", "general"):
         page.goto(f"/admin/connector/tenant/{tenant.pk}/change/#{tab}")
         page.reload()
         show(page, f"tenant-{tab}")

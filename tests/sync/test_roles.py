@@ -44,6 +44,12 @@ PAGES = {
     "connector_tenant_copy_settings": (WORKERS, WORKERS),
     "connector_tenant_credentials": (MANAGERS, MANAGERS),
     "connector_tenant_disconnect": (MANAGERS, MANAGERS),
+    "connector_tenant_choices": (WORKERS, WORKERS),
+    "connector_tenant_words": (WORKERS, WORKERS),
+    "connector_tenant_effect": (WORKERS, WORKERS),
+    "connector_tenant_read_tags": (WORKERS, WORKERS),
+    "connector_tenant_create_tags": (WORKERS, WORKERS),
+    "connector_tenant_auto_sync": (WORKERS, WORKERS),
     "connector_tenant_refresh_codes": (WORKERS, WORKERS),
     "connector_tenant_codes_progress": (LOOKERS, LOOKERS),
     "sync_syncrun_changelist": (LOOKERS, LOOKERS),
@@ -72,7 +78,12 @@ PAGES = {
     "auth_group_delete": (MANAGERS, MANAGERS),
 }
 OF_NO_ROW = ("_changelist", "_add", "_import_file")
-OF_A_SIDE = ("connector_tenant_credentials", "connector_tenant_disconnect")
+# What their addresses say beside the row.
+MORE = {
+    "connector_tenant_credentials": ["pex"],
+    "connector_tenant_disconnect": ["pex"],
+    "connector_tenant_choices": ["vendor_code"],
+}
 # What Django serves to those who are not logged in, or by another page's leave.
 NO_PAGES = {"login", "logout", "autocomplete", "view_on_site", "app_list"}
 
@@ -125,8 +136,8 @@ def people(db):
 def address(name, rows):
     model = "_".join(name.split("_")[:2])
     is_of_row = model in rows and not name.endswith(OF_NO_ROW)
-    side = ["pex"] if name in OF_A_SIDE else []
-    return reverse(f"admin:{name}", args=[rows[model].pk, *side] if is_of_row else [])
+    more = MORE.get(name, [])
+    return reverse(f"admin:{name}", args=[rows[model].pk, *more] if is_of_row else [])
 
 
 def test_every_page_of_the_admin_is_in_the_table():

@@ -1,0 +1,86 @@
+"""The tabs of a tenant's page in their order, and what is still missing on each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connector.models import Tenant
+
+# The anchors are unfold's: “general” is its first tab, the others its inlines.
+CONNECT, SETTINGS, MAPPINGS, SYNC = "general", "transactions", "mappings", "sync"
+TITLES = {
+    CONNECT: "Connect",
+    SETTINGS: "Transaction settings",
+    MAPPINGS: "Field mappings",
+    SYNC: "Sync",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One thing to fill in: a sentence, and the id of its place on the page."""
+
+    sentence: str
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One tab."""
+
+    anchor: str
+    missing: Sequence[Missing]
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.anchor]
+
+    @property
+    def is_done(self) -> bool:
+        return not self.missing
+
+
+def steps_of(tenant: Tenant) -> list[Step]:
+    """The three tabs on which something can be missing, in their order."""
+    return [
+        Step(CONNECT, _missing_connections(tenant)),
+        Step(SETTINGS, _missing_settings(tenant)),
+        Step(MAPPINGS, _missing_mappings(tenant)),
+    ]
+
+
+def next_tab(tenant: Tenant) -> str:
+    """The first tab with something missing; Sync once there is none."""
+    steps = steps_of(tenant)
+    return next((step.anchor for step in steps if not step.is_done), SYNC)
+
+
+def _missing_connections(tenant: Tenant) -> list[Missing]:
+    missing = []
+    for relation, name in (("pex", "PEX"), ("cmic", "CMiC")):
+        part = getattr(tenant, relation, None)
+        sentences = (
+            [f"The {name} connection is missing."]
+            if part is None
+            else part.missing_settings()
+        )
+        missing += [Missing(sentence, f"{relation}-group") for sentence in sentences]
+    return missing
+
+
+def _missing_settings(tenant: Tenant) -> list[Missing]:
+    settings = getattr(tenant, "transactions", None)
+    if settings is None:
+        return [Missing("The transaction settings are missing.")]
+    found: dict[str, Missing] = {}
+    for field, sentence in settings.missing_fields().items():
+        found.setdefault(sentence, Missing(sentence, f"id_{SETTINGS}-0-{field}"))
+    return list(found.values())
+
+
+def _missing_mappings(tenant: Tenant) -> list[Missing]:
+    return [
+        Missing(sentence, f"mapping-{field}" if field else "")
+        for field, sentence in tenant.missing_mappings().items()
+    ]

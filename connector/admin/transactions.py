@@ -1,0 +1,43 @@
+"""The Transaction settings on a tenant's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from connector.admin.inlines import OnePartInline
+from connector.models import TransactionSettings
+from connector.settings_forms import TransactionSettingsForm
+
+
+class TransactionSettingsInline(OnePartInline):
+    model = TransactionSettings
+    form = TransactionSettingsForm
+    tab = True
+    template_before = "admin/connector/tenant/settings_before.html"
+    fieldsets = (
+        ("Which days", {"fields": (("start_date", "end_date"),)}),
+        (
+            "Where to",
+            {
+                "fields": (
+                    "company_code",
+                    "source_uuid",
+                    "document_type_uuid",
+                    "vendor_code",
+                )
+            },
+        ),
+        (
+            "Which purchases",
+            {"fields": ("approved_only", "attachments_only", "refunds")},
+        ),
+        (
+            "How they are sent",
+            {"fields": ("invoice_date", "after_lost_answer", "max_file_bytes")},
+        ),
+    )
+
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        return 0 if getattr(obj, "transactions", None) else 1
