@@ -68,6 +68,7 @@ class CredentialsForm(forms.ModelForm):  # type: ignore[type-arg]
             if self.cleaned_data.get(name) or name in self.errors:
                 continue
             if name in self.retype:
+                self[name].help_text = ""
                 self.add_error(name, _AGAIN)
             elif name in moved:
                 self.add_error(name, _NEW_ADDRESS)

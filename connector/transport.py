@@ -74,7 +74,7 @@ class _HttpsPool(HTTPSConnectionPool):
 
 class _PublicAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {
             "http": _HttpPool,
             "https": _HttpsPool,
