@@ -53,9 +53,10 @@ class CredentialsForm(forms.ModelForm):  # type: ignore[type-arg]
         return [name for name in self.secrets if self.data.get(self.add_prefix(name))]
 
     def ask_again(self, names: Collection[str]) -> None:
-        """Say at these secrets that what was typed is gone."""
+        """Say at these secrets that what was typed is gone, unless an error does."""
         for name in names:
-            self[name].help_text = _AGAIN
+            if name not in self.errors:
+                self[name].help_text = _AGAIN
 
     def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
         """The inputs under their headings, as the page shows them."""
@@ -68,7 +69,6 @@ class CredentialsForm(forms.ModelForm):  # type: ignore[type-arg]
             if self.cleaned_data.get(name) or name in self.errors:
                 continue
             if name in self.retype:
-                self[name].help_text = ""
                 self.add_error(name, _AGAIN)
             elif name in moved:
                 self.add_error(name, _NEW_ADDRESS)
