@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
-from connector.exporting import TRANSACTION_KEYS, export_mapping
+from connector.exporting import TRANSACTION_KEYS, export_mapping, export_part
 from connector.history import in_words
 from connector.models import Field, FieldMapping, Tenant, TransactionSettings
 from connector.portability import import_tenant
@@ -44,17 +43,12 @@ def copy(source: Tenant, target: Tenant, paths: Collection[str]) -> None:
 
     Raises `ImportRefusedError` with the paths that the target cannot take.
     """
-    settings: dict[str, Any] = {}
-    for key, rule in TRANSACTION_KEYS.items():
-        if f"transactions.{key}" not in paths:
-            continue
-        value = getattr(source.transactions, rule.attribute)
-        outer, _, inner = key.partition(".")
-        value = value.isoformat() if hasattr(value, "isoformat") else value
-        if inner:
-            settings.setdefault(outer, {})[inner] = value
-        else:
-            settings[outer] = value
+    keys = {
+        key: rule
+        for key, rule in TRANSACTION_KEYS.items()
+        if f"transactions.{key}" in paths
+    }
+    settings = export_part(source.transactions, keys, "") if keys else {}
     mappings = {
         mapping.field: export_mapping(mapping)
         for mapping in source.mappings.all()

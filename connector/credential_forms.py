@@ -82,7 +82,7 @@ class PexCredentialsForm(CredentialsForm):
 
     class Meta:
         model = PexConnection
-        fields = ("base_url", "token")
+        fields = PexConnection.CREDENTIALS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -103,19 +103,7 @@ class CmicCredentialsForm(CredentialsForm):
 
     class Meta:
         model = CmicConnection
-        fields = (
-            "base_url",
-            "auth",
-            "client_id",
-            "username",
-            "password",
-            "token_url",
-            "oauth_client_id",
-            "oauth_client_secret",
-            "scope",
-            "upload_encoding",
-            "flysheets",
-        )
+        fields = CmicConnection.CREDENTIALS
         labels = {"auth": "Authentication"}
         help_texts = {
             "base_url": "Up to and with the environment, as in "

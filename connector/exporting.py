@@ -75,9 +75,9 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
     return {
         "slug": tenant.slug,
         "name": tenant.name,
-        "pex": _export_part(tenant.pex, PEX_KEYS, f"{prefix}_PEX"),
-        "cmic": _export_part(tenant.cmic, CMIC_KEYS, f"{prefix}_CMIC"),
-        "transactions": _export_part(tenant.transactions, TRANSACTION_KEYS, prefix),
+        "pex": export_part(tenant.pex, PEX_KEYS, f"{prefix}_PEX"),
+        "cmic": export_part(tenant.cmic, CMIC_KEYS, f"{prefix}_CMIC"),
+        "transactions": export_part(tenant.transactions, TRANSACTION_KEYS, prefix),
         "mappings": {
             mapping.field: export_mapping(mapping)
             for mapping in sorted(
@@ -99,9 +99,10 @@ def export_mapping(mapping: FieldMapping) -> dict[str, Any]:
     return {"static": mapping.static_value or None}
 
 
-def _export_part(
+def export_part(
     row: models.Model, keys: Mapping[str, Key], prefix: str
 ) -> dict[str, Any]:
+    """These values of the row; `prefix` begins the names of its secrets."""
     part: dict[str, Any] = {}
     for key, rule in keys.items():
         value = getattr(row, rule.attribute)

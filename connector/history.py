@@ -10,9 +10,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import chain
 from typing import Any
 
 from django.db import models
+from django.db.models import Max
 from django.utils import formats
 from django.utils.text import capfirst
 
@@ -20,7 +22,12 @@ from connector.models import FieldMapping, Tenant, TransactionSettings
 
 SCRIPT = "a script"
 _KEYS = {"id", "tenant"}
-_MARKED = ("tenant", "transactionsettings", "fieldmapping")
+# The models that have a history, each with where that names the tenant.
+_HISTORIES: dict[Any, str] = {
+    Tenant: "id",
+    TransactionSettings: "tenant_id",
+    FieldMapping: "tenant_id",
+}
 
 
 @dataclass(frozen=True)
@@ -53,9 +60,9 @@ class Entry:
 def entries_of(tenant: Tenant) -> list[Entry]:
     """Everything that changed something, newest first."""
     found = [
-        *_entries(Tenant, {"id": tenant.pk}),
-        *_entries(TransactionSettings, {"tenant_id": tenant.pk}),
-        *_entries(FieldMapping, {"tenant_id": tenant.pk}),
+        *chain.from_iterable(
+            _entries(model, {place: tenant.pk}) for model, place in _HISTORIES.items()
+        ),
         *(
             Entry(
                 at=each.at,
@@ -75,16 +82,11 @@ def mark(tenant: Tenant) -> str:
 
     Credentials are not in it: they have pages of their own that look after themselves.
     """
-    latest = {
-        "tenant": _last(Tenant.history.filter(id=tenant.pk), "history_id"),
-        "transactionsettings": _last(
-            TransactionSettings.history.filter(tenant_id=tenant.pk), "history_id"
-        ),
-        "fieldmapping": _last(
-            FieldMapping.history.filter(tenant_id=tenant.pk), "history_id"
-        ),
-    }
-    return ".".join(str(latest[name]) for name in _MARKED)
+    latest = (
+        model.history.filter(**{place: tenant.pk}).aggregate(last=Max("history_id"))
+        for model, place in _HISTORIES.items()
+    )
+    return ".".join(str(each["last"] or 0) for each in latest)
 
 
 def entries_since(tenant: Tenant, seen: str) -> list[Entry]:
@@ -92,8 +94,11 @@ def entries_since(tenant: Tenant, seen: str) -> list[Entry]:
 
     Raises `ValueError` for what is no mark.
     """
+    if seen == mark(tenant):
+        return []
     numbers = [int(number) for number in seen.split(".")]
-    places = dict(zip(_MARKED, numbers, strict=True))
+    names = [model._meta.model_name for model in _HISTORIES]
+    places = dict(zip(names, numbers, strict=True))
     return [
         entry
         for entry in entries_of(tenant)
@@ -176,7 +181,3 @@ def _changed(titles: list[str]) -> str:
     *most, last = titles
     several = f"{', '.join(most)} and {last}" if most else last
     return f"{several} changed"
-
-
-def _last(rows: models.QuerySet[Any], name: str) -> int:
-    return rows.aggregate(last=models.Max(name))["last"] or 0

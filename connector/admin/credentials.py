@@ -23,10 +23,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from connector.admin.live import after_cmic_was_saved, tell_refused_values
 from connector.admin.states import (
     changed_sentence,
+    cmic_found,
     module_label,
     pex_found,
 )
-from connector.admin.steps import CONNECT
+from connector.admin.steps import CONNECT, tab_url
 from connector.credential_forms import (
     CmicCredentialsForm,
     CredentialsForm,
@@ -45,17 +46,16 @@ from connector.models import CmicConnection, PexConnection, Tenant
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two systems: its name in addresses and to people, row and form."""
+    """One of the two systems: its name to people, its row and its form."""
 
-    key: str
     name: str
     model: type[PexConnection] | type[CmicConnection]
     form: type[CredentialsForm]
 
 
 SIDES = {
-    "pex": Side("pex", "PEX", PexConnection, PexCredentialsForm),
-    "cmic": Side("cmic", "CMiC", CmicConnection, CmicCredentialsForm),
+    "pex": Side("PEX", PexConnection, PexCredentialsForm),
+    "cmic": Side("CMiC", CmicConnection, CmicCredentialsForm),
 }
 _guarded = method_decorator(
     [
@@ -145,7 +145,7 @@ class CredentialsPart:
                 f"{side.name} is disconnected: its secrets are deleted. Nothing is "
                 "synced until it is connected again, and auto-sync is off.",
             )
-            return HttpResponseRedirect(_page_of(tenant))
+            return HttpResponseRedirect(tab_url(tenant, CONNECT))
         answer: HttpResponse = self._page(request, tenant, side, row, "disconnect", {})
         return answer
 
@@ -154,7 +154,7 @@ class CredentialsPart:
         if Tenant.objects.get(pk=tenant.pk).missing_settings():
             next_page: HttpResponse = self.to_next_tab(request, tenant)
             return next_page
-        return HttpResponseRedirect(_page_of(tenant))
+        return HttpResponseRedirect(tab_url(tenant, CONNECT))
 
     def _side_and_tenant(
         self: Any, request: HttpRequest, tenant_id: int, key: str
@@ -164,10 +164,7 @@ class CredentialsPart:
         side = SIDES[key]
         if not self.has_credentials_permission(request, side):
             raise PermissionDenied
-        tenant = self.get_object(request, str(tenant_id))
-        if not self.has_change_permission(request, tenant):
-            raise PermissionDenied
-        return side, tenant
+        return side, self.get_object(request, str(tenant_id))
 
     def _replace(
         self: Any,
@@ -184,7 +181,7 @@ class CredentialsPart:
                 said = f"Stored the {side.name} credentials although they were refused."
                 self.log_change(request, tenant, said)
         _tell(request, side, form.instance, finding)
-        if side.key == "cmic" and finding.is_ok:
+        if side.model is CmicConnection and finding.is_ok:
             after_cmic_was_saved(request, tenant.pk)
         tell_refused_values(request, tenant.pk)
 
@@ -209,7 +206,7 @@ class CredentialsPart:
                 "side": side,
                 "row": row,
                 "changed": changed_sentence(row),
-                "back_url": _page_of(tenant),
+                "back_url": tab_url(tenant, CONNECT),
                 "form_url": _url("credentials", tenant, side),
                 "disconnect_url": _url("disconnect", tenant, side),
                 **context,
@@ -233,8 +230,7 @@ def _tell(
     elif isinstance(connection, PexConnection):
         messages.success(request, f"PEX: {pex_found(finding.columns)}")
     else:
-        names = ", ".join(state.name.upper() for state in finding.modules)
-        messages.success(request, f"CMiC: connected; {names} answer.")
+        messages.success(request, f"CMiC: {cmic_found(finding.modules)}")
     if finding.tags_message:
         messages.warning(request, f"PEX: {finding.tags_message}")
 
@@ -245,9 +241,6 @@ def _moment(row: AnyConnection) -> str:
 
 
 def _url(view: str, tenant: Tenant, side: Side) -> str:
-    return reverse(f"admin:connector_tenant_{view}", args=[tenant.pk, side.key])
-
-
-def _page_of(tenant: Tenant) -> str:
-    page = reverse("admin:connector_tenant_change", args=[tenant.pk])
-    return f"{page}#{CONNECT}"
+    return reverse(
+        f"admin:connector_tenant_{view}", args=[tenant.pk, side.model.SYSTEM]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -40,11 +41,19 @@ class ConnectionCard(OnePartInline):
 
     readonly_fields = ("state", "changed", "credentials")
     fields = readonly_fields
+    # What its last check says.
+    sentence: Callable[[Any], SafeString]
 
     def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
         if self.has_change_permission(request, obj):
             return self.fields
         return [name for name in self.fields if name != "credentials"]
+
+    @admin.display(description="State")
+    def state(self, connection: PexConnection | CmicConnection) -> SafeString | str:
+        if connection.pk is None:
+            return "Not connected yet."
+        return self.sentence(connection)
 
     @admin.display(description="Last change")
     def changed(self, connection: PexConnection | CmicConnection) -> str:
@@ -56,28 +65,18 @@ class ConnectionCard(OnePartInline):
     ) -> SafeString | str:
         if connection.tenant_id is None:
             return "Save the tenant first; then its credentials are entered here."
-        key = "pex" if isinstance(connection, PexConnection) else "cmic"
         url = reverse(
-            "admin:connector_tenant_credentials", args=[connection.tenant_id, key]
+            "admin:connector_tenant_credentials",
+            args=[connection.tenant_id, connection.SYSTEM],
         )
         return format_html('<a class="connector-button" href="{}">{}</a>', url, MANAGE)
 
 
 class PexConnectionInline(ConnectionCard):
     model = PexConnection
-
-    @admin.display(description="State")
-    def state(self, connection: PexConnection) -> SafeString | str:
-        if connection.pk is None:
-            return "Not connected yet."
-        return pex_sentence(connection)
+    sentence = staticmethod(pex_sentence)
 
 
 class CmicConnectionInline(ConnectionCard):
     model = CmicConnection
-
-    @admin.display(description="State")
-    def state(self, connection: CmicConnection) -> SafeString | str:
-        if connection.pk is None:
-            return "Not connected yet."
-        return cmic_sentence(connection)
+    sentence = staticmethod(cmic_sentence)

@@ -5,28 +5,18 @@ Runs once the save is committed: no call is made inside a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from connector.admin.states import pex_found
-from connector.checks import (
-    BROWSER_SECONDS,
-    check_cmic,
-    check_pex,
-    pex_message,
-    remember_tags,
-)
-from connector.clients import cmic_client, pex_client
+from connector.admin.states import cmic_found
+from connector.checks import BROWSER_SECONDS, check_cmic
+from connector.clients import cmic_client
 from connector.cmic.types import CodeKind
 from connector.codes import SETUP_KINDS, refresh_stale
 from connector.exceptions import ConnectorError
-from connector.models import CmicCode, PexConnection, Tenant, TransactionSettings
+from connector.models import CmicCode, Tenant, TransactionSettings
 from connector.settings_forms import TransactionSettingsForm
-
-PEX, CMIC = "pex", "cmic"
 
 # The lists are a help: whoever saves credentials does not wait long for them.
 _LIST_SECONDS = 3.0
@@ -39,18 +29,13 @@ _ONLY_CHOICES = {
 }
 
 
-def check_connections(
-    request: HttpRequest, tenant_id: int, systems: Collection[str]
-) -> None:
-    """Check the named systems live where they are connected; every result becomes a
-    message."""
+def check_cmic_again(request: HttpRequest, tenant_id: int) -> None:
+    """Ask CMiC live, where it is connected; every result becomes a message."""
     tenant = Tenant.objects.get(pk=tenant_id)
-    if PEX in systems and _is_connected(tenant, PEX):
-        _check_pex(request, tenant)
-    if CMIC in systems and _is_connected(tenant, CMIC):
+    connection = getattr(tenant, "cmic", None)
+    if connection is not None and not connection.missing_settings():
         _check_cmic(request, tenant)
-    if systems:
-        tell_refused_values(request, tenant_id)
+    tell_refused_values(request, tenant_id)
 
 
 def after_cmic_was_saved(request: HttpRequest, tenant_id: int) -> None:
@@ -58,41 +43,19 @@ def after_cmic_was_saved(request: HttpRequest, tenant_id: int) -> None:
     _read_lists(request, Tenant.objects.get(pk=tenant_id), _LIST_SECONDS)
 
 
-def _is_connected(tenant: Tenant, system: str) -> bool:
-    connection = getattr(tenant, system, None)
-    return connection is not None and not connection.missing_settings()
-
-
-def _check_pex(request: HttpRequest, tenant: Tenant) -> None:
-    try:
-        check_pex(tenant)
-    except ConnectorError as error:
-        messages.error(request, _of("PEX", pex_message(error, tenant.pex.base_url)))
-        return
-    connection = PexConnection.objects.get(tenant=tenant)
-    messages.success(request, f"PEX: {pex_found(vars(connection))}")
-    if connection.check_message:
-        messages.warning(request, f"PEX: {connection.check_message}")
-    try:
-        remember_tags(connection, pex_client(tenant).list_tags())
-    except ConnectorError as error:
-        messages.warning(request, f"PEX: its tags could not be read. {error.message}")
-
-
 def _check_cmic(request: HttpRequest, tenant: Tenant) -> None:
     try:
         states = check_cmic(tenant, seconds=BROWSER_SECONDS)
     except ConnectorError as error:
-        messages.error(request, _of("CMiC", error.message))
+        messages.error(request, _named(error.message))
         return
     failed = dict.fromkeys(state.message for state in states if not state.is_ok)
     for message in failed:
-        messages.error(request, _of("CMiC", message))
+        messages.error(request, _named(message))
     if len(failed) == 1 and not any(state.is_ok for state in states):
         return
     if not failed:
-        names = ", ".join(state.name.upper() for state in states)
-        messages.success(request, f"CMiC: connected; {names} answer.")
+        messages.success(request, f"CMiC: {cmic_found(states)}")
     _read_lists(request, tenant)
 
 
@@ -161,9 +124,9 @@ def tell_refused_values(request: HttpRequest, tenant_id: int) -> None:
                 messages.warning(request, f"{_title(row)}: {sentence}")
 
 
-def _of(system: str, message: str) -> str:
-    """Named after its system, which most sentences begin with anyway."""
-    return message if message.startswith(system) else f"{system}: {message}"
+def _named(message: str) -> str:
+    """Named after CMiC, which most sentences begin with anyway."""
+    return message if message.startswith("CMiC") else f"CMiC: {message}"
 
 
 def _title(row: object) -> str:

@@ -5,7 +5,7 @@ Reads the row only; asking PEX and CMiC is `connector.admin.live`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -80,6 +80,12 @@ def pex_found(columns: Mapping[str, Any]) -> str:
     )
 
 
+def cmic_found(modules: Iterable[ModuleState]) -> str:
+    """What CMiC said where every module answered."""
+    names = ", ".join(module.name.upper() for module in modules)
+    return f"connected; {names} answer."
+
+
 def module_label(state: ModuleState) -> tuple[str, str, str]:
     """(the module's name, a colour, a word or two)."""
     if state.is_ok:
@@ -91,9 +97,8 @@ def changed_sentence(connection: PexConnection | CmicConnection) -> str:
     """When the credentials were last changed, and by whom."""
     if connection.pk is None:
         return "Nothing is stored yet."
-    system = "pex" if isinstance(connection, PexConnection) else "cmic"
     changes = CredentialsChange.objects.filter(tenant=connection.tenant_id)
-    change = changes.filter(system=system).last()
+    change = changes.filter(system=connection.SYSTEM).last()
     if change is None:
         return "When these credentials were last changed is not on record."
     done = "Disconnected" if connection.is_disconnected else "Last changed"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.urls import reverse
+
 from connector.models import Tenant
 
 # The anchors are unfold's: “general” is its first tab, the others its inlines.
@@ -39,6 +41,11 @@ class Step:
     @property
     def is_done(self) -> bool:
         return not self.missing
+
+
+def tab_url(tenant: Tenant, anchor: str) -> str:
+    page = reverse("admin:connector_tenant_change", args=[tenant.pk])
+    return f"{page}#{anchor}"
 
 
 def steps_of(tenant: Tenant) -> list[Step]:

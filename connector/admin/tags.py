@@ -14,9 +14,9 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 
-from connector.admin.steps import MAPPINGS
+from connector.admin.steps import MAPPINGS, tab_url
 from connector.exceptions import ConnectorError
 from connector.models import Tenant
 from connector.tags import Made, TagsRefusedError, create_tags, read_tags
@@ -97,5 +97,4 @@ def _list(names: Any) -> str:
 
 
 def _to_mappings(tenant: Tenant) -> HttpResponse:
-    url = reverse("admin:connector_tenant_change", args=[tenant.pk])
-    return HttpResponseRedirect(f"{url}#{MAPPINGS}")
+    return HttpResponseRedirect(tab_url(tenant, MAPPINGS))

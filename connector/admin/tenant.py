@@ -9,7 +9,6 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -17,21 +16,15 @@ from connector.admin.choices import ChoicesPart
 from connector.admin.credentials import CredentialsPart
 from connector.admin.history import HistoryPart
 from connector.admin.inlines import CmicConnectionInline, PexConnectionInline
-from connector.admin.live import CMIC, check_connections
+from connector.admin.live import check_cmic_again
 from connector.admin.mappings import FieldMappingInline
 from connector.admin.states import LABEL_COLOURS, cmic_label, pex_label
-from connector.admin.steps import TITLES, next_tab, steps_of
+from connector.admin.steps import TITLES, next_tab, steps_of, tab_url
 from connector.admin.tags import TagsPart
 from connector.admin.transactions import TransactionSettingsInline
 from connector.admin.transfer import TransferPart
 from connector.admin.visible import VisibleTenants
 from connector.models import Field, FieldMapping, Tenant, TransactionSettings
-
-# Parts of the page whose change asks something new of a system.
-_CONNECTS = {
-    # Vendors and the like are read per company.
-    TransactionSettings: (CMIC, {"company_code"}),
-}
 
 
 class TenantAdmin(
@@ -136,11 +129,9 @@ class TenantAdmin(
             TransactionSettings.objects.get_or_create(tenant=form.instance)
             for field in Field:
                 FieldMapping.objects.get_or_create(tenant=form.instance, field=field)
-        systems = _systems_to_check(formsets)
-        # The page is saved in one transaction; the calls are made after it.
-        transaction.on_commit(
-            lambda: check_connections(request, form.instance.pk, systems)
-        )
+        if _is_company_new(formsets):
+            # The page is saved in one transaction; the calls are made after it.
+            transaction.on_commit(lambda: check_cmic_again(request, form.instance.pk))
 
     def response_add(
         self, request: HttpRequest, obj: Tenant, post_url_continue: str | None = None
@@ -162,8 +153,7 @@ class TenantAdmin(
     def to_next_tab(self, request: HttpRequest, obj: Tenant) -> HttpResponse:
         anchor = next_tab(Tenant.objects.get(pk=obj.pk))
         messages.info(request, f"Next: {TITLES[anchor]}.")
-        url = reverse("admin:connector_tenant_change", args=[obj.pk])
-        return HttpResponseRedirect(f"{url}#{anchor}")
+        return HttpResponseRedirect(tab_url(obj, anchor))
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
@@ -182,20 +172,14 @@ def _part(tenant: Tenant, relation: str) -> Any:
     return getattr(tenant, relation, None)
 
 
-def _systems_to_check(
-    formsets: Iterable[BaseInlineFormSet[Any, Any, Any]],
-) -> set[str]:
-    """The systems that are asked for something else now."""
-    systems = set()
-    for formset in formsets:
-        if formset.model not in _CONNECTS:
-            continue
-        system, fields = _CONNECTS[formset.model]
-        for form in formset.forms:
-            is_saved = form.instance.pk is not None
-            if is_saved and fields.intersection(form.changed_data):
-                systems.add(system)
-    return systems
+def _is_company_new(formsets: Iterable[BaseInlineFormSet[Any, Any, Any]]) -> bool:
+    """Vendors and the like are CMiC's per company, so it is asked for others now."""
+    return any(
+        form.instance.pk is not None and "company_code" in form.changed_data
+        for formset in formsets
+        if formset.model is TransactionSettings
+        for form in formset.forms
+    )
 
 
 def _tag_names(tenant: Tenant | None) -> list[str]:

@@ -24,6 +24,10 @@ RENEWAL_MONTH = timedelta(days=30)
 class Connection(models.Model):
     """What both connections have: an address, and the result of the last check."""
 
+    # "pex" or "cmic": the relation from the tenant, and the name in addresses.
+    SYSTEM: ClassVar[str]
+    # What a person enters to reach it, in the order of the page.
+    CREDENTIALS: ClassVar[tuple[str, ...]] = ()
     # Each secret with the addresses that it, or what it is exchanged for, is sent to.
     SECRETS: ClassVar[dict[str, tuple[str, ...]]] = {}
 
@@ -66,6 +70,8 @@ class Connection(models.Model):
 class PexConnection(Connection):
     """The PEX business: its token, and who the token belongs to."""
 
+    SYSTEM = "pex"
+    CREDENTIALS = ("base_url", "token")
     SECRETS = {"token": ("base_url",)}
 
     tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="pex")
@@ -115,6 +121,20 @@ class CmicConnection(Connection):
         MULTIPART = "multipart", _("multipart form with a file")
         JSON = "json", _("JSON with the file in base64")
 
+    SYSTEM = "cmic"
+    CREDENTIALS = (
+        "base_url",
+        "auth",
+        "client_id",
+        "username",
+        "password",
+        "token_url",
+        "oauth_client_id",
+        "oauth_client_secret",
+        "scope",
+        "upload_encoding",
+        "flysheets",
+    )
     SECRETS = {
         "password": ("base_url",),
         "oauth_client_secret": ("token_url", "base_url"),

@@ -12,29 +12,9 @@ from django.db import models
 from django.db.models.signals import pre_save
 from django.dispatch import receiver
 
-from connector.models.connections import CmicConnection, PexConnection
+from connector.models.connections import CmicConnection, Connection, PexConnection
 from connector.models.recorded import person_name
 from connector.models.tenant import Tenant
-
-_CREDENTIALS: dict[type[models.Model], tuple[str, tuple[str, ...]]] = {
-    PexConnection: ("pex", ("base_url", "token")),
-    CmicConnection: (
-        "cmic",
-        (
-            "base_url",
-            "auth",
-            "client_id",
-            "username",
-            "password",
-            "token_url",
-            "oauth_client_id",
-            "oauth_client_secret",
-            "scope",
-            "upload_encoding",
-            "flysheets",
-        ),
-    ),
-}
 
 
 class CredentialsChange(models.Model):
@@ -68,13 +48,13 @@ class CredentialsChange(models.Model):
 @receiver(pre_save, sender=PexConnection)
 @receiver(pre_save, sender=CmicConnection)
 def note_credentials(
-    sender: type[models.Model],
+    sender: type[Connection],
     instance: Any,
     update_fields: Iterable[str] | None,
     **signal: Any,
 ) -> None:
     """Compares with what is stored; names of fields are kept, and no values."""
-    system, names = _CREDENTIALS[sender]
+    names = sender.CREDENTIALS
     if update_fields is not None:
         names = tuple(name for name in names if name in update_fields)
     if not names:
@@ -88,7 +68,7 @@ def note_credentials(
     if changed:
         CredentialsChange.objects.create(
             tenant_id=instance.tenant_id,
-            system=system,
+            system=sender.SYSTEM,
             fields=changed,
             by=person_name(),
         )

@@ -15,8 +15,9 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 
+from connector.admin.steps import SYNC, tab_url
 from connector.models import Tenant
 
 
@@ -46,8 +47,7 @@ class AutoSyncPart:
             )
         else:
             self._switch(request, tenant, is_on)
-        url = reverse("admin:connector_tenant_change", args=[tenant.pk])
-        return HttpResponseRedirect(f"{url}#sync")
+        return HttpResponseRedirect(tab_url(tenant, SYNC))
 
     def _switch(self: Any, request: HttpRequest, tenant: Tenant, is_on: bool) -> None:
         word = "on" if is_on else "off"

@@ -50,11 +50,9 @@ class CodesPart:
     def refresh_codes_view(
         self: Any, request: HttpRequest, tenant_id: int
     ) -> HttpResponse:
-        if not self.has_change_permission(request):
-            raise PermissionDenied
+        tenant = self.changeable_tenant(request, tenant_id)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        tenant = find_tenant(request, tenant_id)
         with transaction.atomic():
             is_new = RefreshState.objects.request(tenant, timezone.now())
             if is_new:

@@ -15,7 +15,7 @@ REASON = Reason(ReasonCode.REFUSED_BY_CMIC, "No.", Who.CMIC_ADMIN)
 LEASE = timedelta(seconds=30)
 
 
-def begin_posting(row):
+def begin_posting(row, run=None):
     row.begin_posting(
         number="PEX-1",
         company="001",
@@ -24,7 +24,7 @@ def begin_posting(row):
         document={},
         warnings=[],
         lease=LEASE,
-        run=row.run,
+        run=run or row.run,
     )
 
 
@@ -136,16 +136,7 @@ def test_nothing_is_sent_for_a_run_that_has_moved_on_and_the_lease_still_holds(r
     known = SyncRun.objects.get(pk=run.pk)
     SyncRun.objects.update(lane_set=7)
     with pytest.raises(LeaseLostError, match="moved on"):
-        held.begin_posting(
-            number="PEX-1",
-            company="001",
-            vendor="V",
-            digest="d",
-            document={},
-            warnings=[],
-            lease=LEASE,
-            run=known,
-        )
+        begin_posting(held, run=known)
     stored = PurchaseSync.objects.get()
     assert (stored.status, stored.payload_digest) == (Status.PENDING, "")
     held.release()
