@@ -202,12 +202,16 @@ LOGGING = {
 
 
 def _is_on_page(anchor: str) -> Callable[[HttpRequest], bool]:
-    """A tenant that is being added has its first tab only."""
+    """The tenant's own page has all tabs; while it is being added, the first only.
+
+    Pages beside it (history, credentials …) have none of them.
+    """
 
     def is_on_page(request: HttpRequest) -> bool:
-        match = request.resolver_match
-        is_new = match is not None and match.url_name == "connector_tenant_add"
-        return anchor == "general" or not is_new
+        name = request.resolver_match.url_name if request.resolver_match else ""
+        if name == "connector_tenant_add":
+            return anchor == "general"
+        return name == "connector_tenant_change"
 
     return is_on_page
 

@@ -193,6 +193,7 @@ def renew_token(connection: PexConnection) -> None:
     except ConnectorError as error:
         message = f"The token could not be renewed: {error.message}"
         PexConnection.objects.filter(pk=connection.pk).update(check_message=message)
+        connection.check_message = message
         return
     with transaction.atomic():
         # Somebody may have replaced it or disconnected since.

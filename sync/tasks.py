@@ -11,12 +11,14 @@ from collections.abc import Iterable
 
 from celery import shared_task
 from django.db import transaction
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connector.checks import check_pex
 from connector.codes import refresh_requested
 from connector.exceptions import ConnectorError
-from connector.models import PexConnection
+from connector.models import PexConnection, Tenant
+from connector.token_life import token_warning
 from sync import engine
 from sync.engine import Step
 
@@ -55,14 +57,27 @@ def recover() -> None:
 
 @shared_task(name="sync.renew_tokens")
 def renew_tokens() -> None:
-    """Check each token once a day; one in its last month is renewed by that."""
-    for connection in PexConnection.objects.select_related("tenant"):
-        if not connection.token:
-            continue
+    """Check each token once a day; one in its last month is renewed by that.
+
+    Whatever is wrong with one of them is logged and costs no other its renewal.
+    """
+    connected = PexConnection.objects.filter(is_disconnected=False)
+    for tenant_id, slug in connected.values_list("tenant_id", "tenant__slug"):
         try:
-            check_pex(connection.tenant)
+            _renew_token(tenant_id)
         except ConnectorError as error:
-            logger.warning("PEX token of %s: %s", connection.tenant, error)
+            logger.warning("The PEX token of %s: %s", slug, error)
+        except Exception:
+            logger.exception("The PEX token of %s could not be checked", slug)
+
+
+def _renew_token(tenant_id: int) -> None:
+    tenant = Tenant.objects.select_related("pex").get(pk=tenant_id)
+    if not tenant.pex.token:
+        return
+    check_pex(tenant)
+    if warning := token_warning(tenant.pex, timezone.now()):
+        logger.warning("%s: %s", tenant.slug, warning.sentence)
 
 
 @shared_task(name="sync.refresh_codes")

@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 _STOP_SECONDS = 20
@@ -28,13 +28,18 @@ def running(
     *arguments: str,
     env: Mapping[str, str] | None = None,
     quiet: bool = True,
+    log: IO[bytes] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python module as a process that Ctrl-C in this terminal does not reach."""
+    """A Python module as a process that Ctrl-C in this terminal does not reach.
+
+    `log` takes all that it prints.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env=env,
-        stdout=subprocess.DEVNULL if quiet else None,
+        stdout=log or (subprocess.DEVNULL if quiet else None),
+        stderr=log,
         start_new_session=True,
     )
     try:

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 from urllib.parse import urlsplit
 
 from celery.exceptions import DuplicateNodenameWarning
@@ -39,23 +40,29 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_worker(*, concurrency: int = 4, **extra: str) -> Iterator[int]:
-    """A worker that takes messages of both queues; yields its process id."""
-    with starting_worker(concurrency=concurrency, **extra) as process:
+def running_worker(
+    *, concurrency: int = 4, log: IO[bytes] | None = None, **extra: str
+) -> Iterator[int]:
+    """A worker that takes messages of both queues; yields its process id.
+
+    `log` takes all that it has to say, and then it says everything.
+    """
+    with starting_worker(concurrency=concurrency, log=log, **extra) as process:
         _wait_until_ready(process)
         yield process.pid
 
 
 @contextmanager
 def starting_worker(
-    *, concurrency: int = 4, **extra: str
+    *, concurrency: int = 4, log: IO[bytes] | None = None, **extra: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """As above, but not waited for: its broker may be another than this process's."""
     with running(
         *("celery", "-A", "config", "worker", "--pool", "threads"),
         *("--queues", "manual,auto", "--concurrency", str(concurrency)),
-        *("--loglevel", "WARNING"),
+        *("--loglevel", "DEBUG" if log else "WARNING"),
         env=environment(**extra),
+        log=log,
     ) as process:
         yield process
 

@@ -6,6 +6,7 @@ Asks live before anything is replaced, and shows what was found; trying and stor
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -42,6 +44,7 @@ from connector.credentials import (
     replace,
 )
 from connector.models import CmicConnection, PexConnection, Tenant
+from connector.token_life import token_warning
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class CredentialsPart:
     def credentials_view(
         self: Any, request: HttpRequest, tenant_id: int, key: str
     ) -> HttpResponse:
+        began = time.monotonic()
         side, tenant = self._side_and_tenant(request, tenant_id, key)
         row = _row(side, tenant)
         form = side.form(
@@ -110,7 +114,7 @@ class CredentialsPart:
                 is_insisting = "insist" in request.POST
                 if finding.is_ok or is_insisting:
                     try:
-                        self._replace(request, tenant, side, form, finding)
+                        self._replace(request, tenant, side, form, finding, began)
                     except ChangedMeanwhileError as error:
                         row = error.row
                         context |= {"meanwhile": True, "seen": _moment(row)}
@@ -173,6 +177,7 @@ class CredentialsPart:
         side: Side,
         form: CredentialsForm,
         finding: Finding,
+        began: float,
     ) -> None:
         seen = parse_datetime(request.POST.get("seen", ""))
         with transaction.atomic():
@@ -182,7 +187,7 @@ class CredentialsPart:
                 self.log_change(request, tenant, said)
         _tell(request, side, form.instance, finding)
         if side.model is CmicConnection and finding.is_ok:
-            after_cmic_was_saved(request, tenant.pk)
+            after_cmic_was_saved(request, tenant.pk, began)
         tell_refused_values(request, tenant.pk)
 
     def _page(
@@ -202,6 +207,7 @@ class CredentialsPart:
                 **self.admin_site.each_context(request),
                 "title": f"{titles[page]} of {tenant}",
                 "opts": self.opts,
+                "original": tenant,
                 "tenant": tenant,
                 "side": side,
                 "row": row,
@@ -229,6 +235,8 @@ def _tell(
         )
     elif isinstance(connection, PexConnection):
         messages.success(request, f"PEX: {pex_found(finding.columns)}")
+        if warning := token_warning(connection, timezone.now()):
+            messages.warning(request, warning.sentence)
     else:
         messages.success(request, f"CMiC: {cmic_found(finding.modules)}")
     if finding.tags_message:

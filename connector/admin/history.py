@@ -106,6 +106,7 @@ class HistoryPart:
             **self.admin_site.each_context(request),
             "title": f"History of {tenant}",
             "opts": self.opts,
+            "original": tenant,
             "tenant": tenant,
             "page": pages.get_page(request.GET.get("p")),
             **(extra_context or {}),

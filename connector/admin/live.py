@@ -5,6 +5,8 @@ Runs once the save is committed: no call is made inside a transaction.
 
 from __future__ import annotations
 
+import time
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -14,12 +16,16 @@ from connector.checks import BROWSER_SECONDS, check_cmic
 from connector.clients import cmic_client
 from connector.cmic.types import CodeKind
 from connector.codes import SETUP_KINDS, refresh_stale
-from connector.exceptions import ConnectorError
+from connector.exceptions import ApiTimeoutError, ConnectorError
 from connector.models import CmicCode, Tenant, TransactionSettings
 from connector.settings_forms import TransactionSettingsForm
 
-# The lists are a help: whoever saves credentials does not wait long for them.
-_LIST_SECONDS = 3.0
+# The lists are a help: a page waits for them while all of it stays below ten seconds.
+# One answer takes up to twice its seconds (connection and body), and twice that where
+# CMiC fails first and is asked again.
+_PAGE_SECONDS = 9.5
+_ANSWER_SECONDS = 1.5
+_LONGEST_CALL = 4 * _ANSWER_SECONDS + 1.0
 
 # What is chosen by itself when CMiC offers one only (F5).
 _ONLY_CHOICES = {
@@ -29,21 +35,41 @@ _ONLY_CHOICES = {
 }
 
 
+class _Patience:
+    """The time that a person waits for a page, counted from `began` (monotonic)."""
+
+    def __init__(self, began: float) -> None:
+        self._ends = began + _PAGE_SECONDS - _LONGEST_CALL
+
+    def check(self) -> None:
+        """Raises `ApiTimeoutError` if another call could take too long."""
+        if time.monotonic() > self._ends:
+            raise ApiTimeoutError(
+                "CMiC is slow today. Press Refresh codes on the Sync tab: then they "
+                "are read while nobody waits.",
+                system="CMiC",
+            )
+
+
 def check_cmic_again(request: HttpRequest, tenant_id: int) -> None:
     """Ask CMiC live, where it is connected; every result becomes a message."""
+    began = time.monotonic()
     tenant = Tenant.objects.get(pk=tenant_id)
     connection = getattr(tenant, "cmic", None)
     if connection is not None and not connection.missing_settings():
-        _check_cmic(request, tenant)
+        _check_cmic(request, tenant, _Patience(began))
     tell_refused_values(request, tenant_id)
 
 
-def after_cmic_was_saved(request: HttpRequest, tenant_id: int) -> None:
-    """Credentials that were just found to work: what there is to choose is read."""
-    _read_lists(request, Tenant.objects.get(pk=tenant_id), _LIST_SECONDS)
+def after_cmic_was_saved(request: HttpRequest, tenant_id: int, began: float) -> None:
+    """Credentials that were just found to work: what there is to choose is read.
+
+    `began` is when the person pressed the button, by the monotonic clock.
+    """
+    _read_lists(request, Tenant.objects.get(pk=tenant_id), _Patience(began))
 
 
-def _check_cmic(request: HttpRequest, tenant: Tenant) -> None:
+def _check_cmic(request: HttpRequest, tenant: Tenant, patience: _Patience) -> None:
     try:
         states = check_cmic(tenant, seconds=BROWSER_SECONDS)
     except ConnectorError as error:
@@ -56,12 +82,10 @@ def _check_cmic(request: HttpRequest, tenant: Tenant) -> None:
         return
     if not failed:
         messages.success(request, f"CMiC: {cmic_found(states)}")
-    _read_lists(request, tenant)
+    _read_lists(request, tenant, patience)
 
 
-def _read_lists(
-    request: HttpRequest, tenant: Tenant, seconds: float | None = None
-) -> None:
+def _read_lists(request: HttpRequest, tenant: Tenant, patience: _Patience) -> None:
     """Companies, vendors and the like, so that what is unknown there is refused here.
 
     Lists that CMiC keeps per company wait until the company is chosen.
@@ -71,14 +95,16 @@ def _read_lists(
         return
     tenant.transactions = settings
     try:
-        client = cmic_client(tenant, seconds)
+        client = cmic_client(tenant, _ANSWER_SECONDS)
         if not settings.company_code:
-            refresh_stale(tenant, client, list(_ONLY_CHOICES.values()))
+            kinds = list(_ONLY_CHOICES.values())
+            refresh_stale(tenant, client, kinds, patience.check)
         _fill_only_choices(request, settings)
         unseen = refresh_stale(
             tenant,
             client,
             SETUP_KINDS if settings.company_code else list(_ONLY_CHOICES.values()),
+            patience.check,
         )
     except ConnectorError as error:
         messages.warning(request, f"CMiC: its lists could not be read. {error.message}")

@@ -17,7 +17,7 @@ from connector.cmic.modules import TITLES
 from connector.cmic.types import ModuleState
 from connector.history import SCRIPT
 from connector.models import CmicConnection, CredentialsChange, PexConnection
-from connector.models.connections import RENEWAL_MONTH
+from connector.token_life import days_left, token_warning
 
 LABEL_COLOURS = {
     "good": "success",
@@ -43,16 +43,15 @@ def second(moment: datetime) -> str:
 def pex_label(connection: PexConnection | None) -> tuple[str, str]:
     """(key of `LABEL_COLOURS`, a few words)."""
     label = _label(connection)
+    now = timezone.now()
+    warning = token_warning(connection, now) if connection else None
     expires_at = connection.token_expires_at if connection else None
-    if expires_at is None or label[0] == "bad":
+    if warning is None or expires_at is None or label[0] == "bad":
         return label
-    left = expires_at - timezone.now()
-    if left.total_seconds() <= 0:
+    if warning.stage == 0:
         return "bad", "token expired"
-    if left < RENEWAL_MONTH:
-        days = "1 day" if left.days == 1 else f"{left.days} days"
-        return "soon", f"token: {days} left"
-    return label
+    colour = "bad" if warning.is_loud else "soon"
+    return colour, f"token: {days_left(expires_at - now)} left"
 
 
 def cmic_label(connection: CmicConnection | None) -> tuple[str, str]:
@@ -62,11 +61,12 @@ def cmic_label(connection: CmicConnection | None) -> tuple[str, str]:
 def pex_sentence(connection: PexConnection) -> SafeString:
     if not connection.is_ok:
         return _unchecked_or_wrong(connection)
+    warning = token_warning(connection, timezone.now())
     return format_html(
         "{} {}{}",
         pex_found(vars(connection)),
         _checked(connection),
-        f" {connection.check_message}" if connection.check_message else "",
+        f" {warning.sentence}" if warning else "",
     )
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from connector.models import Tenant
+from connector.models import Field, Tenant
 
 # The anchors are unfold's: “general” is its first tab, the others its inlines.
 CONNECT, SETTINGS, MAPPINGS, SYNC = "general", "transactions", "mappings", "sync"
+# More mappings than these are told in one sentence.
+_FEW = 2
 TITLES = {
     CONNECT: "Connect",
     SETTINGS: "Transaction settings",
@@ -87,7 +89,13 @@ def _missing_settings(tenant: Tenant) -> list[Missing]:
 
 
 def _missing_mappings(tenant: Tenant) -> list[Missing]:
+    missing = tenant.missing_mappings()
+    fields = [field for field in Field if field in missing]
+    if len(fields) > _FEW:
+        titles = ", ".join(str(field.label) for field in fields)
+        sentence = f"These have neither a value nor a tag: {titles}."
+        return [Missing(sentence, f"mapping-{fields[0]}")]
     return [
         Missing(sentence, f"mapping-{field}" if field else "")
-        for field, sentence in tenant.missing_mappings().items()
+        for field, sentence in missing.items()
     ]

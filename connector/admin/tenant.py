@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -25,6 +26,7 @@ from connector.admin.transactions import TransactionSettingsInline
 from connector.admin.transfer import TransferPart
 from connector.admin.visible import VisibleTenants
 from connector.models import Field, FieldMapping, Tenant, TransactionSettings
+from connector.token_life import token_warning
 
 
 class TenantAdmin(
@@ -164,6 +166,8 @@ class TenantAdmin(
         context["pex_tags"] = _tag_names(tenant)
         context["missing_settings"] = tenant.missing_settings() if tenant else []
         context["may_change"] = self.has_change_permission(request, tenant)
+        pex = _part(tenant, "pex") if tenant else None
+        context["token_warning"] = token_warning(pex, timezone.now()) if pex else None
         page: HttpResponse = super().render_change_form(request, context, **kwargs)
         return page
 

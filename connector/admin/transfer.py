@@ -174,6 +174,7 @@ class TransferPart:
             **self.admin_site.each_context(request),
             "title": f"Copy settings to {target}",
             "opts": self.opts,
+            "original": target,
             "tenant": target,
             "source": source,
             "form": form,

@@ -5,6 +5,7 @@ Asks for a reading and shows `RefreshState`; no call to CMiC is made here.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -20,6 +21,7 @@ from django.http import (
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.timesince import timesince
 
 from connector.admin.steps import TITLES
 from connector.admin.visible import find_tenant
@@ -119,6 +121,7 @@ def codes_of(tenant: Tenant) -> dict[str, Any]:
     state = RefreshState.objects.filter(tenant=tenant).first() or RefreshState()
     is_read = state.is_active(timezone.now())
     last = {each.kind: each.count for each in lists}.get(state.kind)
+    oldest = min((each.refreshed_at for each in lists), default=None)
     return {
         "state": state,
         "is_active": is_read or state.requested_at is not None,
@@ -130,8 +133,15 @@ def codes_of(tenant: Tenant) -> dict[str, Any]:
             (each.get_kind_display(), f"{each.count:,}", each.refreshed_at)
             for each in lists
         ],
-        "oldest": min((each.refreshed_at for each in lists), default=None),
+        "oldest": oldest,
+        "age": _age(oldest) if oldest else "",
     }
+
+
+def _age(moment: datetime) -> str:
+    if timezone.now() - moment < timedelta(minutes=1):
+        return "just now"
+    return f"{timesince(moment)} ago"
 
 
 def _doing(state: RefreshState, last: int | None) -> str:

@@ -76,6 +76,7 @@ class DecisionsPart:
             **admin.admin_site.each_context(request),
             "title": f"{kind.label}: {row}",
             "opts": admin.opts,
+            "original": row,
             "purchase": row,
             "question": _QUESTIONS[kind],
             "verb": kind.label,

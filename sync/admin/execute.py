@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from connector.models import Tenant
+from connector.token_life import token_warning
 from sync.engine import RunRefusedError, request_run, window_for
 from sync.models import SyncRun
 from sync.tasks import send_on_commit
@@ -84,6 +85,8 @@ def execute(
             runs.append(_start(model_admin, request, tenant))
         except RunRefusedError as error:
             messages.error(request, _refusal(error))
+        else:
+            _warn_of_token(request, tenant)
     for run in runs:
         messages.success(
             request,
@@ -118,6 +121,12 @@ def _start(model_admin: Any, request: HttpRequest, tenant: Tenant) -> SyncRun:
         )
         send_on_commit(step)
     return run
+
+
+def _warn_of_token(request: HttpRequest, tenant: Tenant) -> None:
+    """Whoever starts a run is the one who can still do something about it."""
+    if warning := token_warning(tenant.pex, timezone.now()):
+        messages.warning(request, f"{tenant}: {warning.sentence}")
 
 
 def _refusal(error: RunRefusedError) -> str:

@@ -9,12 +9,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
+from django.utils import timezone
 
 from connector.checks import check_cmic, check_pex, pex_message
 from connector.cmic.reference import MODULES
 from connector.exceptions import ConnectorError, SettingsIncompleteError
 from connector.management.tenants import get_tenant
 from connector.models import Tenant
+from connector.token_life import token_warning
 
 
 class Command(BaseCommand):
@@ -31,16 +33,25 @@ class Command(BaseCommand):
         if options["as_json"]:
             self.stdout.write(json.dumps({"pex": pex, "cmic": cmic}))
         else:
-            self._print(pex, cmic)
+            self._print(tenant, pex, cmic)
         if not (pex["ok"] and cmic["ok"]):
             sys.exit(1)
 
-    def _print(self, pex: dict[str, Any], cmic: dict[str, Any]) -> None:
-        found = f"{pex.get('business')}, token until {pex.get('expires_at')}"
-        self.stdout.write(f"PEX   {found if pex['ok'] else pex['message']}")
+    def _print(self, tenant: Tenant, pex: dict[str, Any], cmic: dict[str, Any]) -> None:
+        self.stdout.write(
+            f"PEX   {_pex_words(tenant) if pex['ok'] else pex['message']}"
+        )
         for module in cmic["modules"]:
             said = "ok" if module["ok"] else module["message"]
             self.stdout.write(f"CMiC  {module['name']:<4} {said}")
+
+
+def _pex_words(tenant: Tenant) -> str:
+    found, now = tenant.pex, timezone.now()
+    until = f", token until {found.token_expires_at}" if found.token_expires_at else ""
+    said = f"{found.business_name} as {found.username}{until}"
+    warning = token_warning(found, now)
+    return f"{said}. {warning.sentence}" if warning else said
 
 
 def _pex(tenant: Tenant) -> dict[str, Any]:

@@ -58,7 +58,10 @@ document.addEventListener("DOMContentLoaded", () => {
     strong.textContent = code;
     line.append(strong);
     if (data.name) {
-      line.append(` ${data.name}`);
+      const name = document.createElement("span");
+      name.className = "connector-name";
+      name.textContent = data.name;
+      line.append(" ", name);
     }
     if (data.mark) {
       const mark = document.createElement("span");

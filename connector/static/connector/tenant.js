@@ -3,6 +3,13 @@
 "use strict";
 
 document.addEventListener("DOMContentLoaded", () => {
+  // Unfold moves tabs into this menu and does not give them all back; without it the
+  // tabs stay, and wrap where the page is narrow.
+  const menu = document.getElementById("tabs-dropdown");
+  if (menu) {
+    menu.parentElement.remove();
+  }
+
   const form = document.getElementById("tenant_form");
   if (!form) {
     return;
@@ -83,6 +90,19 @@ document.addEventListener("DOMContentLoaded", () => {
     return data;
   };
   form.enteredSettings = entered;
+
+  // New codes: what is marked unchecked can be checked. Nothing that was entered is lost.
+  const text = () => new URLSearchParams(entered()).toString();
+  const before = text();
+  document.addEventListener("connector:ended", (event) => {
+    if (text() === before) {
+      window.location.reload();
+      return;
+    }
+    const line = document.createElement("p");
+    line.textContent = "Save, and what you entered is checked against them.";
+    event.target.append(line);
+  });
 
   const fill = (element, sentences, tag) => {
     element.replaceChildren(

@@ -22,6 +22,7 @@ document.addEventListener("DOMContentLoaded", () => {
         panel.innerHTML = run.html;
         if (!run.is_active) {
           panel.removeAttribute("data-progress");
+          panel.dispatchEvent(new Event("connector:ended", { bubbles: true }));
           document.removeEventListener("visibilitychange", wait);
           return;
         }
