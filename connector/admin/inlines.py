@@ -74,11 +74,9 @@ class ConnectionCard(OnePartInline):
 
 class PexConnectionInline(ConnectionCard):
     model = PexConnection
-    verbose_name_plural = "PEX"
     sentence = staticmethod(pex_sentence)
 
 
 class CmicConnectionInline(ConnectionCard):
     model = CmicConnection
-    verbose_name_plural = "CMiC"
     sentence = staticmethod(cmic_sentence)
