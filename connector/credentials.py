@@ -1,7 +1,8 @@
 """Replacing a tenant's credentials, once they were tried, and taking them away (F10).
 
 `examine` asks with credentials that are not stored yet; `replace` stores them with what
-was found; `disconnect` removes the secrets. Pages and wording are the admin's.
+was found; `check_stored` asks again with those; `disconnect` removes the secrets. Pages
+and wording are the admin's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +20,7 @@ from connector.checks import (
     BROWSER_SECONDS,
     ask_cmic,
     ask_pex,
+    in_parallel,
     module_columns,
     pex_message,
     remember_tags,
@@ -77,6 +80,45 @@ def examine(connection: AnyConnection, seconds: float = BROWSER_SECONDS) -> Find
         message=str(columns["check_message"]),
         modules=states,
     )
+
+
+def check_stored(
+    tenant: Tenant, seconds: float = BROWSER_SECONDS
+) -> dict[str, Finding]:
+    """Try what is stored, both sides at once, and put on record what was found.
+
+    By "pex" and "cmic"; a side that is not connected has no finding. What was known of
+    a side that fails now (business, end of the token) stays. Takes at most `seconds`.
+    """
+    rows: dict[str, AnyConnection] = {
+        model.SYSTEM: row
+        for model in (PexConnection, CmicConnection)
+        if (row := model._default_manager.filter(tenant=tenant).first()) is not None
+        and not row.missing_settings()
+    }
+    calls = {name: partial(examine, row, seconds) for name, row in rows.items()}
+    asked = in_parallel(calls, "The other side", None) if calls else {}
+    findings = {
+        name: found for name, found in asked.items() if isinstance(found, Finding)
+    }
+    for name, finding in findings.items():
+        _keep(rows[name], finding)
+    return findings
+
+
+def _keep(row: AnyConnection, finding: Finding) -> None:
+    """Unless the credentials that it was found with have been replaced."""
+    columns = {
+        name: value
+        for name, value in finding.columns.items()
+        if finding.is_ok or value is not None
+    }
+    kept = type(row)._default_manager.filter(
+        pk=row.pk, credentials_changed_at=row.credentials_changed_at
+    )
+    kept.update(checked_at=timezone.now(), **columns)
+    if isinstance(row, PexConnection) and finding.tags is not None:
+        remember_tags(row, finding.tags)
 
 
 def replace(

@@ -13,7 +13,13 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -39,6 +45,7 @@ from connector.credentials import (
     AnyConnection,
     ChangedMeanwhileError,
     Finding,
+    check_stored,
     disconnect,
     examine,
     replace,
@@ -78,6 +85,11 @@ class CredentialsPart:
                 "<int:tenant_id>/credentials/<str:key>/",
                 view(self.credentials_view),
                 name="connector_tenant_credentials",
+            ),
+            path(
+                "<int:tenant_id>/check/",
+                view(self.check_view),
+                name="connector_tenant_check",
             ),
             path(
                 "<int:tenant_id>/credentials/<str:key>/disconnect/",
@@ -152,6 +164,18 @@ class CredentialsPart:
             return HttpResponseRedirect(tab_url(tenant, CONNECT))
         answer: HttpResponse = self._page(request, tenant, side, row, "disconnect", {})
         return answer
+
+    def check_view(self: Any, request: HttpRequest, tenant_id: int) -> HttpResponse:
+        """Both sides with what is stored; whoever may execute may ask."""
+        tenant = self.changeable_tenant(request, tenant_id)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        findings = check_stored(tenant)
+        if not findings:
+            messages.info(request, "Neither side is connected, so nobody was asked.")
+        for key, finding in findings.items():
+            _tell_found(request, SIDES[key], _row(SIDES[key], tenant), finding)
+        return HttpResponseRedirect(tab_url(tenant, CONNECT))
 
     def _lead_on(self: Any, request: HttpRequest, tenant: Tenant) -> HttpResponse:
         """A new tenant is led to what is missing next."""
@@ -233,6 +257,15 @@ def _tell(
             request,
             f"{side.name}: saved, although they do not work: {finding.message}",
         )
+    else:
+        _tell_found(request, side, connection, finding)
+
+
+def _tell_found(
+    request: HttpRequest, side: Side, connection: AnyConnection, finding: Finding
+) -> None:
+    if not finding.is_ok:
+        messages.error(request, f"{side.name}: {finding.message}")
     elif isinstance(connection, PexConnection):
         messages.success(request, f"PEX: {pex_found(finding.columns)}")
         if warning := token_warning(connection, timezone.now()):

@@ -195,6 +195,54 @@ class TestWhatDoesNot:
         assert getattr(CmicConnection.objects.get(), moved) == oauth[moved]
 
 
+class TestCheckingAgain:
+    def check(self, client, tenant):
+        url = reverse("admin:connector_tenant_check", args=[tenant.pk])
+        return said(client.post(url, follow=True))
+
+    def test_both_sides_say_what_they_found(self, admin_client, tenant):
+        text = self.check(admin_client, tenant)
+        assert "PEX: Connected to Acme Construction Inc" in text
+        assert "CMiC: connected; GL, AP, JC, ECM answer." in text
+        assert PexConnection.objects.get().is_ok
+        assert CmicConnection.objects.get().is_ok
+
+    def test_what_was_known_of_a_side_that_fails_now_stays(
+        self, admin_client, tenant, pex, cmic
+    ):
+        self.check(admin_client, tenant)
+        pex.tokens.expire()
+        cmic.faults.set("not_licensed", module="gl")
+        text = self.check(admin_client, tenant)
+        assert "PEX answered 401" in text
+        assert "General Ledger is not licensed" in text
+        row = PexConnection.objects.get()
+        assert (row.is_ok, row.token) == (False, PEX_TOKEN)
+        assert row.business_name
+        assert row.token_expires_at
+        assert not CmicConnection.objects.get().is_ok
+
+    @pytest.mark.usefixtures("transactional_db")
+    def test_two_silent_sides_are_waited_for_at_the_same_time(
+        self, admin_client, tenant, pex, cmic, settings
+    ):
+        settings.HTTP_TIMEOUT = 60.0
+        pex.faults.set("timeout", seconds=9.5)
+        cmic.hold("listing", times=4)
+        started = time.monotonic()
+        self.check(admin_client, tenant)
+        took = time.monotonic() - started
+        cmic.release()
+        assert 8 < took < 10
+
+    def test_a_disconnected_side_is_not_asked(self, admin_client, tenant, pex, cmic):
+        admin_client.post(url_of(tenant, "pex", "disconnect"))
+        admin_client.post(url_of(tenant, "cmic", "disconnect"))
+        text = self.check(admin_client, tenant)
+        assert "Neither side is connected" in text
+        assert (pex.calls, cmic.calls) == ([], [])
+
+
 class TestInsisting:
     def test_the_secret_is_asked_for_again_and_then_stored(
         self, admin_client, tenant, pex

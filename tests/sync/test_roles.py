@@ -44,6 +44,7 @@ PAGES = {
     "connector_tenant_copy_settings": (WORKERS, WORKERS),
     "connector_tenant_credentials": (MANAGERS, MANAGERS),
     "connector_tenant_disconnect": (MANAGERS, MANAGERS),
+    "connector_tenant_check": (WORKERS, WORKERS),
     "connector_tenant_choices": (WORKERS, WORKERS),
     "connector_tenant_words": (WORKERS, WORKERS),
     "connector_tenant_effect": (WORKERS, WORKERS),
