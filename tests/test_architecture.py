@@ -17,6 +17,10 @@ PURE_RULES = (
     "receipts",
     "reasons",
     "facts",
+    "option_filter",
+    "option_names",
+    "tag_dependencies",
+    "tag_options",
 )
 NO_DJANGO = (
     "connector/exceptions.py",
