@@ -83,10 +83,8 @@ def compare(
     for index in held:
         wanted[index] = replace(wanted[index], is_enabled=True)
     _keep_one(options, wanted, added, conflicts)
-    return _difference(
-        options,
-        wanted,
-        added,
+    return replace(
+        difference_between(options, [*wanted, *added]),
         held=tuple(options[index] for index in held),
         adopted={options[index].value: known[key].code for index, key in found.items()},
         conflicts=tuple(conflicts),
@@ -250,31 +248,25 @@ def _keep_one(
     )
 
 
-def _difference(
-    options: Sequence[TagOption],
-    wanted: Sequence[TagOption],
-    added: Sequence[TagOption],
-    *,
-    held: tuple[TagOption, ...],
-    adopted: Mapping[str, str],
-    conflicts: tuple[str, ...],
+def difference_between(
+    options: Sequence[TagOption], wanted: Sequence[TagOption]
 ) -> Difference:
-    renamed, disabled, enabled = [], [], []
+    """What differs in a list that begins with the options that were there."""
+    renamed: list[Renaming] = []
+    disabled: list[TagOption] = []
+    enabled: list[TagOption] = []
     unchanged = 0
-    for old, new in zip(options, wanted, strict=True):
+    for old, new in zip(options, wanted, strict=False):
         if old.name != new.name:
             renamed.append(Renaming(old.value, old.name, new.name))
         if old.is_enabled != new.is_enabled:
             (enabled if new.is_enabled else disabled).append(new)
         unchanged += old == new
     return Difference(
-        options=(*wanted, *added),
-        added=tuple(added),
+        options=tuple(wanted),
+        added=tuple(wanted[len(options) :]),
         renamed=tuple(renamed),
         disabled=tuple(disabled),
         enabled=tuple(enabled),
-        held=held,
         unchanged=unchanged,
-        adopted=adopted,
-        conflicts=conflicts,
     )

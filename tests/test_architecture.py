@@ -19,7 +19,6 @@ PURE_RULES = (
     "facts",
     "option_filter",
     "option_names",
-    "tag_dependencies",
     "tag_options",
 )
 NO_DJANGO = (

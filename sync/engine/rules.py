@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.cmic.types import CodeKind, LineType, Location
-from connector.codes import company_currency, line_type
+from connector.codes import line_type
 from connector.exceptions import SettingsIncompleteError
-from connector.models import Field, FieldMapping, Tenant
+from connector.models import CmicCode, Field, FieldMapping, Tenant
 from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
 from connector.pex.types import Tag
 from sync.coding import CodingRules, FieldRule
@@ -64,12 +64,13 @@ def _field_rule(
 
 def invoice_rules(tenant: Tenant) -> InvoiceRules:
     rows = {mapping.field: mapping.static_value for mapping in tenant.mappings.all()}
+    company = tenant.transactions.company_code
     return InvoiceRules(
-        company=tenant.transactions.company_code,
+        company=company,
         vendor=tenant.transactions.vendor_code,
         group=rows[Field.GROUP_CODE],
         valid_flag=rows[Field.VALID_FLAG],
-        currency=company_currency(tenant),
+        currency=CmicCode.objects.currency_of(tenant.pk, company),
     )
 
 

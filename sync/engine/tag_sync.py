@@ -1,0 +1,282 @@
+"""The options of a tenant's mapped tags brought in line with CMiC (F8), and recorded.
+
+By a run before its purchases, by a person, by a command. What the options become is
+`sync.tag_options`, writing them `sync.engine.tag_writing`; the rows are `TagSync`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from connector.clients import cmic_client, pex_client
+from connector.codes import refresh_now
+from connector.exceptions import (
+    AuthenticationError,
+    ConnectorError,
+    RateLimitError,
+    SettingsIncompleteError,
+)
+from connector.models import Tenant
+from connector.pex.client import PexClient
+from connector.pex.tags import Dropdown
+from connector.pex.types import TagOption
+from sync.engine.tag_values import Target, is_read, targets_of, values_of
+from sync.engine.tag_writing import TagUnusableError, Written, find_dropdown, write
+from sync.models import OptionAlias, SyncRun, TagSync
+from sync.models.tagging import TagSyncActiveError, only_one
+from sync.tag_options import Difference, compare
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a sync of one tag would do now; `problem` says why it cannot."""
+
+    target: Target
+    difference: Difference | None
+    problem: str = ""
+
+
+def look_at_tags(tenant: Tenant) -> list[Look]:
+    """What a sync would do with the codes as they were last read. Writes nothing.
+
+    Raises the errors of `connector.exceptions`.
+    """
+    client = pex_client(tenant)
+    looks = []
+    for target in targets_of(tenant):
+        try:
+            _require_usable(tenant, target)
+            dropdown = find_dropdown(tenant, client, target.mapping.tag)
+        except TagUnusableError as error:
+            looks.append(Look(target, None, str(error)))
+        else:
+            looks.append(Look(target, _plan(tenant, target, dropdown)))
+    return looks
+
+
+def read_lists(tenant: Tenant, alive: Callable[[], None] = lambda: None) -> list[str]:
+    """Read CMiC's lists behind the synced tags now; sentences for people.
+
+    Raises the errors of `connector.exceptions`.
+    """
+    kinds = [target.kind for target in targets_of(tenant)]
+    if not kinds:
+        return []
+    return refresh_now(tenant, cmic_client(tenant), kinds, alive)
+
+
+def sync_tags(
+    tenant: Tenant,
+    *,
+    run: SyncRun | None = None,
+    user: User | None = None,
+    disable_all: Collection[str] = (),
+    alive: Callable[[], None] = lambda: None,
+) -> list[TagSync]:
+    """Bring every mapped tag with *Sync tag* in line; what became of each.
+
+    `disable_all` are fields for which a person said that a short list is to be
+    believed. One tag's trouble does not stop the others, except dead credentials.
+    Raises `TagSyncActiveError` while another process is at it, `AuthenticationError`,
+    and what keeps clients from being made.
+    """
+    client = pex_client(tenant)
+    done = []
+    with only_one(tenant):
+        TagSync.objects.close_abandoned(tenant, timezone.now())
+        for target in targets_of(tenant):
+            alive()
+            row = _begin(tenant, target, run, user)
+            is_said = str(target.mapping.field) in disable_all
+            _sync_one(tenant, client, target, row, disable_all=is_said)
+            done.append(row)
+    return done
+
+
+def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
+    """The run's own step; its trouble is told in sentences and stops no purchase.
+
+    Done once a run, however often that is prepared. Raises `AuthenticationError`, and
+    what `alive` raises; and where our own limits are reached, the error that has the
+    run wait.
+    """
+    tenant = run.tenant
+    if not targets_of(tenant) or run.tag_syncs.exclude(ended_at=None).exists():
+        return []
+    remarks: list[str] = []
+    try:
+        remarks += read_lists(tenant, alive)
+        rows = sync_tags(tenant, run=run, alive=alive)
+    except (AuthenticationError, SettingsIncompleteError):
+        raise
+    except TagSyncActiveError as error:
+        return [*remarks, str(error)]
+    except ConnectorError as error:
+        if isinstance(error, RateLimitError) and not error.status:
+            raise
+        return [*remarks, f"Tag options were not synced: {error.message}"]
+    troubled = [row for row in rows if row.state != TagSync.State.SUCCEEDED]
+    return remarks + [f"Tag “{row.tag}”: {row.message}" for row in troubled]
+
+
+def _require_usable(tenant: Tenant, target: Target) -> None:
+    wanted = target.mapping.tag.casefold()
+    same = [
+        each for each in targets_of(tenant) if each.mapping.tag.casefold() == wanted
+    ]
+    if len(same) > 1:
+        titles = " and ".join(each.title for each in same)
+        raise TagUnusableError(
+            f"The tag “{target.mapping.tag}” is mapped to {titles}, and its options "
+            "can be the codes of one only. Map one of them to another tag."
+        )
+    if not is_read(tenant, target):
+        raise TagUnusableError(
+            f"CMiC's list of {target.values_title} was not read yet. Press Refresh "
+            "codes; if it stays so, CMiC does not show that list to this user."
+        )
+
+
+def _begin(
+    tenant: Tenant, target: Target, run: SyncRun | None, user: User | None
+) -> TagSync:
+    return TagSync.objects.create(
+        tenant=tenant,
+        run=run,
+        started_by=user or (run.started_by if run else None),
+        field=target.mapping.field,
+        kind=target.kind,
+        company=target.company,
+        tag=target.mapping.tag,
+        started_at=timezone.now(),
+    )
+
+
+def _sync_one(
+    tenant: Tenant,
+    client: PexClient,
+    target: Target,
+    row: TagSync,
+    *,
+    disable_all: bool,
+) -> None:
+    def plan(dropdown: Dropdown) -> Difference:
+        difference = _plan(tenant, target, dropdown, disable_all=disable_all)
+        # Before it is written: a name that is gone could not be found out later.
+        _remember(tenant, dropdown, difference)
+        return difference
+
+    try:
+        _require_usable(tenant, target)
+        dropdown = find_dropdown(tenant, client, target.mapping.tag)
+        row.tag_id = dropdown.tag.tag_id
+        written = write(client, dropdown, plan)
+    except TagUnusableError as error:
+        row.end(TagSync.State.FAILED, timezone.now(), str(error))
+    except ConnectorError as error:
+        row.end(TagSync.State.FAILED, timezone.now(), error.message)
+        if isinstance(error, AuthenticationError):
+            raise
+        logger.warning("Tag “%s” of %s: %s", row.tag, tenant, error)
+    else:
+        _end(row, target, written)
+
+
+def _plan(
+    tenant: Tenant, target: Target, dropdown: Dropdown, *, disable_all: bool = False
+) -> Difference:
+    tag_id = dropdown.tag.tag_id
+    return compare(
+        values_of(tenant, target, tag_id),
+        dropdown.options,
+        style=target.mapping.label,
+        adopted=OptionAlias.objects.values_of(tenant, tag_id),
+        disable_all=disable_all,
+    )
+
+
+def _remember(tenant: Tenant, dropdown: Dropdown, difference: Difference) -> None:
+    """What purchases may say that were tagged before the options changed (§5.3)."""
+    tag_id = dropdown.tag.tag_id
+    adopted = {**OptionAlias.objects.values_of(tenant, tag_id), **difference.adopted}
+    names = {
+        each.before.casefold(): adopted.get(each.value, each.value)
+        for each in difference.renamed
+    }
+    with transaction.atomic():
+        OptionAlias.objects.remember(tenant, tag_id, difference.adopted, is_value=True)
+        OptionAlias.objects.remember(tenant, tag_id, names, is_value=False)
+
+
+def _end(row: TagSync, target: Target, written: Written) -> None:
+    planned, done = written.planned, written.done
+    state = TagSync.State.SUCCEEDED
+    message = words_of(done)
+    if planned.held:
+        state = TagSync.State.WAITING
+        message = f"{message} {held_words(target, planned)}"
+    if written.refusal:
+        state = TagSync.State.FAILED
+        message = f"{message} {written.refusal}"
+    row.end(
+        state,
+        timezone.now(),
+        message,
+        {**counts_of(done), "held": len(planned.held)},
+        {**details_of(done), **_asides(planned)},
+    )
+
+
+def counts_of(difference: Difference) -> dict[str, int]:
+    return {
+        "added": len(difference.added),
+        "renamed": len(difference.renamed),
+        "disabled": len(difference.disabled),
+        "enabled": len(difference.enabled),
+        "unchanged": difference.unchanged,
+    }
+
+
+def words_of(difference: Difference) -> str:
+    counts = counts_of(difference)
+    counts.pop("unchanged")
+    said = [f"{count:,} {name}" for name, count in counts.items() if count]
+    return f"{', '.join(said)}." if said else "Nothing to change."
+
+
+def held_words(target: Target, difference: Difference) -> str:
+    count = len(difference.held)
+    return (
+        f"CMiC offers so few {target.values_title} that {count:,} of the options would "
+        "be disabled, more than half of them: they stay enabled until a person says on "
+        "the Sync tags page that this is right."
+    )
+
+
+def details_of(difference: Difference) -> dict[str, list[Any]]:
+    """The difference as it is kept: Value and names."""
+    return {
+        "added": _pairs(difference.added),
+        "renamed": [
+            [each.value, each.before, each.after] for each in difference.renamed
+        ],
+        "disabled": _pairs(difference.disabled),
+        "enabled": _pairs(difference.enabled),
+    }
+
+
+def _asides(difference: Difference) -> dict[str, list[Any]]:
+    return {"held": _pairs(difference.held), "conflicts": list(difference.conflicts)}
+
+
+def _pairs(options: Sequence[TagOption]) -> list[list[str]]:
+    return [[option.value, option.name] for option in options]
