@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -178,6 +178,13 @@ class TagSync(models.Model):
         self.refresh_from_db()
 
 
+class Aliases(NamedTuple):
+    """Codes by the Values, and by the former names, that stand for them."""
+
+    values: dict[str, str]
+    names: dict[str, str]
+
+
 class OptionAliasQuerySet(models.QuerySet["OptionAlias"]):
     def remember(
         self, tenant: Tenant, tag_id: str, codes: Mapping[str, str], *, is_value: bool
@@ -219,16 +226,15 @@ class OptionAliasQuerySet(models.QuerySet["OptionAlias"]):
         rows = self.filter(tenant=tenant, tag_id=tag_id, is_value=True)
         return dict(rows.values_list("text", "code"))
 
-    def names_of(
-        self, tenant: Tenant, tag_ids: Iterable[str]
-    ) -> dict[str, dict[str, str]]:
-        """Former names, folded, with their codes, by tag."""
-        found: dict[str, dict[str, str]] = {}
-        rows = self.filter(tenant=tenant, tag_id__in=list(tag_ids), is_value=False)
-        for tag_id, text, code in rows.exclude(code="").values_list(
-            "tag_id", "text", "code"
+    def texts_of(self, tenant: Tenant, tag_ids: Iterable[str]) -> dict[str, Aliases]:
+        """All of some tags, folded, by tag."""
+        found: dict[str, Aliases] = {}
+        rows = self.filter(tenant=tenant, tag_id__in=list(tag_ids)).exclude(code="")
+        for tag_id, is_value, text, code in rows.values_list(
+            "tag_id", "is_value", "text", "code"
         ):
-            found.setdefault(tag_id, {})[text] = code
+            aliases = found.setdefault(tag_id, Aliases({}, {}))
+            (aliases.values if is_value else aliases.names)[text.casefold()] = code
         return found
 
 
