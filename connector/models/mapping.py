@@ -116,6 +116,15 @@ class FieldMapping(models.Model):
     def is_third_code(self) -> bool:
         return self.field == Field.COST_TYPE_TRAN_CODE
 
+    def filter_words(self, before: str = "") -> str:
+        """Which values the tag does not offer, after `before`; empty if all are."""
+        said = [
+            f"{self._meta.get_field(name).verbose_name} {getattr(self, name)}"  # type: ignore[union-attr]
+            for name in ("only_statuses", "only_prefixes", "excluded_codes")
+            if getattr(self, name)
+        ]
+        return f"{before}{', '.join(said)}" if said else ""
+
     def clean(self) -> None:
         super().clean()
         errors = {**self._shape_errors(), **self._tag_errors()}
