@@ -118,7 +118,7 @@ class FieldMappingForm(forms.ModelForm):  # type: ignore[type-arg]
     @property
     def is_of_jobs(self) -> bool:
         """Only a job has a status."""
-        return self.instance.field == Field.JOB_DEPT_EQP
+        return bool(self.instance.field == Field.JOB_DEPT_EQP)
 
     @property
     def has_filter(self) -> bool:

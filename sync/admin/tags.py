@@ -20,9 +20,11 @@ from django.urls import URLPattern, path, reverse
 from connector.admin.visible import find_tenant
 from connector.exceptions import ConnectorError
 from connector.models import CodeRefresh, Tenant
-from sync.engine import look_at_tags, read_lists, sync_tags
-from sync.engine.tag_sync import Look, details_of, held_words, words_of
+from sync.engine import look_at_filters, look_at_tags, read_lists, sync_tags
+from sync.engine.tag_filters import FilterPlan, pairs_of
+from sync.engine.tag_sync import Look
 from sync.engine.tag_values import targets_of
+from sync.engine.tag_words import details_of, held_words, words_of
 from sync.models import TagSync
 from sync.models.tagging import TagSyncActiveError
 
@@ -123,7 +125,8 @@ def _do(model_admin: Any, request: HttpRequest, tenant: Tenant, act: str) -> Non
             )
             return
         fields = {field}
-    for row in sync_tags(tenant, user=request.user, disable_all=fields):
+    person: Any = request.user
+    for row in sync_tags(tenant, user=person, disable_all=fields):
         _tell(model_admin, request, tenant, row)
 
 
@@ -141,8 +144,10 @@ def _page(
     model_admin: Any, request: HttpRequest, tenant: Tenant, *, asked: str
 ) -> HttpResponse:
     problem, panels = "", []
+    filters: list[FilterPlan] = []
     try:
         panels = [_panel(look) for look in look_at_tags(tenant)]
+        filters = look_at_filters(tenant)
     except ConnectorError as error:
         problem = error.message
     syncs = TagSync.objects.filter(tenant=tenant).select_related("started_by")
@@ -153,7 +158,9 @@ def _page(
         "tenant": tenant,
         "panels": panels,
         "problem": problem,
-        "is_changed": any(panel.is_changed for panel in panels),
+        "filters": filters,
+        "is_changed": any(panel.is_changed for panel in panels)
+        or any(plan.write is not None for plan in filters),
         "asked": next((each for each in panels if _is_of(each, asked)), None),
         "read_at": _read_at(tenant),
         "syncs": [
@@ -166,17 +173,19 @@ def _page(
 
 def tags_state(tenant: Tenant) -> dict[str, Any]:
     """What the tenant's page says of its tags."""
-    targets = targets_of(tenant)
-    latest = TagSync.objects.latest_by_tag(tenant)
-    rows = [latest.get(str(target.mapping.field)) for target in targets]
+    names = {
+        str(target.mapping.field): target.mapping.tag for target in targets_of(tenant)
+    }
+    filtered = {str(pair.child.field) for pair in pairs_of(tenant)}
+    rows = [
+        row
+        for row in TagSync.objects.last_of_each(tenant)
+        if row.field in (filtered if row.what == TagSync.What.FILTER else names)
+    ]
     return {
-        "names": [target.mapping.tag for target in targets],
-        "troubled": [
-            row for row in rows if row and row.state != TagSync.State.SUCCEEDED
-        ],
-        "last_at": max(
-            (row.ended_at for row in rows if row and row.ended_at), default=None
-        ),
+        "names": list(names.values()),
+        "troubled": [row for row in rows if row.state != TagSync.State.SUCCEEDED],
+        "last_at": max((row.ended_at for row in rows if row.ended_at), default=None),
     }
 
 

@@ -10,7 +10,12 @@ from sync.engine.recovery import due_tenants, recover
 from sync.engine.refreshes import due_refreshes
 from sync.engine.runs import RunRefusedError, prepare, request_run, window_for
 from sync.engine.steps import Step
-from sync.engine.tag_sync import look_at_tags, read_lists, sync_tags
+from sync.engine.tag_sync import (
+    look_at_filters,
+    look_at_tags,
+    read_lists,
+    sync_tags,
+)
 
 __all__ = [
     "Effect",
@@ -20,6 +25,7 @@ __all__ = [
     "due_refreshes",
     "due_tenants",
     "effect_of",
+    "look_at_filters",
     "look_at_tags",
     "prepare",
     "read_lists",

@@ -7,15 +7,15 @@ By a run before its purchases, by a person, by a command. What the options becom
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
 from connector.clients import cmic_client, pex_client
+from connector.cmic.types import CodeKind
 from connector.codes import refresh_now
 from connector.exceptions import (
     AuthenticationError,
@@ -23,11 +23,12 @@ from connector.exceptions import (
     RateLimitError,
     SettingsIncompleteError,
 )
-from connector.models import Tenant
+from connector.models import FieldMapping, Tenant
 from connector.pex.client import PexClient
 from connector.pex.tags import Dropdown
-from connector.pex.types import TagOption
+from sync.engine.tag_filters import FilterPlan, Pair, pairs_of, plan_filters
 from sync.engine.tag_values import Target, is_read, targets_of, values_of
+from sync.engine.tag_words import asides_of, counts_of, details_of, held_words, words_of
 from sync.engine.tag_writing import TagUnusableError, Written, find_dropdown, write
 from sync.models import OptionAlias, SyncRun, TagSync
 from sync.models.tagging import TagSyncActiveError, only_one
@@ -63,6 +64,14 @@ def look_at_tags(tenant: Tenant) -> list[Look]:
     return looks
 
 
+def look_at_filters(tenant: Tenant) -> list[FilterPlan]:
+    """What a sync would do with the filters between tags. Writes nothing.
+
+    Raises the errors of `connector.exceptions`.
+    """
+    return plan_filters(tenant, pex_client(tenant))
+
+
 def read_lists(tenant: Tenant, alive: Callable[[], None] = lambda: None) -> list[str]:
     """Read CMiC's lists behind the synced tags now; sentences for people.
 
@@ -95,10 +104,14 @@ def sync_tags(
         TagSync.objects.close_abandoned(tenant, timezone.now())
         for target in targets_of(tenant):
             alive()
-            row = _begin(tenant, target, run, user)
+            row = _new(
+                tenant, run, user, target.mapping, target.kind, company=target.company
+            )
             is_said = str(target.mapping.field) in disable_all
             _sync_one(tenant, client, target, row, disable_all=is_said)
             done.append(row)
+        alive()
+        done += _sync_filters(tenant, client, run, user)
     return done
 
 
@@ -146,18 +159,23 @@ def _require_usable(tenant: Tenant, target: Target) -> None:
         )
 
 
-def _begin(
-    tenant: Tenant, target: Target, run: SyncRun | None, user: User | None
+def _new(
+    tenant: Tenant,
+    run: SyncRun | None,
+    user: User | None,
+    mapping: FieldMapping,
+    kind: CodeKind,
+    **values: str,
 ) -> TagSync:
     return TagSync.objects.create(
         tenant=tenant,
         run=run,
         started_by=user or (run.started_by if run else None),
-        field=target.mapping.field,
-        kind=target.kind,
-        company=target.company,
-        tag=target.mapping.tag,
+        field=mapping.field,
+        kind=kind,
+        tag=mapping.tag,
         started_at=timezone.now(),
+        **values,
     )
 
 
@@ -189,6 +207,38 @@ def _sync_one(
         logger.warning("Tag “%s” of %s: %s", row.tag, tenant, error)
     else:
         _end(row, target, written)
+
+
+def _sync_filters(
+    tenant: Tenant, client: PexClient, run: SyncRun | None, user: User | None
+) -> list[TagSync]:
+    """Dependent options, after the options that they are made of."""
+    pairs = pairs_of(tenant)
+    if not pairs:
+        return []
+    rows = [_begin_filter(tenant, pairs[0], run, user)]
+    try:
+        plans = plan_filters(tenant, client)
+        rows += [_begin_filter(tenant, each.pair, run, user) for each in plans[1:]]
+        for row, plan in zip(rows, plans, strict=True):
+            if plan.write is not None:
+                plan.write()
+            state = TagSync.State.FAILED if plan.is_trouble else TagSync.State.SUCCEEDED
+            row.end(state, timezone.now(), plan.said)
+    except ConnectorError as error:
+        for row in rows:
+            row.end(TagSync.State.FAILED, timezone.now(), error.message)
+        if isinstance(error, AuthenticationError):
+            raise
+    return rows
+
+
+def _begin_filter(
+    tenant: Tenant, pair: Pair, run: SyncRun | None, user: User | None
+) -> TagSync:
+    return _new(
+        tenant, run, user, pair.child, pair.child_kind, what=TagSync.What.FILTER
+    )
 
 
 def _plan(
@@ -232,51 +282,5 @@ def _end(row: TagSync, target: Target, written: Written) -> None:
         timezone.now(),
         message,
         {**counts_of(done), "held": len(planned.held)},
-        {**details_of(done), **_asides(planned)},
+        {**details_of(done), **asides_of(planned)},
     )
-
-
-def counts_of(difference: Difference) -> dict[str, int]:
-    return {
-        "added": len(difference.added),
-        "renamed": len(difference.renamed),
-        "disabled": len(difference.disabled),
-        "enabled": len(difference.enabled),
-        "unchanged": difference.unchanged,
-    }
-
-
-def words_of(difference: Difference) -> str:
-    counts = counts_of(difference)
-    counts.pop("unchanged")
-    said = [f"{count:,} {name}" for name, count in counts.items() if count]
-    return f"{', '.join(said)}." if said else "Nothing to change."
-
-
-def held_words(target: Target, difference: Difference) -> str:
-    count = len(difference.held)
-    return (
-        f"CMiC offers so few {target.values_title} that {count:,} of the options would "
-        "be disabled, more than half of them: they stay enabled until a person says on "
-        "the Sync tags page that this is right."
-    )
-
-
-def details_of(difference: Difference) -> dict[str, list[Any]]:
-    """The difference as it is kept: Value and names."""
-    return {
-        "added": _pairs(difference.added),
-        "renamed": [
-            [each.value, each.before, each.after] for each in difference.renamed
-        ],
-        "disabled": _pairs(difference.disabled),
-        "enabled": _pairs(difference.enabled),
-    }
-
-
-def _asides(difference: Difference) -> dict[str, list[Any]]:
-    return {"held": _pairs(difference.held), "conflicts": list(difference.conflicts)}
-
-
-def _pairs(options: Sequence[TagOption]) -> list[list[str]]:
-    return [[option.value, option.name] for option in options]

@@ -75,26 +75,29 @@ class TagSyncQuerySet(models.QuerySet["TagSync"]):
             message="The process that worked on it was stopped.",
         )
 
-    def latest_by_tag(self, tenant: Tenant) -> dict[str, TagSync]:
-        """The last one of each field that has ended."""
+    def last_of_each(self, tenant: Tenant) -> list[TagSync]:
+        """The last one that has ended of each tag's options, and of each filter."""
         ended = self.filter(tenant=tenant).exclude(state=TagSync.State.RUNNING)
-        latest = ended.order_by("field", "-pk").distinct("field")
-        return {str(each.field): each for each in latest}
+        order = ended.order_by("field", "what", "-pk")
+        return list(order.distinct("field", "what"))
 
     def lists_of(self, tenant: Tenant, tag_id: str) -> set[tuple[str, str]]:
         """Kind and company of every list of CMiC's that was put into the tag."""
-        put = self.filter(tenant=tenant, tag_id=tag_id).exclude(
-            state__in=(TagSync.State.RUNNING, TagSync.State.FAILED)
-        )
+        options = self.filter(tenant=tenant, tag_id=tag_id, what=TagSync.What.OPTIONS)
+        put = options.exclude(state__in=(TagSync.State.RUNNING, TagSync.State.FAILED))
         return set(put.values_list("kind", "company").distinct())
 
 
 class TagSync(models.Model):
-    """One sync of one mapped tag's options, by a run or a person.
+    """One sync of one mapped tag's options, or of its filter, by a run or a person.
 
     `held` options would be disabled and wait for a person, because CMiC's list was too
     short to be believed.
     """
+
+    class What(models.TextChoices):
+        OPTIONS = "options", _("options")
+        FILTER = "filter", _("filter by the tag above")
 
     class State(models.TextChoices):
         RUNNING = "running", _("running")
@@ -111,6 +114,7 @@ class TagSync(models.Model):
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL
     )
+    what = models.CharField(max_length=10, choices=What, default=What.OPTIONS)
     field = models.CharField(max_length=30, choices=Field)
     kind = models.CharField(max_length=20, choices=KIND_CHOICES)
     company = models.CharField(max_length=8, blank=True)
@@ -137,6 +141,9 @@ class TagSync(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=("running", "succeeded", "waiting", "failed")),
                 name="tag_sync_state_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(what__in=("options", "filter")), name="tag_sync_what_known"
             ),
             models.CheckConstraint(
                 condition=Q(field__in=Field.values), name="tag_sync_field_known"

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from connector.exceptions import ConnectorError
 from connector.management.tenants import get_tenant
 from connector.models import Tenant
-from sync.engine import look_at_tags, read_lists, sync_tags
-from sync.engine.tag_sync import counts_of, held_words, words_of
+from sync.engine import look_at_filters, look_at_tags, read_lists, sync_tags
+from sync.engine.tag_words import counts_of, held_words, words_of
 from sync.models import TagSync
 from sync.models.tagging import TagSyncActiveError
 
@@ -56,18 +56,26 @@ class Command(BaseCommand):
             if each.difference.held:
                 said = f"{said} {held_words(each.target, each.difference)}"
             self.stderr.write(f"{each.target.mapping.tag}: {said}")
+        for plan in look_at_filters(tenant):
+            if plan.is_trouble:
+                problems.append(plan.said)
+            else:
+                self.stderr.write(plan.said)
         return rows, problems
 
     def _sync(self, tenant: Tenant) -> tuple[list[dict[str, Any]], list[str]]:
         rows, problems = [], []
         for row in sync_tags(tenant):
-            if row.state == TagSync.State.FAILED:
-                problems.append(f"{row.tag}: {row.message}")
-            if row.state != TagSync.State.FAILED or row.added or row.unchanged:
+            has_failed = row.state == TagSync.State.FAILED
+            said = f"{row.tag}: {row.message}"
+            if has_failed:
+                problems.append(said)
+            else:
+                self.stderr.write(said)
+            was_read = not has_failed or any(getattr(row, name) for name in _COUNTS)
+            if row.what == TagSync.What.OPTIONS and was_read:
                 counts = {name: getattr(row, name) for name in _COUNTS}
                 rows.append({"tag": row.tag, **counts})
-            if row.state != TagSync.State.FAILED:
-                self.stderr.write(f"{row.tag}: {row.message}")
         return rows, problems
 
     def _show(self, rows: list[dict[str, Any]], *, as_json: bool) -> None:
