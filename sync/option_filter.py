@@ -26,6 +26,8 @@ class Filter:
         )
 
     def admits(self, code: str, status: str = "") -> bool:
+        if not (self.excluded or self.statuses or self.prefixes):
+            return True
         key = code.casefold()
         if key in self.excluded:
             return False

@@ -36,14 +36,12 @@ class Value:
 def label_of(value: Value, style: str) -> str:
     """What people read; the code is never cut."""
     name = _name(value)
-    if name == value.code:
-        return value.code
+    if style == Label.NAME or name == value.code:
+        return _cut(name, NAME_LIMIT)
     if style == Label.CODE_NAME:
         head = f"{value.code} – "
         return head + _cut(name, NAME_LIMIT - len(head))
-    if style == Label.NAME_CODE:
-        return _with_code(value)
-    return _cut(name, NAME_LIMIT)
+    return _with_code(value)
 
 
 def distinct_names(
@@ -57,17 +55,17 @@ def distinct_names(
     names = {key: label_of(value, style) for key, value in values.items()}
     told_apart: set[str] = set()
     for _ in range(_ROUNDS):
-        count = Counter(name.casefold() for name in names.values())
+        folded = {key: name.casefold() for key, name in names.items()}
+        count = Counter(folded.values())
+        if len(count) == len(folded) and taken.isdisjoint(count):
+            return names
         clashing = [
             key
-            for key, name in names.items()
-            if key not in told_apart
-            and (count[name.casefold()] > 1 or name.casefold() in taken)
+            for key, name in folded.items()
+            if key not in told_apart and (count[name] > 1 or name in taken)
         ]
-        if not clashing:
-            break
         for key in clashing:
-            if names[key].casefold() in taken:
+            if folded[key] in taken:
                 conflicts.append(
                     f"“{names[key]}” is an option that was made by hand, so the code "
                     f"{values[key].code} is shown with its code behind the name."

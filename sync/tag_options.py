@@ -93,21 +93,26 @@ def compare(
 
 def _by_code(values: Iterable[Value], conflicts: list[str]) -> dict[str, Value]:
     """By folded code, in the order of codes: PEX tells no upper from lower case."""
-    known: dict[str, Value] = {}
-    for value in sorted(values, key=_rank):
-        if not value.code:
-            continue
-        other = known.setdefault(value.code.casefold(), value)
-        if other.code != value.code and value.is_active:
-            conflicts.append(
-                f"CMiC has the codes “{other.code}” and “{value.code}”, which PEX "
-                f"cannot tell apart: “{value.code}” is left out."
-            )
-    return known
+    found: dict[str, Value] = {}
+    others: dict[str, list[Value]] = defaultdict(list)
+    for value in values:
+        key = value.code.casefold()
+        if key and found.setdefault(key, value) is not value:
+            others[key].append(value)
+    for key in sorted(others):
+        first, *rest = sorted([found[key], *others[key]], key=_rank)
+        found[key] = first
+        for code in dict.fromkeys(each.code for each in rest if each.is_active):
+            if code != first.code:
+                conflicts.append(
+                    f"CMiC has the codes “{first.code}” and “{code}”, which PEX cannot "
+                    f"tell apart: “{code}” is left out."
+                )
+    return {key: found[key] for key in sorted(found)}
 
 
-def _rank(value: Value) -> tuple[str, bool, str, str]:
-    return value.code.casefold(), not value.is_active, value.code, value.name
+def _rank(value: Value) -> tuple[bool, str, str]:
+    return not value.is_active, value.code, value.name
 
 
 def _match(
@@ -146,12 +151,12 @@ def _adopt(
     conflicts: list[str],
 ) -> dict[int, str]:
     """Options that a person made, for values that have none, by their name."""
+    unmatched = (index for index in range(len(options)) if index not in matched)
     foreign = {
-        " ".join(option.name.split()).casefold(): index
-        for index, option in sorted(
-            enumerate(options), key=lambda pair: pair[1].value, reverse=True
+        " ".join(options[index].name.split()).casefold(): index
+        for index in sorted(
+            unmatched, key=lambda index: options[index].value, reverse=True
         )
-        if index not in matched
     }
     if not foreign:
         return {}

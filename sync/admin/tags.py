@@ -24,7 +24,7 @@ from sync.engine import look_at_filters, look_at_tags, read_lists, sync_tags
 from sync.engine.tag_filters import FilterPlan, pairs_of
 from sync.engine.tag_sync import Look
 from sync.engine.tag_values import targets_of
-from sync.engine.tag_words import details_of, held_words, words_of
+from sync.engine.tag_words import counts_of, details_of, held_words, words_of
 from sync.models import TagSync
 from sync.models.tagging import TagSyncActiveError
 
@@ -194,8 +194,8 @@ def _panel(look: Look) -> Panel:
     if difference is None:
         return Panel(look, [])
     parts = [
-        Part(_TITLES[name], rows[:_MOST_SHOWN], len(rows))
-        for name, rows in details_of(difference).items()
+        Part(_TITLES[name], rows, counts_of(difference)[name])
+        for name, rows in details_of(difference, _MOST_SHOWN).items()
         if rows
     ]
     held = [[option.value, option.name] for option in difference.held]

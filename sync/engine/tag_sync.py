@@ -31,7 +31,7 @@ from sync.engine.tag_values import Target, is_read, targets_of, values_of
 from sync.engine.tag_words import asides_of, counts_of, details_of, held_words, words_of
 from sync.engine.tag_writing import TagUnusableError, Written, find_dropdown, write
 from sync.models import OptionAlias, SyncRun, TagSync
-from sync.models.tagging import TagSyncActiveError, only_one
+from sync.models.tagging import MOST_KEPT, TagSyncActiveError, only_one
 from sync.tag_options import Difference, compare
 
 logger = logging.getLogger(__name__)
@@ -282,5 +282,5 @@ def _end(row: TagSync, target: Target, written: Written) -> None:
         timezone.now(),
         message,
         {**counts_of(done), "held": len(planned.held)},
-        {**details_of(done), **asides_of(planned)},
+        {**details_of(done, MOST_KEPT), **asides_of(planned, MOST_KEPT)},
     )

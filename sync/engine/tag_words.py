@@ -36,21 +36,24 @@ def held_words(target: Target, difference: Difference) -> str:
     )
 
 
-def details_of(difference: Difference) -> dict[str, list[Any]]:
-    """The difference as it is kept: Value and names."""
+def details_of(difference: Difference, most: int) -> dict[str, list[Any]]:
+    """Value and names of what differs, at most so many of each kind."""
     return {
-        "added": _pairs(difference.added),
+        "added": _pairs(difference.added[:most]),
         "renamed": [
-            [each.value, each.before, each.after] for each in difference.renamed
+            [each.value, each.before, each.after] for each in difference.renamed[:most]
         ],
-        "disabled": _pairs(difference.disabled),
-        "enabled": _pairs(difference.enabled),
+        "disabled": _pairs(difference.disabled[:most]),
+        "enabled": _pairs(difference.enabled[:most]),
     }
 
 
-def asides_of(difference: Difference) -> dict[str, list[Any]]:
+def asides_of(difference: Difference, most: int) -> dict[str, list[Any]]:
     """What was not done, and what there is to remark."""
-    return {"held": _pairs(difference.held), "conflicts": list(difference.conflicts)}
+    return {
+        "held": _pairs(difference.held[:most]),
+        "conflicts": list(difference.conflicts[:most]),
+    }
 
 
 def _pairs(options: Sequence[TagOption]) -> list[list[str]]:

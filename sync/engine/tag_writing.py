@@ -114,7 +114,7 @@ def _write_what_goes(
             break
         some = suspects[: max(1, len(suspects) // 2)]
         try:
-            dropdown = client.replace_options(dropdown, _with(dropdown, some))
+            dropdown = _replace(client, dropdown, some)
         except InvalidRequestError as refused:
             error = refused
             fault = some[0] if len(some) == 1 else None
@@ -125,7 +125,7 @@ def _write_what_goes(
     rest = _without(waiting, [fault] if fault else [])
     if rest and fault is not None:
         with suppress(InvalidRequestError):
-            dropdown = client.replace_options(dropdown, _with(dropdown, rest))
+            dropdown = _replace(client, dropdown, rest)
             rest = []
     done = difference_between(before, dropdown.options)
     if not waiting:
@@ -157,11 +157,14 @@ def _changes(difference: Difference, before: Sequence[TagOption]) -> list[TagOpt
     return sorted(changed, key=lambda option: not option.is_enabled)
 
 
-def _with(dropdown: Dropdown, some: Sequence[TagOption]) -> list[TagOption]:
-    """The list as PEX has it, with these changes."""
+def _replace(
+    client: PexClient, dropdown: Dropdown, some: Sequence[TagOption]
+) -> Dropdown:
+    """Write the list as PEX has it, with these changes; how it is then."""
     chosen = {option.value: option for option in some}
     listed = [chosen.pop(option.value, option) for option in dropdown.options]
-    return [*listed, *chosen.values()]
+    client.replace_options(dropdown, [*listed, *chosen.values()])
+    return client.read_dropdown(dropdown.tag.tag_id)
 
 
 def _without(

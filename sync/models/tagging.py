@@ -25,7 +25,7 @@ from sync.models.run import SyncRun
 # the tenant's.
 _LOCK_SPACE = 0x7A65
 # Of each part of a difference; the counts tell of the rest.
-_MOST_KEPT = 200
+MOST_KEPT = 200
 _LONGEST_TEXT = 200
 
 
@@ -172,7 +172,7 @@ class TagSync(models.Model):
     ) -> None:
         """Put on record how it ended, with the beginning of each list of changes."""
         kept = {
-            name: part[:_MOST_KEPT] for name, part in (difference or {}).items() if part
+            name: part[:MOST_KEPT] for name, part in (difference or {}).items() if part
         }
         TagSync.objects.filter(pk=self.pk, state=self.State.RUNNING).update(
             state=state,
