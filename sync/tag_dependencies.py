@@ -46,6 +46,18 @@ def is_same(there: Dependency, rules: Sequence[OptionRule]) -> bool:
     return there.allows_all and _allowed(there.rules) == _allowed(rules)
 
 
+def is_believable(
+    there: Dependency, rules: Sequence[OptionRule], parents: Mapping[str, str]
+) -> bool:
+    """Whether at least half of what is filtered now still is.
+
+    Of the parents that can be chosen, by code: CMiC's list may have come short.
+    """
+    choosable = set(parents.values())
+    before = sum(trigger in choosable for trigger in _allowed(there.rules))
+    return len(_allowed(rules)) * 2 >= before
+
+
 def obstacle(
     child: str, parent: str, there: Iterable[Dependency], names: Mapping[str, str]
 ) -> str:

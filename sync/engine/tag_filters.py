@@ -19,7 +19,13 @@ from connector.pex.dependency_types import Dependency, OptionRule
 from connector.pex.tags import Dropdown
 from sync.engine.tag_writing import TagUnusableError, find_dropdown
 from sync.models import OptionAlias
-from sync.tag_dependencies import SOURCE, is_same, obstacle, rules_for
+from sync.tag_dependencies import (
+    SOURCE,
+    is_believable,
+    is_same,
+    obstacle,
+    rules_for,
+)
 
 SWITCHED_OFF = (
     "PEX's tag filters are switched off for this business (UseTagDependencies), so "
@@ -101,13 +107,19 @@ def _plan(
     parent_id, child_id = parent.tag.tag_id, child.tag.tag_id
     there = client.list_option_dependencies(child_id)
     ours = next((each for each in there if each.source == SOURCE), None)
-    rules = rules_for(
-        _codes_together(tenant, pair), _values(tenant, parent), _values(tenant, child)
-    )
+    parents = _values(tenant, parent)
+    rules = rules_for(_codes_together(tenant, pair), parents, _values(tenant, child))
     title = f"“{pair.child.tag}” by “{pair.parent.tag}”"
     if ours is not None and ours.parent_id == parent_id:
         if is_same(ours, rules):
             return FilterPlan(pair, f"The filter of {title} is as it should be.")
+        if not is_believable(ours, rules, parents):
+            return FilterPlan(
+                pair,
+                "CMiC offers so little that more than half of the filter of "
+                f"{title} would go: it stays as it is.",
+                is_trouble=True,
+            )
         return FilterPlan(
             pair,
             f"The filter of {title} gets {len(rules):,} rules.",

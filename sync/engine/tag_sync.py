@@ -73,14 +73,16 @@ def look_at_filters(tenant: Tenant) -> list[FilterPlan]:
 
 
 def read_lists(tenant: Tenant, alive: Callable[[], None] = lambda: None) -> list[str]:
-    """Read CMiC's lists behind the synced tags now; sentences for people.
+    """Read CMiC's lists behind the tags and filters now; sentences for people.
 
     Raises the errors of `connector.exceptions`.
     """
     kinds = [target.kind for target in targets_of(tenant)]
+    for pair in pairs_of(tenant):
+        kinds += [pair.parent_kind, pair.child_kind]
     if not kinds:
         return []
-    return refresh_now(tenant, cmic_client(tenant), kinds, alive)
+    return refresh_now(tenant, cmic_client(tenant), list(dict.fromkeys(kinds)), alive)
 
 
 def sync_tags(
@@ -123,7 +125,8 @@ def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
     run wait.
     """
     tenant = run.tenant
-    if not targets_of(tenant) or run.tag_syncs.exclude(ended_at=None).exists():
+    is_wanted = bool(targets_of(tenant) or pairs_of(tenant))
+    if not is_wanted or run.tag_syncs.exclude(ended_at=None).exists():
         return []
     remarks: list[str] = []
     try:

@@ -59,7 +59,9 @@ class Target:
     @property
     def values_title(self) -> str:
         """What its options stand for, in the middle of a sentence."""
-        return f"{title_of(self.kind)} codes"
+        if self.kind is CodeKind.EQUIPMENT:
+            return "pieces of equipment"
+        return f"{title_of(self.kind)}s"
 
 
 def targets_of(tenant: Tenant) -> list[Target]:

@@ -112,6 +112,12 @@ def test_both_filters_are_made_kept_and_not_written_when_nothing_differs(
     methods = [call.method for call in writes(pex) if "dependencies" in call.path]
     assert methods == ["PUT"]
 
+    for job in [one.code for one in cmic.books.contractor.jobs]:
+        cmic.remove_code("job", job, company="001")
+    rows = filter_rows(sync(tenant))
+    assert "it stays as it is" in rows[0].message
+    assert allowed(pex, PHASE_ID, "017401") is not None
+
 
 def test_filters_of_others_are_never_touched(tenant, pex):
     theirs = make(pex, PHASE_ID, CATEGORY_ID, THEIRS)
