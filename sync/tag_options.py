@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from connector.option_names import Label, Value, distinct_names, label_of
 from connector.pex.types import TagOption
-from sync.option_names import Label, Value, distinct_names, label_of
 
 
 @dataclass(frozen=True, slots=True)

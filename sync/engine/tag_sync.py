@@ -7,7 +7,7 @@ By a run before its purchases, by a person, by a command. What the options becom
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -15,7 +15,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from connector.clients import cmic_client, pex_client
-from connector.cmic.types import CodeKind
 from connector.codes import refresh_now
 from connector.exceptions import (
     AuthenticationError,
@@ -23,7 +22,7 @@ from connector.exceptions import (
     RateLimitError,
     SettingsIncompleteError,
 )
-from connector.models import FieldMapping, Tenant
+from connector.models import Tenant
 from connector.pex.client import PexClient
 from connector.pex.tags import Dropdown
 from sync.engine.tag_filters import FilterPlan, Pair, pairs_of, plan_filters
@@ -103,30 +102,34 @@ def sync_tags(
     client = pex_client(tenant)
     done = []
     with only_one(tenant):
+        already = TagSync.objects.done_by(run)
         TagSync.objects.close_abandoned(tenant, timezone.now())
         for target in targets_of(tenant):
+            if (TagSync.What.OPTIONS, target.mapping.field) in already:
+                continue
             alive()
-            row = _new(
-                tenant, run, user, target.mapping, target.kind, company=target.company
+            row = TagSync.objects.begin(
+                target.mapping, target.kind, run, user, company=target.company
             )
             is_said = str(target.mapping.field) in disable_all
             _sync_one(tenant, client, target, row, disable_all=is_said)
             done.append(row)
         alive()
-        done += _sync_filters(tenant, client, run, user)
+        if not any(what == TagSync.What.FILTER for what, _ in already):
+            done += _sync_filters(tenant, client, run, user)
     return done
 
 
 def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
     """The run's own step; its trouble is told in sentences and stops no purchase.
 
-    Done once a run, however often that is prepared. Raises `AuthenticationError`, and
-    what `alive` raises; and where our own limits are reached, the error that has the
-    run wait.
+    Each tag once a run, however often that is prepared. Raises `AuthenticationError`,
+    and what `alive` raises; and where our own limits are reached, the error that has
+    the run wait.
     """
     tenant = run.tenant
-    is_wanted = bool(targets_of(tenant) or pairs_of(tenant))
-    if not is_wanted or run.tag_syncs.exclude(ended_at=None).exists():
+    wanted = len(targets_of(tenant)) + bool(pairs_of(tenant))
+    if len(TagSync.objects.done_by(run)) >= wanted:
         return []
     remarks: list[str] = []
     try:
@@ -137,7 +140,7 @@ def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
     except TagSyncActiveError as error:
         return [*remarks, str(error)]
     except ConnectorError as error:
-        if isinstance(error, RateLimitError) and not error.status:
+        if is_our_limit(error):
             raise
         return [*remarks, f"Tag options were not synced: {error.message}"]
     troubled = [row for row in rows if row.state != TagSync.State.SUCCEEDED]
@@ -162,26 +165,6 @@ def _require_usable(tenant: Tenant, target: Target) -> None:
         )
 
 
-def _new(
-    tenant: Tenant,
-    run: SyncRun | None,
-    user: User | None,
-    mapping: FieldMapping,
-    kind: CodeKind,
-    **values: str,
-) -> TagSync:
-    return TagSync.objects.create(
-        tenant=tenant,
-        run=run,
-        started_by=user or (run.started_by if run else None),
-        field=mapping.field,
-        kind=kind,
-        tag=mapping.tag,
-        started_at=timezone.now(),
-        **values,
-    )
-
-
 def _sync_one(
     tenant: Tenant,
     client: PexClient,
@@ -204,9 +187,7 @@ def _sync_one(
     except TagUnusableError as error:
         row.end(TagSync.State.FAILED, timezone.now(), str(error))
     except ConnectorError as error:
-        row.end(TagSync.State.FAILED, timezone.now(), error.message)
-        if isinstance(error, AuthenticationError):
-            raise
+        _fail([row], error)
         logger.warning("Tag “%s” of %s: %s", row.tag, tenant, error)
     else:
         _end(row, target, written)
@@ -219,29 +200,41 @@ def _sync_filters(
     pairs = pairs_of(tenant)
     if not pairs:
         return []
-    rows = [_begin_filter(tenant, pairs[0], run, user)]
+    rows = [_begin_filter(pairs[0], run, user)]
     try:
         plans = plan_filters(tenant, client)
-        rows += [_begin_filter(tenant, each.pair, run, user) for each in plans[1:]]
+        rows += [_begin_filter(each.pair, run, user) for each in plans[1:]]
         for row, plan in zip(rows, plans, strict=True):
             if plan.write is not None:
                 plan.write()
             state = TagSync.State.FAILED if plan.is_trouble else TagSync.State.SUCCEEDED
             row.end(state, timezone.now(), plan.said)
     except ConnectorError as error:
-        for row in rows:
-            row.end(TagSync.State.FAILED, timezone.now(), error.message)
-        if isinstance(error, AuthenticationError):
-            raise
+        _fail(rows, error)
     return rows
 
 
-def _begin_filter(
-    tenant: Tenant, pair: Pair, run: SyncRun | None, user: User | None
-) -> TagSync:
-    return _new(
-        tenant, run, user, pair.child, pair.child_kind, what=TagSync.What.FILTER
-    )
+def _fail(rows: Sequence[TagSync], error: ConnectorError) -> None:
+    """Raises it again where going on with the next tag makes no sense."""
+    if is_our_limit(error):
+        # Nothing was tried: whoever waits begins with this tag.
+        for row in rows:
+            row.delete()
+        raise error
+    for row in rows:
+        row.end(TagSync.State.FAILED, timezone.now(), error.message)
+    if isinstance(error, AuthenticationError):
+        raise error
+
+
+def is_our_limit(error: ConnectorError) -> bool:
+    """Not PEX or CMiC says so, but we count: waiting for it is certain to help."""
+    return isinstance(error, RateLimitError) and not error.status
+
+
+def _begin_filter(pair: Pair, run: SyncRun | None, user: User | None) -> TagSync:
+    what = TagSync.What.FILTER
+    return TagSync.objects.begin(pair.child, pair.child_kind, run, user, what=what)
 
 
 def _plan(

@@ -16,9 +16,9 @@ from connector.cmic.types import CodeKind
 from connector.codes import line_type
 from connector.models import CmicCode, CodeRefresh, Field, FieldMapping, Tenant
 from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
+from connector.option_names import Value
 from sync.models import TagSync
 from sync.option_filter import Filter
-from sync.option_names import Value
 
 # Of the names that a code has on different jobs, the most frequent.
 _BELOW = """

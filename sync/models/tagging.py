@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import connection, models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connector.models import Field, Tenant
+from connector.models import Field, FieldMapping, Tenant
 from connector.models.access import visible
 from connector.models.codes import KIND_CHOICES
 from sync.models.run import SyncRun
@@ -66,6 +67,31 @@ class TagSyncQuerySet(models.QuerySet["TagSync"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> TagSyncQuerySet:
         """Those of tenants that the person may see."""
         return visible(self, user)
+
+    def begin(
+        self,
+        mapping: FieldMapping,
+        kind: str,
+        run: SyncRun | None,
+        user: User | None,
+        **values: str,
+    ) -> TagSync:
+        """A row that says somebody is at it; a run's is its person's."""
+        return self.create(
+            tenant=mapping.tenant,
+            run=run,
+            started_by=user or (run.started_by if run else None),
+            field=mapping.field,
+            kind=kind,
+            tag=mapping.tag,
+            started_at=timezone.now(),
+            **values,
+        )
+
+    def done_by(self, run: SyncRun | None) -> set[tuple[str, str]]:
+        """What a run has synced so far, well or not: `what` and field."""
+        ended = self.filter(run=run).exclude(ended_at=None)
+        return set(ended.values_list("what", "field")) if run else set()
 
     def close_abandoned(self, tenant: Tenant, now: datetime) -> None:
         """For whoever holds the tenant's lock: nobody else can be at work."""

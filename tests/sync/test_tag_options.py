@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.option_names import NAME_LIMIT, Label, Value, label_of
 from connector.pex.types import TagOption
 from sync.option_filter import Filter
-from sync.option_names import NAME_LIMIT, Label, Value, label_of
 from sync.tag_options import compare
 
 
@@ -163,6 +163,8 @@ OPTIONS = st.lists(
 )
 VALUES = st.lists(st.builds(Value, CODES, NAMES, st.booleans()), max_size=8)
 STYLES = st.sampled_from(list(Label))
+# Machines that do other things besides are slow now and then.
+SOME = settings(max_examples=60, deadline=None)
 
 
 def applied(options, difference):
@@ -183,6 +185,7 @@ def applied(options, difference):
 
 
 class TestWhateverThereIs:
+    @SOME
     @given(VALUES, OPTIONS, STYLES, st.booleans())
     def test_applying_the_difference_gives_the_wanted_list(
         self, values, options, style, disable_all
@@ -195,6 +198,7 @@ class TestWhateverThereIs:
         choosable = {stands_for[value].casefold() for value in enabled(found)}
         assert offered <= choosable
 
+    @SOME
     @given(VALUES, OPTIONS, STYLES, st.booleans())
     def test_applying_twice_changes_nothing(self, values, options, style, disable_all):
         first = compare(values, options, style=style, disable_all=disable_all)
@@ -208,6 +212,7 @@ class TestWhateverThereIs:
         assert again.options == first.options
         assert not again.is_changed
 
+    @SOME
     @given(VALUES, OPTIONS, STYLES, st.randoms())
     def test_the_order_of_input_does_not_matter(self, values, options, style, random):
         first = compare(values, options, style=style)
@@ -220,12 +225,14 @@ class TestWhateverThereIs:
             each.value for each in first.held
         }
 
+    @SOME
     @given(VALUES, OPTIONS, STYLES)
     def test_no_two_options_share_a_name_or_a_value(self, values, options, style):
         found = compare(values, options, style=style).options
         assert len({each.name.casefold() for each in found}) == len(found)
         assert len({each.value.casefold() for each in found}) == len(found)
 
+    @SOME
     @given(VALUES, OPTIONS, STYLES, st.booleans())
     def test_no_option_is_lost_and_none_changes_its_value(
         self, values, options, style, disable_all
@@ -235,7 +242,7 @@ class TestWhateverThereIs:
         assert [each.value for each in kept] == [each.value for each in options]
         assert not found.options or any(each.is_enabled for each in found.options)
 
-    @settings(max_examples=25)
+    @settings(max_examples=25, deadline=None)
     @given(st.text(min_size=1, max_size=64), st.text(max_size=500), STYLES)
     def test_every_name_fits_and_has_the_whole_code_where_it_has_one(
         self, code, name, style

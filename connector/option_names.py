@@ -1,6 +1,7 @@
-"""What options are called: a name for each of CMiC's values, no two the same (F8).
+"""What options are called: a name for each of CMiC's values, no two the same (F7, F8).
 
 Pure. Which options there are and which value each stands for is `sync.tag_options`.
+(No Django.)
 """
 
 from __future__ import annotations
