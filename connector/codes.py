@@ -8,7 +8,7 @@ is either read to its end and put in whole, or the old one stays (`connector.sta
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
@@ -106,16 +106,62 @@ def refresh_stale(
     """
     if not _stale(tenant, kinds):
         return []
+    return _refresh(tenant, client, kinds, lambda: _stale(tenant, kinds), alive)
+
+
+def refresh_now(
+    tenant: Tenant,
+    client: CmicClient,
+    kinds: Collection[CodeKind],
+    alive: Callable[[], None] = lambda: None,
+) -> list[str]:
+    """Read these kinds, however old they are; returns and raises as `refresh_stale`.
+
+    Where one of a job's own changed, what hangs on jobs is read along: codes of a new
+    job go with it only then.
+    """
+    wanted = [kind for kind in kinds if kind in _LISTED]
+    started = timezone.now()
+
+    def due() -> Iterator[CodeKind]:
+        yield from wanted
+        yield from _hanging_on(tenant, wanted, started)
+
+    return _refresh(tenant, client, wanted, due, alive)
+
+
+def _refresh(
+    tenant: Tenant,
+    client: CmicClient,
+    kinds: Collection[CodeKind],
+    due: Callable[[], Iterable[CodeKind]],
+    alive: Callable[[], None],
+) -> list[str]:
+    """Read those of the kinds that are `due` once nobody else is at it."""
     try:
         with _claimed(tenant) as state:
             reader = _Reader(tenant, client, state, alive)
-            for kind in _stale(tenant, kinds):
+            for kind in due():
                 reader.read_or_note(kind)
             return reader.refused
     except RefreshActiveError as error:
         if set(_stale(tenant, kinds)) - _read_since(tenant, None):
             raise
         return [f"{error.message} The ones read before were used."]
+
+
+def _hanging_on(
+    tenant: Tenant, read: Collection[CodeKind], since: datetime
+) -> list[CodeKind]:
+    """The other kinds of the line's type, if its first has changed since."""
+    first, *rest = kinds_to_code_with(tenant)[1:] or (None,)
+    if first is None or first is CodeKind.DEPARTMENT or first not in read:
+        return []
+    changed = CmicCode.objects.filter(tenant=tenant, kind=first, seen_at__gte=since)
+    if not changed.exists():
+        return []
+    others = [CodeKind.TRANSACTION_CODE if k is CodeKind.COMPONENT else k for k in rest]
+    return [kind for kind in dict.fromkeys(others) if kind not in read]
 
 
 def require_codes(tenant: Tenant, kinds: Collection[CodeKind]) -> None:
@@ -126,20 +172,6 @@ def require_codes(tenant: Tenant, kinds: Collection[CodeKind]) -> None:
         return
     if {kind for kind in kinds if kind in _LISTED} - _read_since(tenant, None):
         raise RefreshActiveError(tenant.name)
-
-
-def company_currency(tenant: Tenant) -> str:
-    """The currency code of the tenant's company, empty if CMiC did not say."""
-    return (
-        CmicCode.objects.filter(
-            tenant=tenant,
-            kind=CodeKind.COMPANY,
-            code=tenant.transactions.company_code,
-        )
-        .values_list("currency", flat=True)
-        .first()
-        or ""
-    )
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def copy(source: Tenant, target: Tenant, paths: Collection[str]) -> None:
     }
     settings = export_part(source.transactions, keys, "") if keys else {}
     mappings = {
-        mapping.field: export_mapping(mapping)
+        mapping.field: export_mapping(mapping, is_whole=True)
         for mapping in source.mappings.all()
         if f"mappings.{mapping.field}" in paths
     }
@@ -108,4 +108,4 @@ def _mapping_words(row: FieldMapping) -> str:
         return row.static_value or "empty"
     default = f", else {row.default_value}" if row.default_value else ""
     synced = f", synced as {row.get_label_display()}" if row.sync_options else ""
-    return f"tag {row.tag}{default}{synced}"
+    return f"tag {row.tag}{default}{synced}{row.filter_words(', ')}"

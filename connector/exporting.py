@@ -65,7 +65,11 @@ MAPPING_KEYS = {
     "default": Key("default_value", str),
     "sync_options": Key("sync_options", bool),
     "label": Key("label", str),
+    "only_statuses": Key("only_statuses", str),
+    "only_prefixes": Key("only_prefixes", str),
+    "excluded_codes": Key("excluded_codes", str),
 }
+_FILTERS = ("only_statuses", "only_prefixes", "excluded_codes")
 SWITCHES = ("auto_sync", "dependent_options")
 
 
@@ -88,13 +92,16 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
     }
 
 
-def export_mapping(mapping: FieldMapping) -> dict[str, Any]:
+def export_mapping(mapping: FieldMapping, *, is_whole: bool = False) -> dict[str, Any]:
+    """`is_whole` tells of filters that are not set, too."""
     if mapping.tag:
+        filters = {name: getattr(mapping, name) for name in _FILTERS}
         return {
             "tag": mapping.tag,
             "default": mapping.default_value or None,
             "sync_options": mapping.sync_options,
             "label": mapping.label,
+            **{name: kept for name, kept in filters.items() if kept or is_whole},
         }
     return {"static": mapping.static_value or None}
 

@@ -12,7 +12,11 @@ from typing import Any
 from django import forms
 from django.urls import reverse
 from unfold.forms import PaginationInlineFormSet
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from connector.choices import find, shelf_of
 from connector.models import Field, FieldMapping, Tenant
@@ -23,7 +27,13 @@ from connector.wording import Rows, Words, mapping_words, tag_mark
 
 STATIC, TAG = "static", "tag"
 _VALUES = ("static_value", "default_value")
-_TAG_COLUMNS = ("tag", "default_value", "sync_options", "label")
+_FILTERS = ("only_statuses", "only_prefixes", "excluded_codes")
+_TAG_COLUMNS = ("tag", "default_value", "sync_options", "label", *_FILTERS)
+_EXAMPLES = {
+    "only_statuses": "such as I, P",
+    "only_prefixes": "such as 24., 25.",
+    "excluded_codes": "codes with commas",
+}
 _FEW_VALUES = {
     Field.VALID_FLAG: [("Y", "Y – yes"), ("N", "N – no")],
     Field.TYPE_CODE: [
@@ -79,6 +89,10 @@ class FieldMappingForm(forms.ModelForm):  # type: ignore[type-arg]
             )
             self.fields["sync_options"].widget = UnfoldBooleanSwitchWidget()
             self.fields["label"].required = False
+            for name, example in _EXAMPLES.items():
+                self.fields[name].widget = UnfoldAdminTextInputWidget(
+                    {"placeholder": example}
+                )
             names = self._tag_names()
             self.fields["tag"].widget = TagSelect(
                 names,
@@ -102,6 +116,15 @@ class FieldMappingForm(forms.ModelForm):  # type: ignore[type-arg]
         return str(self.instance.get_field_display())
 
     @property
+    def is_of_jobs(self) -> bool:
+        """Only a job has a status."""
+        return bool(self.instance.field == Field.JOB_DEPT_EQP)
+
+    @property
+    def has_filter(self) -> bool:
+        return bool(self.instance.filter_words())
+
+    @property
     def words(self) -> Words:
         return mapping_words(self.instance, self._rows())
 
@@ -110,6 +133,7 @@ class FieldMappingForm(forms.ModelForm):  # type: ignore[type-arg]
         source = self.cleaned_data.get("source")
         if source == STATIC:
             self.cleaned_data |= {"tag": "", "default_value": "", "sync_options": False}
+            self.cleaned_data |= dict.fromkeys(_FILTERS, "")
         elif source == TAG:
             self.cleaned_data["static_value"] = ""
         if not self.cleaned_data.get("label"):

@@ -19,18 +19,18 @@ from django.db import connection, transaction
 from connector.cmic.types import Code, CodeKind
 
 _LONGEST_CODE, _LONGEST_COMPANY = 64, 8
-_LONGEST_NAME, _LONGEST_CURRENCY = 200, 30
+_LONGEST_NAME, _LONGEST_CURRENCY, _LONGEST_STATUS = 200, 30, 30
 _MANY = 5000
 _CHUNK = 256 * 1024  # characters
 
 _PLACE = "kind, company, grandparent, parent, code"
 _SAME_PLACE = " AND ".join(f"known.{c} = told.{c}" for c in _PLACE.split(", "))
-_SAID = "name, currency, is_active"
+_SAID = "name, currency, status, is_active"
 
 _CREATE = """
 CREATE TEMPORARY TABLE staged (
   kind text, company text, grandparent text, parent text, code text,
-  name text, currency text, is_active boolean
+  name text, currency text, status text, is_active boolean
 )"""
 _COPY = f"COPY staged FROM STDIN WITH (FORMAT csv, FORCE_NOT_NULL ({_PLACE}, {_SAID}))"
 # Of two rows that CMiC lists for one place, an active one wins.
@@ -47,12 +47,12 @@ WHERE tenant_id = %(tenant)s AND kind = ANY(%(kinds)s) AND is_active
   AND NOT EXISTS (SELECT FROM told WHERE {_SAME_PLACE})"""  # noqa: S608
 _UPDATE = f"""
 UPDATE connector_cmiccode AS known
-SET name = told.name, currency = told.currency, is_active = told.is_active,
-  seen_at = %(at)s
+SET name = told.name, currency = told.currency, status = told.status,
+  is_active = told.is_active, seen_at = %(at)s
 FROM told
 WHERE known.tenant_id = %(tenant)s AND known.kind = ANY(%(kinds)s) AND {_SAME_PLACE}
-  AND (known.name, known.currency, known.is_active)
-    IS DISTINCT FROM (told.name, told.currency, told.is_active)"""  # noqa: S608
+  AND (known.name, known.currency, known.status, known.is_active)
+    IS DISTINCT FROM (told.name, told.currency, told.status, told.is_active)"""  # noqa: S608
 _INSERT = f"""
 INSERT INTO connector_cmiccode (tenant_id, seen_at, {_PLACE}, {_SAID})
 SELECT %(tenant)s, %(at)s, {_PLACE}, {_SAID} FROM told
@@ -100,6 +100,7 @@ class StagedCodes:
                 code.code,
                 code.name[:_LONGEST_NAME],
                 code.currency[:_LONGEST_CURRENCY],
+                code.status[:_LONGEST_STATUS],
                 code.is_active,
             )
             for code in codes

@@ -1,6 +1,6 @@
 """The dropdown tags of PEX that mappings need (F7): which are missing, and making them.
 
-Keeping the options of existing tags up to date is another matter.
+Keeping the options of existing tags up to date is `sync.engine.tag_sync`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from connector.codes import line_type
 from connector.exceptions import ConnectorError
 from connector.models import CmicCode, FieldMapping, Tenant
 from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
+from connector.option_names import Value, distinct_names
 from connector.pex.client import PexClient
 from connector.pex.types import Tag, TagOption
-
-NAME_LIMIT = 200
 
 
 class TagsRefusedError(Exception):
@@ -69,7 +68,7 @@ def create_tags(tenant: Tenant, *, required: bool = False) -> Made:
             name = row.tag or str(row.get_field_display())
             there = _named(tags, name)
             if there is None:
-                options = _options(tenant, kind)
+                options = _options(tenant, row, kind)
                 tags.append(_create(client, name, kind, options, required=required))
                 created.append(name)
             elif problem := _problem(there):
@@ -166,15 +165,9 @@ def _codes(tenant: Tenant, kind: CodeKind) -> QuerySet[CmicCode]:
     )
 
 
-def _options(tenant: Tenant, kind: CodeKind) -> list[TagOption]:
-    """One option a code. Two codes of one name both keep a name that can be read."""
+def _options(tenant: Tenant, row: FieldMapping, kind: CodeKind) -> list[TagOption]:
+    """One option a code, named as syncing the tag would name it."""
     codes = dict(_codes(tenant, kind).order_by("code").values_list("code", "name"))
-    taken: set[str] = set()
-    options = []
-    for code, title in codes.items():
-        name = (title or code)[:NAME_LIMIT]
-        if name.casefold() in taken:
-            name = f"{name[: NAME_LIMIT - len(code) - 3]} ({code})"
-        taken.add(name.casefold())
-        options.append(TagOption(name, code, True))
-    return options
+    values = {code: Value(code, name) for code, name in codes.items()}
+    names = distinct_names(values, set(), row.label, [])
+    return [TagOption(names[code], code, True) for code in codes]

@@ -193,7 +193,13 @@ def _tag_words(title: str, row: FieldMapping, rows: Rows) -> Words:
         tone = "bad"
     else:
         broken = format_html("{}", "")
-    return Words(format_html("{}{}.{}{}", tag, end, follows, broken), tone)
+    synced = format_html(" {}", _option_words(row)) if row.sync_options else ""
+    return Words(format_html("{}{}.{}{}{}", tag, end, follows, synced, broken), tone)
+
+
+def _option_words(row: FieldMapping) -> str:
+    shown = row.get_label_display()
+    return f"Its options follow CMiC, shown as {shown}{row.filter_words('; ')}."
 
 
 def _code_words(

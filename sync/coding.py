@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from connector.cmic.types import CodeKind, LineType
-from connector.pex.types import Tag, TagValue
+from connector.pex.types import Tag, TagOption, TagValue
 from sync.reasons import Reason, ReasonCode, Who
 
 
@@ -28,7 +29,9 @@ class FieldRule:
     """How one of the three coded fields is filled.
 
     `definition` is the tag as PEX has it now; None if PEX has no such tag (or did not
-    say), and then the tag is recognised by its name alone.
+    say), and then the tag is recognised by its name alone. `adopted` are the codes of
+    options whose Value is another, by that Value; `former` those of names that options
+    had once. Both are folded.
     """
 
     label: str
@@ -38,6 +41,50 @@ class FieldRule:
     default: str = ""
     definition: Tag | None = None
     is_tag_gone: bool = False
+    adopted: Mapping[str, str] = field(default_factory=dict)
+    former: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def reader(self) -> TagReader:
+        options = self.definition.options if self.definition is not None else ()
+        return TagReader(options, self.adopted, self.former)
+
+
+class TagReader:
+    """Tells which code a tag's value stands for; built once for many purchases."""
+
+    def __init__(
+        self,
+        options: Iterable[TagOption],
+        adopted: Mapping[str, str] | None = None,
+        former: Mapping[str, str] | None = None,
+    ) -> None:
+        self._codes = dict(former or {})
+        listed = list(options)
+        codes = {
+            option.value.casefold(): (adopted or {}).get(
+                option.value.casefold(), option.value
+            )
+            for option in listed
+        }
+        # What is put in later counts more: a Value more than a name, a name that an
+        # option has more than one that an option had.
+        self._codes |= {
+            option.name.casefold(): codes[option.value.casefold()]
+            for option in listed
+            if option.name
+        }
+        self._codes |= codes
+        self._codes |= adopted or {}
+
+    def code_of(self, value: str) -> str:
+        """PEX may hold an option's Value or its Name; the order of matching is
+        api/pex.md §5.3: Value, Name, then the part after the last colon. Disabled
+        options count: they may have been chosen while they were enabled."""
+        for wanted in (value, value.rpartition(":")[2].strip()):
+            if found := self._codes.get(wanted.casefold()):
+                return found
+        return value
 
 
 @dataclass(frozen=True)
@@ -108,24 +155,6 @@ def code_line(
     return CodedLine(rules.type, tuple(codes), tuple(sources), amount), reasons
 
 
-def read_tag_value(value: str, tag: Tag | None) -> str:
-    """The code that a tag's value stands for.
-
-    PEX may hold an option's Value or its Name; the order of matching is api/pex.md
-    §5.3: Value, Name, then the part after the last colon. Disabled options count:
-    they may have been chosen while they were enabled.
-    """
-    options = tag.options if tag is not None else ()
-    by_value = {option.value.casefold(): option.value for option in options}
-    by_name = {option.name.casefold(): option.value for option in options}
-    for wanted in (value, value.rpartition(":")[2].strip()):
-        key = wanted.casefold()
-        found = by_value.get(key) or by_name.get(key)
-        if found:
-            return found
-    return value
-
-
 def places_of(line: CodedLine, rules: CodingRules) -> list[Place]:
     """Where in CMiC's reference data each of the line's codes must stand.
 
@@ -181,7 +210,7 @@ def _value(tags: Sequence[TagValue], rule: FieldRule) -> tuple[str | None, str]:
     if chosen is not None:
         if chosen.value is None:
             return None, Source.TAG
-        return read_tag_value(chosen.value, rule.definition), Source.TAG
+        return rule.reader.code_of(chosen.value), Source.TAG
     if rule.tag and rule.definition is None and any(not tag.name for tag in tags):
         # PEX did not tell its tags, and a split's tags have ids only.
         return None, Source.TAG

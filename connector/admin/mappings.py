@@ -23,7 +23,7 @@ class FieldMappingInline(TabularInline):
     tab = True
     can_delete = False
     max_num = len(Field)
-    fields = ("static_value", "tag", "default_value", "sync_options", "label")
+    fields = FieldMappingForm.Meta.fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FieldMapping]:
         rows: QuerySet[FieldMapping] = super().get_queryset(request)

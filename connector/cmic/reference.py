@@ -76,6 +76,7 @@ def _jobs(row: Row) -> Iterable[Code]:
         text(row, "JobName"),
         company=text(row, "JobCompCode"),
         is_active=row.get("JobStatusCode") != "C",
+        status=text(row, "JobStatusCode"),
     )
 
 

@@ -44,7 +44,7 @@ class Code:
 
     `parent` and `grandparent` are codes of the kinds it hangs on: a category has its
     cost code as parent and its job as grandparent. `company` is empty where CMiC does
-    not keep the kind per company. `currency` is a company's only.
+    not keep the kind per company. `currency` is a company's only, `status` a job's.
     """
 
     kind: CodeKind
@@ -55,6 +55,7 @@ class Code:
     grandparent: str = ""
     is_active: bool = True
     currency: str = ""
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)

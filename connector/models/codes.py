@@ -45,6 +45,11 @@ class CmicCodeManager(models.Manager["CmicCode"]):
         is_sure = self.is_sure(tenant_id, kind, company=company)
         return CodeState.UNKNOWN if is_sure else CodeState.UNCHECKED
 
+    def currency_of(self, tenant_id: int, company: str) -> str:
+        """The company's currency code, empty if CMiC did not say."""
+        rows = self.filter(tenant_id=tenant_id, kind=CodeKind.COMPANY, code=company)
+        return rows.values_list("currency", flat=True).first() or ""
+
     def is_sure(self, tenant_id: int, kind: CodeKind, *, company: str = "") -> bool:
         """Whether CMiC is known not to have what is not in the cache.
 
@@ -61,6 +66,7 @@ class CmicCodeManager(models.Manager["CmicCode"]):
 class CmicCode(models.Model):
     """One cached value: kind, code, the codes it hangs on, name, active or not.
 
+    `status` is CMiC's own word for a job's, such as I for in progress.
     `seen_at` is when CMiC was first seen to say what the row says now.
     """
 
@@ -74,6 +80,7 @@ class CmicCode(models.Model):
     code = models.CharField(max_length=64)
     name = models.CharField(max_length=200, blank=True)
     currency = models.CharField(max_length=30, blank=True)
+    status = models.CharField(max_length=30, blank=True)
     is_active = models.BooleanField(default=True)
     seen_at = models.DateTimeField()
 

@@ -62,6 +62,12 @@ class FieldMapping(models.Model):
     default_value = models.CharField(_("default"), max_length=64, blank=True)
     sync_options = models.BooleanField(_("sync tag"), default=False)
     label = models.CharField(max_length=10, choices=Label, default=Label.NAME)
+    # Lists with commas, as people write them: `sync.option_filter` reads them.
+    only_statuses = models.CharField(_("only with status"), max_length=100, blank=True)
+    only_prefixes = models.CharField(
+        _("only codes starting with"), max_length=200, blank=True
+    )
+    excluded_codes = models.TextField(_("never"), max_length=2000, blank=True)
 
     history = record_history()
 
@@ -109,6 +115,15 @@ class FieldMapping(models.Model):
     @property
     def is_third_code(self) -> bool:
         return self.field == Field.COST_TYPE_TRAN_CODE
+
+    def filter_words(self, before: str = "") -> str:
+        """Which values the tag does not offer, after `before`; empty if all are."""
+        said = [
+            f"{self._meta.get_field(name).verbose_name} {getattr(self, name)}"  # type: ignore[union-attr]
+            for name in ("only_statuses", "only_prefixes", "excluded_codes")
+            if getattr(self, name)
+        ]
+        return f"{before}{', '.join(said)}" if said else ""
 
     def clean(self) -> None:
         super().clean()

@@ -20,6 +20,7 @@ from connector.exceptions import (
     UnexpectedResponseError,
 )
 from connector.http import Limits
+from connector.pex.dependencies import DependencyCalls
 from connector.pex.reading import (
     UnreadableError,
     read_eastern,
@@ -57,7 +58,7 @@ class RenewedToken:
     expires_at: datetime | None
 
 
-class PexClient(TagCalls):
+class PexClient(TagCalls, DependencyCalls):
     """PEX with one external API token.
 
     Every method raises the errors of `connector.exceptions`. Days are US Eastern.

@@ -23,12 +23,13 @@ from sync.admin.codes import CodesPart
 from sync.admin.days import settings_words
 from sync.admin.effect import EffectPart
 from sync.admin.execute import confirmation, execute, plan
+from sync.admin.tags import TagsSyncPart, tags_state
 from sync.admin.wording import RUN_COLOURS
 from sync.models import SyncRun
 
 
 @admin.register(Tenant)
-class SyncTenantAdmin(AutoSyncPart, CodesPart, EffectPart, TenantAdmin):
+class SyncTenantAdmin(AutoSyncPart, CodesPart, EffectPart, TagsSyncPart, TenantAdmin):
     """`has_execute_permission` guards the button, its page and the list action."""
 
     list_display = (*TenantAdmin.list_display, "last_run", "last_run_at")
@@ -110,6 +111,7 @@ class SyncTenantAdmin(AutoSyncPart, CodesPart, EffectPart, TenantAdmin):
                 RUN_COLOURS[SyncRun.State(last.status)] if last else ""
             )
             context["settings_words"] = settings_words(tenant)
+            context["tags"] = tags_state(tenant)
             context["may_execute"] = self.has_execute_permission(request)
         return super().render_change_form(request, context, **kwargs)
 

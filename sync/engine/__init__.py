@@ -10,6 +10,12 @@ from sync.engine.recovery import due_tenants, recover
 from sync.engine.refreshes import due_refreshes
 from sync.engine.runs import RunRefusedError, prepare, request_run, window_for
 from sync.engine.steps import Step
+from sync.engine.tag_sync import (
+    look_at_filters,
+    look_at_tags,
+    read_lists,
+    sync_tags,
+)
 
 __all__ = [
     "Effect",
@@ -19,9 +25,13 @@ __all__ = [
     "due_refreshes",
     "due_tenants",
     "effect_of",
+    "look_at_filters",
+    "look_at_tags",
     "prepare",
+    "read_lists",
     "recover",
     "request_run",
     "sync_next",
+    "sync_tags",
     "window_for",
 ]

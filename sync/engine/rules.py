@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from connector.cmic.types import CodeKind, LineType, Location
-from connector.codes import company_currency, line_type
+from connector.codes import line_type
 from connector.exceptions import SettingsIncompleteError
-from connector.models import Field, FieldMapping, Tenant
+from connector.models import CmicCode, Field, FieldMapping, Tenant
 from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
 from connector.pex.types import Tag
 from sync.coding import CodingRules, FieldRule
 from sync.invoicing import InvoiceRules
+from sync.models import OptionAlias
+from sync.models.tagging import Aliases
 from sync.selection import SelectionRules
 
 
@@ -42,7 +45,14 @@ def coding_rules(tenant: Tenant, tags: Sequence[Tag] | None) -> CodingRules:
         _field_rule(rows[field], code_kind, tags)
         for field, code_kind in zip(CODE_FIELDS, KINDS_BY_TYPE[kind], strict=False)
     ]
-    return CodingRules(kind, tuple(fields))
+    ids = [each.definition.tag_id for each in fields if each.definition is not None]
+    known = OptionAlias.objects.texts_of(tenant, ids) if ids else {}
+    return CodingRules(kind, tuple(_with_aliases(each, known) for each in fields))
+
+
+def _with_aliases(rule: FieldRule, known: Mapping[str, Aliases]) -> FieldRule:
+    found = known.get(rule.definition.tag_id) if rule.definition is not None else None
+    return replace(rule, adopted=found.values, former=found.names) if found else rule
 
 
 def _field_rule(
@@ -64,12 +74,13 @@ def _field_rule(
 
 def invoice_rules(tenant: Tenant) -> InvoiceRules:
     rows = {mapping.field: mapping.static_value for mapping in tenant.mappings.all()}
+    company = tenant.transactions.company_code
     return InvoiceRules(
-        company=tenant.transactions.company_code,
+        company=company,
         vendor=tenant.transactions.vendor_code,
         group=rows[Field.GROUP_CODE],
         valid_flag=rows[Field.VALID_FLAG],
-        currency=company_currency(tenant),
+        currency=CmicCode.objects.currency_of(tenant.pk, company),
     )
 
 

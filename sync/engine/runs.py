@@ -34,6 +34,7 @@ from sync.engine.outages import require_answer
 from sync.engine.rules import require_complete
 from sync.engine.steps import Step
 from sync.engine.survey import Survey, survey
+from sync.engine.tag_sync import sync_before_purchases
 from sync.models import PurchaseSync, RunLostError, Status, SyncRun
 from sync.models.ledger import (
     adopt,
@@ -122,13 +123,14 @@ def _prepare(run: SyncRun) -> list[Step]:
     if run.paused_at is not None:
         require_answer(run, run.fault_system)
     window = Window(run.window_from, run.window_to)
+    said = sync_before_purchases(run, lambda: run.beat(timezone.now()))
     seen = survey(run.tenant, window, lambda: run.beat(timezone.now()))
     record(run, seen.judgements, seen.cardholders, seen.listed_at)
     with transaction.atomic():
         run.beat(timezone.now())
         forget_authorizations(run, seen.judgements)
         take_over_unfinished(run)
-    remarks = [*seen.remarks, *_adopt(run, seen)]
+    remarks = [*said, *seen.remarks, *_adopt(run, seen)]
     run.note_success()
     run.finish_preparing(timezone.now(), " ".join(remarks))
     return start_lanes(run)

@@ -1,20 +1,23 @@
-"""What must be remembered: runs, and each purchase's way into CMiC."""
+"""What must be remembered: runs, each purchase's way into CMiC, and tag options."""
 
 from sync.models.attempt import SyncAttempt
 from sync.models.decision import Decision, DecisionRefusedError
 from sync.models.purchase import LeaseLostError, PurchaseSync
 from sync.models.run import RunLostError, RunOutcome, SyncRun
 from sync.models.states import TRANSITIONS, Status
+from sync.models.tagging import OptionAlias, TagSync
 
 __all__ = [
     "TRANSITIONS",
     "Decision",
     "DecisionRefusedError",
     "LeaseLostError",
+    "OptionAlias",
     "PurchaseSync",
     "RunLostError",
     "RunOutcome",
     "Status",
     "SyncAttempt",
     "SyncRun",
+    "TagSync",
 ]

@@ -24,6 +24,7 @@ BENCHMARKS = {
     "throughput": "throughput",
     "limit_use": "limits",
     "code_refresh": "code_refresh",
+    "tag_options": "tag_options",
 }
 
 

@@ -50,6 +50,7 @@ PAGES = {
     "connector_tenant_effect": (WORKERS, WORKERS),
     "connector_tenant_read_tags": (WORKERS, WORKERS),
     "connector_tenant_create_tags": (WORKERS, WORKERS),
+    "connector_tenant_sync_tags": (WORKERS, WORKERS),
     "connector_tenant_auto_sync": (WORKERS, WORKERS),
     "connector_tenant_refresh_codes": (WORKERS, WORKERS),
     "connector_tenant_codes_progress": (LOOKERS, LOOKERS),

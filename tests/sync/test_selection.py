@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connector.cmic.types import CodeKind, LineType
 from connector.pex.types import Note, Purchase, Split, Tag, TagOption, TagValue
-from sync.coding import Catalog, CodingRules, FieldRule, read_tag_value
+from sync.coding import Catalog, CodingRules, FieldRule, TagReader
 from sync.selection import SelectionRules, check_codes, judge, places_to_check
 
 SETTLED = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)  # the evening of the 2nd in New York
@@ -219,7 +219,7 @@ def test_a_tag_that_pex_no_longer_has_does_not_fall_back_to_the_default():
     ],
 )
 def test_a_tag_value_is_read_as_value_then_as_name(value, code):
-    assert read_tag_value(value, JOB_TAG) == code
+    assert TagReader(JOB_TAG.options).code_of(value) == code
 
 
 def test_splits_become_lines_and_other_tags_do_not_count():

@@ -96,6 +96,8 @@ class CmicSimulator(Simulator):
             "remove_code": self.remove_code,
             "deactivate": self.deactivate,
             "close_job": self.close_job,
+            "open_job": lambda **job: self.books.open_job(**job),
+            "change_job": lambda **job: self.books.change_job(**job),
         }
         self._contractor = contractor or build_contractor(seed)
         self.books = Books(_copied(self._contractor), self.now)

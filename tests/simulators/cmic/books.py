@@ -248,6 +248,26 @@ class Books:
     def close_job(self, code: str, company: str = "001") -> int:
         return self._change("job", code, {"company": company}, status_code=CLOSED)
 
+    def open_job(self, code: str, name: str, like: str, company: str = "001") -> None:
+        """A new job with the phases and categories of another."""
+        with self._lock:
+            for kind in ("jobs", "phases", "categories"):
+                rows = getattr(self.contractor, kind)
+                place = "code" if kind == "jobs" else "job"
+                model = {"company": company, place: like}
+                names = {"name": name} if kind == "jobs" else {}
+                new = [
+                    replace(row, **{place: code}, **names)
+                    for row in rows
+                    if _agrees(row, model)
+                ]
+                setattr(self.contractor, kind, [*rows, *new])
+            self.codes_state = next(_STATES)
+
+    def change_job(self, code: str, company: str = "001", **changes: Any) -> int:
+        """Another name or status; answers how many changed."""
+        return self._change("job", code, {"company": company}, **changes)
+
     def _change(
         self, kind: str, code: str, where: dict[str, str], **changes: Any
     ) -> int:

@@ -173,7 +173,7 @@ def business_settings(sim: PexSimulator, request: Request) -> Response:
             "DefaultDailyLimit": None,
             "UseReimbursements": False,
             "UseBillPay": False,
-            "UseTagDependencies": has_tags,
+            "UseTagDependencies": has_tags and not sim.faults.is_on("dependencies_off"),
         }
     )
 

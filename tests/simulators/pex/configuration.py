@@ -91,7 +91,7 @@ def _option(body: Body) -> Option:
 
 
 def all_dependencies(sim: PexSimulator, request: Request) -> Response:
-    brief = ("Rules", "Default")
+    brief = ("Rules", "Default", "Source")
     rows = [
         {name: value for name, value in row.items() if name not in brief}
         for row in sim.dependencies.all()

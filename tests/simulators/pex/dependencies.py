@@ -19,6 +19,9 @@ MOST_FILTERS = 10
 LONGEST_CHAIN = 3
 ADMIN_USER_ID = 551201
 CONDITION_TYPE = "AnyOf"
+# Who may say that a filter is theirs.
+SOURCES = ("Aplos", "CMiC", "QuickBooks", "Sage Intacct")
+UNKNOWN = "Unknown"
 Row = dict[str, Any]
 
 
@@ -108,6 +111,7 @@ class Dependencies:
         default = Body.of(body.get("Default", {"AllowedAll": True}))
         return {
             "DependsOnTagId": parent,
+            "Source": {"Name": _source(body)},
             "Rules": rules,
             "Default": {
                 "AllowedAll": default.flag("AllowedAll", default=False),
@@ -117,6 +121,11 @@ class Dependencies:
 
     def _values(self, tag_id: str) -> set[str]:
         return {option.value for option in self._tag_book.dropdown(tag_id).options}
+
+
+def _source(body: Body) -> str:
+    given = Body.of(body.get("Source", {})).get("Name", "")
+    return given if given in SOURCES else UNKNOWN
 
 
 def _chain(parents: dict[str, str], tag: str) -> int:

@@ -74,6 +74,8 @@ class TagBook:
         self._keys = itertools.count(0x08DCB0000001)
         self.lock = threading.RLock()
         self.definitions: dict[str, Definition] = {}
+        # Characters that no option's name may have.
+        self.refused = ""
 
     def add(self, definition: Definition) -> Definition:
         with self.lock:
@@ -125,6 +127,8 @@ class TagBook:
             if key != found.concurrency_key:
                 raise RefusalError(409, "Concurrency conflict")
             self._refuse_name(draft.changes["name"], other_than=tag_id)
+            if any(set(self.refused) & set(one.name) for one in draft.options):
+                raise invalid("The options are not valid.")
             self._apply(found, draft)
             self._touch(found)
             return found

@@ -19,6 +19,7 @@ from tests.simulators.server import ConnectionDroppedError
 FAULTS = (
     "attachment_error",
     "business_closed",
+    "dependencies_off",
     "garbage_ok",
     "maintenance",
     "note_500_after_store",

@@ -1,0 +1,282 @@
+"""The options of a tenant's mapped tags brought in line with CMiC (F8), and recorded.
+
+By a run before its purchases, by a person, by a command. What the options become is
+`sync.tag_options`, writing them `sync.engine.tag_writing`; the rows are `TagSync`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from connector.clients import cmic_client, pex_client
+from connector.codes import refresh_now
+from connector.exceptions import (
+    AuthenticationError,
+    ConnectorError,
+    RateLimitError,
+    SettingsIncompleteError,
+)
+from connector.models import Tenant
+from connector.pex.client import PexClient
+from connector.pex.tags import Dropdown
+from sync.engine.tag_filters import FilterPlan, Pair, pairs_of, plan_filters
+from sync.engine.tag_values import Target, is_read, targets_of, values_of
+from sync.engine.tag_words import asides_of, counts_of, details_of, held_words, words_of
+from sync.engine.tag_writing import TagUnusableError, Written, find_dropdown, write
+from sync.models import OptionAlias, SyncRun, TagSync
+from sync.models.tagging import MOST_KEPT, TagSyncActiveError, only_one
+from sync.tag_options import Difference, compare
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a sync of one tag would do now; `problem` says why it cannot."""
+
+    target: Target
+    difference: Difference | None
+    problem: str = ""
+
+
+def look_at_tags(tenant: Tenant) -> list[Look]:
+    """What a sync would do with the codes as they were last read. Writes nothing.
+
+    Raises the errors of `connector.exceptions`.
+    """
+    client = pex_client(tenant)
+    looks = []
+    for target in targets_of(tenant):
+        try:
+            _require_usable(tenant, target)
+            dropdown = find_dropdown(tenant, client, target.mapping.tag)
+        except TagUnusableError as error:
+            looks.append(Look(target, None, str(error)))
+        else:
+            looks.append(Look(target, _plan(tenant, target, dropdown)))
+    return looks
+
+
+def look_at_filters(tenant: Tenant) -> list[FilterPlan]:
+    """What a sync would do with the filters between tags. Writes nothing.
+
+    Raises the errors of `connector.exceptions`.
+    """
+    return plan_filters(tenant, pex_client(tenant))
+
+
+def read_lists(tenant: Tenant, alive: Callable[[], None] = lambda: None) -> list[str]:
+    """Read CMiC's lists behind the tags and filters now; sentences for people.
+
+    Raises the errors of `connector.exceptions`.
+    """
+    kinds = [target.kind for target in targets_of(tenant)]
+    for pair in pairs_of(tenant):
+        kinds += [pair.parent_kind, pair.child_kind]
+    if not kinds:
+        return []
+    return refresh_now(tenant, cmic_client(tenant), list(dict.fromkeys(kinds)), alive)
+
+
+def sync_tags(
+    tenant: Tenant,
+    *,
+    run: SyncRun | None = None,
+    user: User | None = None,
+    disable_all: Collection[str] = (),
+    alive: Callable[[], None] = lambda: None,
+) -> list[TagSync]:
+    """Bring every mapped tag with *Sync tag* in line; what became of each.
+
+    `disable_all` are fields for which a person said that a short list is to be
+    believed. One tag's trouble does not stop the others, except dead credentials.
+    Raises `TagSyncActiveError` while another process is at it, `AuthenticationError`,
+    and what keeps clients from being made.
+    """
+    client = pex_client(tenant)
+    done = []
+    with only_one(tenant):
+        already = TagSync.objects.done_by(run)
+        TagSync.objects.close_abandoned(tenant, timezone.now())
+        for target in targets_of(tenant):
+            if (TagSync.What.OPTIONS, target.mapping.field) in already:
+                continue
+            alive()
+            row = TagSync.objects.begin(
+                target.mapping, target.kind, run, user, company=target.company
+            )
+            is_said = str(target.mapping.field) in disable_all
+            _sync_one(tenant, client, target, row, disable_all=is_said)
+            done.append(row)
+        alive()
+        if not any(what == TagSync.What.FILTER for what, _ in already):
+            done += _sync_filters(tenant, client, run, user)
+    return done
+
+
+def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
+    """The run's own step; its trouble is told in sentences and stops no purchase.
+
+    Each tag once a run, however often that is prepared. Raises `AuthenticationError`,
+    and what `alive` raises; and where our own limits are reached, the error that has
+    the run wait.
+    """
+    tenant = run.tenant
+    wanted = len(targets_of(tenant)) + bool(pairs_of(tenant))
+    if len(TagSync.objects.done_by(run)) >= wanted:
+        return []
+    remarks: list[str] = []
+    try:
+        remarks += read_lists(tenant, alive)
+        rows = sync_tags(tenant, run=run, alive=alive)
+    except (AuthenticationError, SettingsIncompleteError):
+        raise
+    except TagSyncActiveError as error:
+        return [*remarks, str(error)]
+    except ConnectorError as error:
+        if is_our_limit(error):
+            raise
+        return [*remarks, f"Tag options were not synced: {error.message}"]
+    troubled = [row for row in rows if row.state != TagSync.State.SUCCEEDED]
+    return remarks + [f"Tag “{row.tag}”: {row.message}" for row in troubled]
+
+
+def _require_usable(tenant: Tenant, target: Target) -> None:
+    wanted = target.mapping.tag.casefold()
+    same = [
+        each for each in targets_of(tenant) if each.mapping.tag.casefold() == wanted
+    ]
+    if len(same) > 1:
+        titles = " and ".join(each.title for each in same)
+        raise TagUnusableError(
+            f"The tag “{target.mapping.tag}” is mapped to {titles}, and its options "
+            "can be the codes of one only. Map one of them to another tag."
+        )
+    if not is_read(tenant, target):
+        raise TagUnusableError(
+            f"CMiC's list of {target.values_title} was not read yet. Press Refresh "
+            "codes; if it stays so, CMiC does not show that list to this user."
+        )
+
+
+def _sync_one(
+    tenant: Tenant,
+    client: PexClient,
+    target: Target,
+    row: TagSync,
+    *,
+    disable_all: bool,
+) -> None:
+    def plan(dropdown: Dropdown) -> Difference:
+        difference = _plan(tenant, target, dropdown, disable_all=disable_all)
+        # Before it is written: a name that is gone could not be found out later.
+        _remember(tenant, dropdown, difference)
+        return difference
+
+    try:
+        _require_usable(tenant, target)
+        dropdown = find_dropdown(tenant, client, target.mapping.tag)
+        row.tag_id = dropdown.tag.tag_id
+        written = write(client, dropdown, plan)
+    except TagUnusableError as error:
+        row.end(TagSync.State.FAILED, timezone.now(), str(error))
+    except ConnectorError as error:
+        _fail([row], error)
+        logger.warning("Tag “%s” of %s: %s", row.tag, tenant, error)
+    else:
+        _end(row, target, written)
+
+
+def _sync_filters(
+    tenant: Tenant, client: PexClient, run: SyncRun | None, user: User | None
+) -> list[TagSync]:
+    """Dependent options, after the options that they are made of."""
+    pairs = pairs_of(tenant)
+    if not pairs:
+        return []
+    rows = [_begin_filter(pairs[0], run, user)]
+    try:
+        plans = plan_filters(tenant, client)
+        rows += [_begin_filter(each.pair, run, user) for each in plans[1:]]
+        for row, plan in zip(rows, plans, strict=True):
+            if plan.write is not None:
+                plan.write()
+            state = TagSync.State.FAILED if plan.is_trouble else TagSync.State.SUCCEEDED
+            row.end(state, timezone.now(), plan.said)
+    except ConnectorError as error:
+        _fail(rows, error)
+    return rows
+
+
+def _fail(rows: Sequence[TagSync], error: ConnectorError) -> None:
+    """Raises it again where going on with the next tag makes no sense."""
+    if is_our_limit(error):
+        # Nothing was tried: whoever waits begins with this tag.
+        for row in rows:
+            row.delete()
+        raise error
+    for row in rows:
+        row.end(TagSync.State.FAILED, timezone.now(), error.message)
+    if isinstance(error, AuthenticationError):
+        raise error
+
+
+def is_our_limit(error: ConnectorError) -> bool:
+    """Not PEX or CMiC says so, but we count: waiting for it is certain to help."""
+    return isinstance(error, RateLimitError) and not error.status
+
+
+def _begin_filter(pair: Pair, run: SyncRun | None, user: User | None) -> TagSync:
+    what = TagSync.What.FILTER
+    return TagSync.objects.begin(pair.child, pair.child_kind, run, user, what=what)
+
+
+def _plan(
+    tenant: Tenant, target: Target, dropdown: Dropdown, *, disable_all: bool = False
+) -> Difference:
+    tag_id = dropdown.tag.tag_id
+    return compare(
+        values_of(tenant, target, tag_id),
+        dropdown.options,
+        style=target.mapping.label,
+        adopted=OptionAlias.objects.values_of(tenant, tag_id),
+        disable_all=disable_all,
+    )
+
+
+def _remember(tenant: Tenant, dropdown: Dropdown, difference: Difference) -> None:
+    """What purchases may say that were tagged before the options changed (§5.3)."""
+    tag_id = dropdown.tag.tag_id
+    adopted = {**OptionAlias.objects.values_of(tenant, tag_id), **difference.adopted}
+    names = {
+        each.before.casefold(): adopted.get(each.value, each.value)
+        for each in difference.renamed
+    }
+    with transaction.atomic():
+        OptionAlias.objects.remember(tenant, tag_id, difference.adopted, is_value=True)
+        OptionAlias.objects.remember(tenant, tag_id, names, is_value=False)
+
+
+def _end(row: TagSync, target: Target, written: Written) -> None:
+    planned, done = written.planned, written.done
+    state = TagSync.State.SUCCEEDED
+    message = words_of(done)
+    if planned.held:
+        state = TagSync.State.WAITING
+        message = f"{message} {held_words(target, planned)}"
+    if written.refusal:
+        state = TagSync.State.FAILED
+        message = f"{message} {written.refusal}"
+    row.end(
+        state,
+        timezone.now(),
+        message,
+        {**counts_of(done), "held": len(planned.held)},
+        {**details_of(done, MOST_KEPT), **asides_of(planned, MOST_KEPT)},
+    )
