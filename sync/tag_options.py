@@ -231,11 +231,14 @@ def _held(
     offered = sum(value.is_active for value in known.values())
     if offered * 2 >= before:
         return []
-    return [
+    held = [
         index
         for index, option in enumerate(options)
         if option.is_enabled and not wanted[index].is_enabled
     ]
+    # The last one stays in any case: there is nothing to ask.
+    is_last = offered == 0 and not any(option.is_enabled for option in wanted)
+    return [] if is_last and len(held) == 1 else held
 
 
 def _keep_one(
