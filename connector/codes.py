@@ -115,12 +115,9 @@ def refresh_now(
     kinds: Collection[CodeKind],
     alive: Callable[[], None] = lambda: None,
 ) -> list[str]:
-    """Read these kinds, however old they are; returns and raises as `refresh_stale`.
-
-    Where one of a job's own changed, what hangs on jobs is read along: codes of a new
-    job go with it only then.
-    """
-    wanted = [kind for kind in kinds if kind in _LISTED]
+    """Read these kinds, however old; returns and raises as `refresh_stale`. Where a
+    job (or piece of equipment) changed, what hangs on it is read along."""
+    wanted = _lists_of(kinds)
     started = timezone.now()
 
     def due() -> Iterator[CodeKind]:
@@ -154,14 +151,17 @@ def _hanging_on(
     tenant: Tenant, read: Collection[CodeKind], since: datetime
 ) -> list[CodeKind]:
     """The other kinds of the line's type, if its first has changed since."""
-    first, *rest = kinds_to_code_with(tenant)[1:] or (None,)
-    if first is None or first is CodeKind.DEPARTMENT or first not in read:
-        return []
+    first, *rest = kinds_to_code_with(tenant)[1:] or (CodeKind.JOB,)
     changed = CmicCode.objects.filter(tenant=tenant, kind=first, seen_at__gte=since)
-    if not changed.exists():
+    if CodeKind.ACCOUNT in rest or first not in read or not changed.exists():
         return []
-    others = [CodeKind.TRANSACTION_CODE if k is CodeKind.COMPONENT else k for k in rest]
-    return [kind for kind in dict.fromkeys(others) if kind not in read]
+    return [kind for kind in _lists_of(rest) if kind not in read]
+
+
+def _lists_of(kinds: Iterable[CodeKind]) -> list[CodeKind]:
+    """The lists that tell of them, each once."""
+    along = {part: kind for kind, parts in _READ_ALONG.items() for part in parts}
+    return list(dict.fromkeys(along.get(kind, kind) for kind in kinds))
 
 
 def require_codes(tenant: Tenant, kinds: Collection[CodeKind]) -> None:

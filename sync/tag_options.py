@@ -28,8 +28,8 @@ class Difference:
     """The new list, and what is different in it.
 
     `options` begins with the options that were there, in their order; new ones follow.
-    `held` would be disabled and wait for a person. `adopted` are options that a person
-    made and that stand for a code by their name: the code by their Value.
+    `held` would be disabled and wait for a person. `adopted` are options found to stand
+    for a code that is not their Value: the code by the Value.
     """
 
     options: tuple[TagOption, ...]
@@ -86,7 +86,12 @@ def compare(
     return replace(
         difference_between(options, [*wanted, *added]),
         held=tuple(options[index] for index in held),
-        adopted={options[index].value: known[key].code for index, key in found.items()},
+        adopted={
+            options[index].value: known[key].code
+            for index, key in matched.items()
+            if (adopted or {}).get(options[index].value, options[index].value)
+            != known[key].code
+        },
         conflicts=tuple(conflicts),
     )
 
@@ -226,11 +231,14 @@ def _held(
     offered = sum(value.is_active for value in known.values())
     if offered * 2 >= before:
         return []
-    return [
+    held = [
         index
         for index, option in enumerate(options)
         if option.is_enabled and not wanted[index].is_enabled
     ]
+    # The last one stays in any case: there is nothing to ask.
+    is_last = offered == 0 and not any(option.is_enabled for option in wanted)
+    return [] if is_last and len(held) == 1 else held
 
 
 def _keep_one(

@@ -80,7 +80,7 @@ class CmicCode(models.Model):
     code = models.CharField(max_length=64)
     name = models.CharField(max_length=200, blank=True)
     currency = models.CharField(max_length=30, blank=True)
-    status = models.CharField(max_length=30, blank=True)
+    status = models.CharField(max_length=30, blank=True, default="", db_default="")
     is_active = models.BooleanField(default=True)
     seen_at = models.DateTimeField()
 

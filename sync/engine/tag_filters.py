@@ -17,6 +17,7 @@ from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
 from connector.pex.client import PexClient
 from connector.pex.dependency_types import Dependency, OptionRule
 from connector.pex.tags import Dropdown
+from sync.engine.tag_values import first_kind
 from sync.engine.tag_writing import TagUnusableError, find_dropdown
 from sync.models import OptionAlias
 from sync.tag_dependencies import (
@@ -177,7 +178,7 @@ def _codes_together(tenant: Tenant, pair: Pair) -> list[tuple[str, str]]:
     rows = CmicCode.objects.filter(
         tenant=tenant, kind=pair.child_kind, company=company, is_active=True
     )
-    first = KINDS_BY_TYPE[line_type(tenant)][0]  # type: ignore[index]
+    first = first_kind(tenant)
     active = CmicCode.objects.filter(
         tenant=tenant, kind=first, company=company, is_active=True
     ).values("code")

@@ -26,7 +26,13 @@ from connector.models import Tenant
 from connector.pex.client import PexClient
 from connector.pex.tags import Dropdown
 from sync.engine.tag_filters import FilterPlan, Pair, pairs_of, plan_filters
-from sync.engine.tag_values import Target, is_read, targets_of, values_of
+from sync.engine.tag_values import (
+    Target,
+    first_kind,
+    is_read,
+    targets_of,
+    values_of,
+)
 from sync.engine.tag_words import asides_of, counts_of, details_of, held_words, words_of
 from sync.engine.tag_writing import TagUnusableError, Written, find_dropdown, write
 from sync.models import OptionAlias, SyncRun, TagSync
@@ -81,7 +87,9 @@ def read_lists(tenant: Tenant, alive: Callable[[], None] = lambda: None) -> list
         kinds += [pair.parent_kind, pair.child_kind]
     if not kinds:
         return []
-    return refresh_now(tenant, cmic_client(tenant), list(dict.fromkeys(kinds)), alive)
+    # What hangs on a job is offered only while that is active: jobs first.
+    kinds = list(dict.fromkeys([first_kind(tenant), *kinds]))
+    return refresh_now(tenant, cmic_client(tenant), kinds, alive)
 
 
 def sync_tags(

@@ -78,11 +78,17 @@ def targets_of(tenant: Tenant) -> list[Target]:
     ]
 
 
+def first_kind(tenant: Tenant) -> CodeKind:
+    """The kind that the others hang on: jobs, departments or equipment."""
+    return KINDS_BY_TYPE[line_type(tenant)][0]  # type: ignore[index]
+
+
 def is_read(tenant: Tenant, target: Target) -> bool:
-    """Whether CMiC's list was ever read whole."""
-    return CodeRefresh.objects.filter(
-        tenant=tenant, kind=target.kind, company=target.company
-    ).exists()
+    """Whether CMiC's list was ever read whole, and the one that it hangs on."""
+    company = tenant.transactions.company_code
+    read = CodeRefresh.objects.filter(tenant=tenant, company__in=("", company))
+    wanted = {str(target.kind), str(first_kind(tenant))}
+    return wanted <= set(read.values_list("kind", flat=True))
 
 
 def values_of(tenant: Tenant, target: Target, tag_id: str) -> list[Value]:
@@ -128,7 +134,7 @@ def _below(tenant: Tenant, target: Target, depth: int, offered: Filter) -> list[
                 "tenant": tenant.pk,
                 "company": target.company,
                 "kind": str(target.kind),
-                "first": str(_first_kind(tenant)),
+                "first": str(first_kind(tenant)),
                 "depth": depth,
                 "only_first": static.get(Field.JOB_DEPT_EQP, ""),
                 "only_second": static.get(Field.COST_CODE_ACCOUNT_CATEGORY, ""),
@@ -142,10 +148,6 @@ def _values(rows: Iterable[tuple[str, str, bool]], offered: Filter) -> list[Valu
         Value(code, name, is_open and offered.admits(code))
         for code, name, is_open in rows
     ]
-
-
-def _first_kind(tenant: Tenant) -> CodeKind:
-    return KINDS_BY_TYPE[line_type(tenant)][0]  # type: ignore[index]
 
 
 def _filter(mapping: FieldMapping) -> Filter:

@@ -22,6 +22,7 @@ def test_dependencies_are_kept_within_their_limits(api):
     new = api.send("POST", child, **dependency(JOB_ID, [rule]))
     assert api.get(child)[0]["Rules"][0]["AllowedOptions"] == ["02.100"]
     assert "Rules" not in api.get("V4/tags/dependencies")[0]
+    assert api.get(child)[0]["Source"] == {"Name": "CMiC"}
     api.send("POST", child, 400, **dependency(CATEGORY_ID))
     third = f"V4/tags/{CATEGORY_ID}/option-dependencies"
     api.send("POST", third, **dependency(PHASE_ID))
@@ -36,6 +37,8 @@ def test_dependencies_are_kept_within_their_limits(api):
     strange = {**rule, "AllowedOptions": ["99.999"]}
     one = f"{child}/{new['DependencyId']}"
     api.send("PUT", one, 400, **dependency(JOB_ID, [strange]))
+    unheard = {**dependency(JOB_ID), "Source": {"Name": "Somebody"}}
+    assert api.send("PUT", one, **unheard)["Source"] == {"Name": "Unknown"}
     assert api.send("PUT", one, **dependency(JOB_ID))["Updated"]
     api.send("DELETE", one)
     api.get(one, 404)

@@ -66,6 +66,11 @@ class TestOneOption:
         found = compare([closed, CLINIC], there, adopted={"Garage 1": "017401"})
         assert enabled(found) == {"016210"}
 
+    def test_a_value_that_differs_in_case_stands_for_the_code(self):
+        found = compare([Value("A1", "Annex")], [option("Annex", "a1")])
+        assert found.options == (option("Annex", "a1"),)
+        assert found.adopted == {"a1": "A1"}
+
     def test_a_name_that_fits_two_codes_adopts_nothing(self):
         found = compare(
             [Value("1", "Annex"), Value("2", "Annex")], [option("Annex", "A")]
@@ -131,8 +136,9 @@ class TestShortLists:
         assert len(found.disabled) == 9
         assert enabled(found) == {"0"}
         assert "PEX needs one enabled option" in found.conflicts[0]
-        again = compare(self.values(0), found.options, disable_all=True)
+        again = compare(self.values(0), found.options)
         assert not again.is_changed
+        assert not again.held
 
 
 def test_codes_that_pex_cannot_tell_apart_are_told():

@@ -157,6 +157,23 @@ class TestFollowing:
         assert found["017401"] == ("Main Street Garage", False)
         assert found[LEFTOVER_JOB[0]][1]
 
+    def test_components_come_with_the_transaction_codes_of_active_equipment(
+        self, tenant, pex
+    ):
+        tenant.mappings.filter(field="type_code").update(static_value="E")
+        follow(tenant, PHASE)
+        tenant.mappings.filter(field="job_dept_eqp").update(sync_options=False)
+        sync(tenant, disable_all={"cost_code_account_category"})
+        assert {"ENGINE", "MAINT", "BODY"} <= listed(pex, PHASE).keys()
+
+    def test_a_name_that_stood_for_two_codes_stands_for_none(self, tenant):
+        aliases = OptionAlias.objects
+        for code, name in (("1", "annex"), ("2", "annex"), ("1", "annex")):
+            aliases.remember(tenant, "tag", {name: code}, is_value=False)
+        assert aliases.texts_of(tenant, ["tag"]) == {}
+        aliases.remember(tenant, "tag", {"Annex": "1"}, is_value=True)
+        assert aliases.texts_of(tenant, ["tag"])["tag"].values == {"annex": "1"}
+
 
 class TestTrouble:
     def test_a_conflict_is_read_and_planned_again(self, tenant, pex, cmic):
