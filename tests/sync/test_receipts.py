@@ -5,7 +5,7 @@ import io
 import pikepdf
 import pypdfium2
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageStat
 from pypdf import PdfReader
 
 from sync.receipts import (
@@ -18,8 +18,9 @@ from sync.receipts import (
     file_name,
     fingerprint,
 )
-from sync.receipts.assembly import assemble
+from sync.receipts.assembly import STEPS, assemble
 from sync.receipts.default_page import no_attachment
+from sync.receipts.pictures import Picture, shrunk
 from tests import receipt_corpus as corpus
 
 FACTS = [("Merchant", "Lumber & Söhne"), ("Amount", "118.40")]
@@ -200,6 +201,36 @@ class TestOverTheLimit:
         assert receipts.document is None
         assert f"receipt 1 {len(content):,}" in receipts.excess
         assert f"at most {len(content):,} can be sent" in receipts.excess
+
+
+def test_small_print_is_readable_after_the_last_step():
+    """A letter page of eight-point print, scanned at 300 dots an inch: each character
+    of what is left looks most like itself among all characters."""
+    letters = "0123456789$ABCDEFGHKLMNPRSTUVWXYZ"
+    font, cell = ImageFont.load_default(33), 60
+    page = Image.new("L", (2550, 3300), "white")
+    for n, letter in enumerate(letters):
+        at = (cell * (n % 30) + 9, cell * (n // 30) + 9)
+        ImageDraw.Draw(page).text(at, letter, fill=40, font=font)
+    whole = Picture(corpus.saved(page.convert("RGB"), "PNG"), "PNG")
+    longest, quality = STEPS[-1]
+    small = shrunk(whole, longest=longest, quality=quality)
+    with Image.open(io.BytesIO(small.content)) as picture:
+        assert max(picture.size) == longest
+        seen = picture.convert("L").resize(page.size, Image.Resampling.BICUBIC)
+
+    def glyph(source, n):
+        left, top = cell * (n % 30), cell * (n // 30)
+        return source.crop((left, top, left + cell, top + cell))
+
+    def read(n):
+        def unlike(m):
+            other = ImageChops.difference(glyph(seen, n), glyph(page, m))
+            return ImageStat.Stat(other).rms[0]
+
+        return letters[min(range(len(letters)), key=unlike)]
+
+    assert "".join(read(n) for n in range(len(letters))) == letters
 
 
 def test_the_same_files_make_the_same_bytes():
