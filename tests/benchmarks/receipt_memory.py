@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import base64
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 import psutil
 
 from tests.benchmarks.receipts import _jpeg
 from tests.benchmarks.stage import (
+    Sandbox,
     fresh_tenant,
     peak_megabytes,
     run_to_end,
-    sandbox,
     worker,
 )
-from tests.processes import post_json
+from tests.simulators.cmic import CmicSimulator
+from tests.simulators.pex import PexSimulator
 
 
 def receipt_memory(count: int = 48) -> dict:
     """Pages that processes share count once for each of them."""
-    content = base64.b64encode(_jpeg(9_800_000)).decode()
-    with sandbox() as stage:
+    receipt = _jpeg(9_800_000), "Image", "Loaded"
+    pex, cmic = PexSimulator.empty(), CmicSimulator()
+    with pex.serve() as server, cmic.serve() as other:
+        stage = Sandbox(server.url, other.base_url.removesuffix("/cmictest"))
         tenant = fresh_tenant(stage)
         for number in range(count):
-            post_json(
-                f"{stage.pex}/_sim/purchase",
-                {
-                    "amount": f"{10 + number}.00",
-                    "receipts": [[content, "Image", "Loaded"]],
-                },
-            )
-        stage.delay_answers(0.1)
+            pex.add_purchase(amount=Decimal(10 + number), receipts=[receipt])
         with worker(16) as process, _watched(process) as seen:
             run_to_end(tenant)
             own = peak_megabytes(process)
