@@ -22,6 +22,10 @@ from tests.simulators.cmic import CmicSimulator
 from tests.simulators.pex import PexSimulator
 
 
+# As in the Procfile.
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
+
+
 def receipt_memory(count: int = 48) -> dict:
     """Pages that processes share count once for each of them."""
     receipt = _jpeg(9_800_000), "Image", "Loaded"
@@ -31,7 +35,7 @@ def receipt_memory(count: int = 48) -> dict:
         tenant = fresh_tenant(stage)
         for number in range(count):
             pex.add_purchase(amount=Decimal(10 + number), receipts=[receipt])
-        with worker(16) as process, _watched(process) as seen:
+        with worker(16, **_MALLOC) as process, _watched(process) as seen:
             run_to_end(tenant)
             own = peak_megabytes(process)
     return {
