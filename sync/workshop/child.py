@@ -53,8 +53,12 @@ def main() -> int:
 
 def _resident() -> int:
     """Bytes held now: the kernel's peak begins with that of the parent."""
-    with open("/proc/self/statm") as figures:
-        return int(figures.read().split()[1]) * resource.getpagesize()
+    try:
+        with open("/proc/self/statm") as figures:
+            return int(figures.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        # Not Linux: the number of answers alone ends the child.
+        return 0
 
 
 def _bound_processor_time() -> None:
