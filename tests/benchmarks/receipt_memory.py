@@ -21,7 +21,6 @@ from tests.benchmarks.stage import (
 from tests.simulators.cmic import CmicSimulator
 from tests.simulators.pex import PexSimulator
 
-
 # As in the Procfile.
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
 
