@@ -27,7 +27,7 @@ from sync import workshop
 from sync.engine.documents import Fetched, fetch_document
 from sync.models import PurchaseSync, Status
 from sync.receipts import Origin, fingerprint
-from sync.workshop import WorkshopError
+from sync.workshop import WorkshopBusyError, WorkshopError
 
 _SENT = (Status.POSTING, Status.POSTED, Status.COMPLETED, Status.FAILED)
 _NOT_READ = (
@@ -138,7 +138,7 @@ def _shown(row: PurchaseSync) -> dict[str, Any]:
         return {"failure": _why_none(fetched), "warnings": warnings}
     try:
         pictures = workshop.thumbnails(fetched.document)
-    except WorkshopError:
+    except (WorkshopError, WorkshopBusyError):
         return {"failure": _NOT_READ, "warnings": fetched.warnings}
     names = [f"Receipt {page.receipt}, page {page.page}" for page in fetched.pages]
     count = max(len(names), len(pictures))
@@ -161,7 +161,7 @@ def _fetch(row: PurchaseSync) -> Fetched | _Failure:
         return fetch_document(pex_client(tenant), tenant, row)
     except (ConnectorError, UnreadableError) as error:
         return _Failure(f"The receipts could not be fetched: {error}")
-    except WorkshopError:
+    except (WorkshopError, WorkshopBusyError):
         return _Failure(_NOT_READ)
 
 

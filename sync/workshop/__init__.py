@@ -13,6 +13,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,9 @@ from sync.workshop.frames import FrameError, read_frame, write_frame
 
 # Seconds by the clock for one piece of work; the child bounds its processor time.
 MOST_SECONDS = 30.0
-MOST_SECONDS_A_FILE = 10.0
+MOST_SECONDS_A_FILE = 20.0
+# For trying files one by one: all together must end before the purchase's lease does.
+_MOST_SECONDS_ALONE = 90.0
 # Seconds to wait for a child that is at work for another purchase.
 _MOST_WAITING = 90.0
 _CHILDREN = max(1, min(2, os.cpu_count() or 1))
@@ -34,6 +37,10 @@ _BROKEN = "reading it took more time or memory than a receipt may."
 
 class WorkshopError(Exception):
     """The work was not done: the child died, hung or answered nonsense."""
+
+
+class WorkshopBusyError(Exception):
+    """No child got free: this says nothing about the files."""
 
 
 class _Child:
@@ -84,11 +91,11 @@ class Workshop:
     def ask(
         self, head: dict[str, Any], blobs: Sequence[bytes], seconds: float
     ) -> tuple[dict[str, Any], list[bytes]]:
-        """Raises `WorkshopError`, also if no child gets free."""
+        """Raises `WorkshopError`, and `WorkshopBusyError` if no child gets free."""
         try:
             child = self._places.get(timeout=_MOST_WAITING)
         except queue.Empty:
-            raise WorkshopError("All children are busy.") from None
+            raise WorkshopBusyError("All readers of receipts are busy.") from None
         answer = None
         try:
             if child is None or child.process.poll() is not None:
@@ -122,7 +129,8 @@ def assemble(files: Sequence[ReceiptFile], *, stem: str, limit: int) -> Receipts
     """As `sync.receipts.assembly.assemble`, in a child.
 
     If the child fails, each file is tried alone, and those that break it are left out.
-    Raises `WorkshopError` if the rest fails as well.
+    Raises `WorkshopError` if the rest fails as well, `WorkshopBusyError` if nobody had
+    time for it.
     """
     try:
         return _assemble(files, stem, limit, MOST_SECONDS)
@@ -151,7 +159,10 @@ def _sound(
     files: Sequence[ReceiptFile], stem: str, limit: int
 ) -> tuple[list[ReceiptFile], tuple[str, ...]]:
     usable, warnings = [], []
+    end = time.monotonic() + _MOST_SECONDS_ALONE
     for file in files:
+        if time.monotonic() > end:
+            raise WorkshopError("Too many files break their reader.")
         try:
             _assemble([file], stem, limit, MOST_SECONDS_A_FILE)
         except WorkshopError:

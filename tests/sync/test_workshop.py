@@ -9,7 +9,7 @@ import pytest
 
 from sync import workshop
 from sync.receipts import ReceiptFile
-from sync.workshop import WorkshopError
+from sync.workshop import WorkshopBusyError, WorkshopError
 from tests import receipt_corpus as corpus
 
 LIMIT = 10_485_760
@@ -105,3 +105,10 @@ def test_a_document_that_cannot_be_drawn_says_so():
     broken = made(GOOD).document.__class__(b"x", "application/pdf", "x.pdf")
     with pytest.raises(WorkshopError, match="cannot be drawn"):
         workshop.thumbnails(broken)
+
+
+def test_a_busy_workshop_says_nothing_against_the_files(monkeypatch):
+    monkeypatch.setattr(workshop, "_MOST_WAITING", 0.1)
+    monkeypatch.setattr(workshop, "_workshop", workshop.Workshop(0))
+    with pytest.raises(WorkshopBusyError):
+        made(GOOD)
