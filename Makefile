@@ -10,13 +10,14 @@ UV := $(VENV)/uv/bin/uv
 RUN := $(VENV)/bin/python
 IS_RECENT := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 
-.PHONY: help demo test serve bench lint clean
+.PHONY: help demo test serve bench fuzz lint clean
 
 help:
 	@echo 'make demo     the whole product against simulated PEX and CMiC (ONCE=1: then stop)'
 	@echo 'make test     the test suite (ARGS="-k receipt" for a part of it)'
 	@echo 'make serve    web, worker and beat on the addresses in the environment'
 	@echo 'make bench    the benchmarks, as a table and as bench.json (ARGS=throughput for one)'
+	@echo 'make fuzz     mutated receipts against their reader (FILES=20000)'
 	@echo 'make lint     style, types, system checks, missing migrations'
 	@echo 'make clean    removes what was built and cached; the data under var/ stays'
 
@@ -52,6 +53,9 @@ serve: $(STAMP)
 
 bench: $(STAMP)
 	@exec $(RUN) -m tests.benchmarks $(ARGS)
+
+fuzz: $(STAMP)
+	@exec $(RUN) -m tests.receipt_fuzz $(or $(FILES),20000) var/fuzz
 
 # mypy's plugin loads the settings, and its fast exit would leave their services running.
 lint: $(STAMP)

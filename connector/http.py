@@ -36,6 +36,8 @@ from connector.exceptions import (
 from connector.parsing import clean
 from connector.transport import (
     Answer,
+    FormPart,
+    Multipart,
     Timeouts,
     leads_astray,
     never_connected,
@@ -124,7 +126,7 @@ class ApiClient:
         name: str = "",
         params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
         body: Any = None,
-        files: Sequence[tuple[str, tuple[str | None, bytes, str]]] | None = None,
+        files: Sequence[FormPart] | None = None,
         max_bytes: int = 256 * 1024 * 1024,
     ) -> Answer:
         """Make one call and return its 2xx answer.
@@ -202,14 +204,18 @@ class ApiClient:
     ) -> Answer:
         url = f"{self.base_url}/{path.lstrip('/')}"
         started = time.monotonic()
+        headers = self._headers(has_body=body is not None)
+        data: Any = json.dumps(body).encode() if body is not None else None
+        if files:
+            data = Multipart(files)
+            headers["Content-Type"] = data.content_type
         try:
             response = self._session.request(
                 method,
                 url,
                 params=params,
-                data=json.dumps(body).encode() if body is not None else None,
-                files=files,
-                headers=self._headers(has_body=body is not None),
+                data=data,
+                headers=headers,
                 timeout=(self._timeouts.connect, self._timeouts.answer),
                 allow_redirects=False,
                 stream=True,

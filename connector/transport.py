@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -25,6 +25,8 @@ from urllib3.exceptions import (
     NameResolutionError,
     NewConnectionError,
 )
+from urllib3.fields import RequestField
+from urllib3.filepost import choose_boundary
 
 from connector.addresses import is_public
 from connector.exceptions import ApiConnectionError, UnexpectedResponseError
@@ -97,6 +99,10 @@ class Timeouts:
     answer: float = 65.0
 
 
+# A field's name; its file's name, content and type.
+FormPart = tuple[str, tuple[str | None, bytes, str]]
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the other side said: status, headers and the whole body."""
@@ -132,6 +138,28 @@ class Answer:
                 status=self.status,
                 body=self.text[:2000],
             ) from error
+
+
+class Multipart:
+    """A form with files as a body that is sent part by part: nobody holds a copy of a
+    file of 10 MB only for what stands around it."""
+
+    def __init__(self, files: Sequence[FormPart]) -> None:
+        boundary = choose_boundary()
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        self._chunks: list[bytes] = []
+        for name, (file_name, content, content_type) in files:
+            field = RequestField(name, content, file_name)
+            field.make_multipart(content_type=content_type)
+            head = f"--{boundary}\r\n{field.render_headers()}"
+            self._chunks += [head.encode(), content, b"\r\n"]
+        self._chunks.append(f"--{boundary}--\r\n".encode())
+
+    def __len__(self) -> int:
+        return sum(map(len, self._chunks))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._chunks)
 
 
 def post_form(

@@ -11,7 +11,12 @@ from connector.roles import Grants, Role, grant
 _LOOKING = ["sync.view_syncrun", "sync.view_purchasesync", "sync.view_syncattempt"]
 GRANTS: Grants = {
     Role.VIEWER: _LOOKING,
-    Role.SUPPORT: [*_LOOKING, "sync.execute_sync", "sync.decide_purchase"],
+    Role.SUPPORT: [
+        *_LOOKING,
+        "sync.execute_sync",
+        "sync.decide_purchase",
+        "sync.download_document",
+    ],
     Role.ADMINISTRATOR: ["sync.*"],
 }
 

@@ -14,7 +14,6 @@ PURE_RULES = (
     "selection",
     "coding",
     "invoicing",
-    "receipts",
     "reasons",
     "facts",
     "option_filter",
@@ -28,6 +27,10 @@ NO_DJANGO = (
     "connector/option_names.py",
     "connector/parsing.py",
     "connector/transport.py",
+)
+_RECEIPT_READERS = tuple(
+    f"sync.receipts.{name}"
+    for name in ("assembly", "metadata", "pictures", "pdfs", "thumbnails")
 )
 IO_LIBRARIES = {"requests", "redis", "celery", "django", "socket", "subprocess"}
 
@@ -89,6 +92,24 @@ def test_a_pure_rule_asks_no_clock(name):
     for node in ast.walk(ast.parse((ROOT / "sync" / f"{name}.py").read_text())):
         if isinstance(node, ast.Attribute):
             assert node.attr not in ("now", "today", "utcnow"), f"{name}:{node.lineno}"
+
+
+def test_what_reads_receipts_does_no_io_and_knows_no_models():
+    inside = modules("sync/receipts")
+    assert importers(inside, *IO_LIBRARIES, "time", "datetime") == []
+    assert importers(inside, "connector.models", "sync.models", "sync.engine") == []
+    workshop = modules("sync/workshop")
+    assert importers(workshop, "django", "connector.models", "sync.models") == []
+
+
+def test_a_worker_does_not_load_what_reads_the_bytes_of_others():
+    readers = (*_RECEIPT_READERS, "sync.workshop.child")
+    outside = [
+        path
+        for path in modules("connector", "sync", "config")
+        if path.parent.name != "receipts" and path.name != "child.py"
+    ]
+    assert importers(outside, *readers, "PIL", "pikepdf", "img2pdf") == []
 
 
 def test_the_engine_sends_no_messages():

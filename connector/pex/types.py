@@ -200,6 +200,9 @@ class Attachment:
     attachment_id: str
     status: str
     created_at: str
+    # What PEX takes it for, and its bytes as PEX counts them; neither is believed.
+    label: str = ""
+    size: int | None = None
 
     @property
     def is_loaded(self) -> bool:
@@ -213,6 +216,8 @@ class Attachment:
             attachment_id=read_text(data.get("AttachmentId"), numbers=True),
             status=read_text(data.get("UploadStatus")).casefold(),
             created_at=read_text(data.get("CreatedDateUtc")),
+            label=read_text(data.get("Type"), numbers=True)[:20],
+            size=read_or_none(read_id, data.get("Size")),
         )
 
 

@@ -19,6 +19,7 @@ from connector.admin.visible import TenantFilter, VisibleOnly
 from sync.admin.decisions import DecisionsPart
 from sync.admin.filters import BusinessDayFilter, ReasonFilter, RunFilter
 from sync.admin.readonly import ReadOnly
+from sync.admin.receipts import ReceiptsPart, document_words
 from sync.admin.wording import (
     ATTEMPT_COLOURS,
     NO_REASONS,
@@ -86,7 +87,10 @@ class AttemptInline(ReadOnly, TabularInline):
 
 
 @admin.register(PurchaseSync)
-class PurchaseSyncAdmin(DecisionsPart, VisibleOnly, ReadOnly, ModelAdmin):
+class PurchaseSyncAdmin(DecisionsPart, ReceiptsPart, VisibleOnly, ReadOnly, ModelAdmin):
+    class Media:
+        js = ("sync/receipts.js",)
+
     list_display = (
         "transaction",
         "tenant",
@@ -269,11 +273,8 @@ class PurchaseSyncAdmin(DecisionsPart, VisibleOnly, ReadOnly, ModelAdmin):
         return ", ".join(f"{name} {value}" for name, value in ids if value)
 
     @admin.display(description="Document")
-    def document(self, purchase: PurchaseSync) -> str:
-        if not purchase.document_type:
-            return ""
-        size = purchase.document_size or 0
-        return f"{purchase.document_type}, {size:,} bytes"
+    def document(self, purchase: PurchaseSync) -> SafeString:
+        return document_words(purchase)
 
     @admin.display(description="Marker")
     def marker(self, purchase: PurchaseSync) -> str:

@@ -1,11 +1,12 @@
 """Fetches a purchase's receipts from PEX and makes them the document that travels.
 
-Assembling files is `sync.receipts`; this module decides which to download, and what
-a missing or unusable one means for the purchase.
+Reading files is `sync.receipts`, run by `sync.workshop`; this module decides which to
+download, and what a missing or unusable one means for the purchase.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from connector.cmic.types import Document
@@ -14,16 +15,27 @@ from connector.exceptions import (
     InvalidRequestError,
     NotFoundError,
 )
+from connector.models import Tenant
+from connector.pex.client import PexClient
 from connector.pex.reading import UnreadableError
 from connector.pex.types import Attachment
-from sync.engine.context import RunContext
-from sync.engine.runs import lease_time
+from sync import workshop
 from sync.invoicing import invoice_number
 from sync.models import PurchaseSync, Status
 from sync.reasons import SKIPPING, Reason, ReasonCode, Who
-from sync.receipts import ReceiptFile, Receipts, assemble, no_attachment
+from sync.receipts import (
+    MOST_BYTES,
+    MOST_FILE_BYTES,
+    MOST_FILES,
+    Origin,
+    ReceiptFile,
+    Receipts,
+    left_out,
+)
+from sync.receipts.default_page import no_attachment
 from sync.selection import NO_ATTACHMENT
 from sync.window import business_day
+from sync.workshop import WorkshopError
 
 _STATES = {
     "hasmalware": "PEX found malware in it.",
@@ -40,6 +52,7 @@ class Fetched:
     document: Document | None
     warnings: tuple[str, ...] = ()
     held_back: tuple[Reason, ...] = ()
+    pages: tuple[Origin, ...] = ()
 
     @property
     def hold_status(self) -> Status:
@@ -47,17 +60,25 @@ class Fetched:
         return Status.SKIPPED if is_skip else Status.BLOCKED
 
 
-def fetch_document(context: RunContext, row: PurchaseSync) -> Fetched:
+def fetch_document(
+    client: PexClient,
+    tenant: Tenant,
+    row: PurchaseSync,
+    *,
+    go_on: Callable[[], None] = lambda: None,
+) -> Fetched:
     """The purchase's document; a “No Attachment” page where it has no receipt.
 
-    Calls PEX only for a purchase that has receipts, or where PEX's list did not tell.
-    Raises the client's error for faults that may pass.
+    Calls PEX only for a purchase that has receipts, or where PEX's list did not tell;
+    `go_on` is called after whatever may take long. Raises the client's error for faults
+    that may pass.
     """
     stem = invoice_number(row.pex_transaction_id, row.generation)
-    receipts = Receipts(None, ())
+    chosen = tenant.transactions
+    receipts = Receipts(None)
     if row.has_attachments is not False:
         try:
-            files, left_out = _download(context, row)
+            files, unusable = _download(client, row, go_on)
         except AccessDeniedError as error:
             denied = Reason(
                 ReasonCode.RECEIPT_UNUSABLE,
@@ -65,26 +86,32 @@ def fetch_document(context: RunContext, row: PurchaseSync) -> Fetched:
                 Who.PEX_ADMIN,
             )
             return Fetched(None, held_back=(denied,))
-        receipts = assemble(files, file_stem=stem)
-        receipts = Receipts(receipts.document, (*left_out, *receipts.warnings))
-    chosen = context.settings
+        try:
+            receipts = _assembled(files, unusable, stem, chosen.max_file_bytes)
+        except WorkshopError:
+            return Fetched(None, unusable, held_back=(_NOT_TO_BE_READ,))
+        go_on()
     if receipts.document is not None:
-        return _within_limit(receipts.document, receipts, chosen.max_file_bytes)
+        return Fetched(receipts.document, receipts.warnings, pages=receipts.pages)
+    if receipts.excess:
+        too_large = (_unusable(receipts.excess),)
+        return Fetched(None, receipts.warnings, held_back=too_large)
     if chosen.attachments_only:
-        return Fetched(None, held_back=_no_receipt(receipts.warnings))
-    default = no_attachment(file_stem=stem, facts=_facts(context, row))
+        held_back = _no_receipt(receipts.warnings)
+        return Fetched(None, receipts.warnings, held_back=held_back)
+    default = no_attachment(stem=stem, facts=_facts(tenant, row))
     return Fetched(default, receipts.warnings)
 
 
-def _within_limit(document: Document, receipts: Receipts, limit: int) -> Fetched:
-    size = len(document.content)
-    if size <= limit:
-        return Fetched(document, receipts.warnings)
-    reason = _unusable(
-        f"The receipts together have {size:,} bytes, and at most {limit:,} can be "
-        "sent. Replace them by smaller ones."
+def _assembled(
+    files: list[ReceiptFile], unusable: tuple[str, ...], stem: str, limit: int
+) -> Receipts:
+    if not files:
+        return Receipts(None, unusable)
+    made = workshop.assemble(files, stem=stem, limit=limit)
+    return Receipts(
+        made.document, (*unusable, *made.warnings), made.pages, excess=made.excess
     )
-    return Fetched(None, held_back=(reason,))
 
 
 def _no_receipt(warnings: tuple[str, ...]) -> tuple[Reason, ...]:
@@ -95,43 +122,59 @@ def _no_receipt(warnings: tuple[str, ...]) -> tuple[Reason, ...]:
 
 
 def _download(
-    context: RunContext, row: PurchaseSync
+    client: PexClient, row: PurchaseSync, go_on: Callable[[], None]
 ) -> tuple[list[ReceiptFile], tuple[str, ...]]:
-    client = context.pex
     files: list[ReceiptFile] = []
     warnings: list[str] = []
     attachments = client.list_attachments(row.pex_transaction_id)
     for number, attachment in enumerate(attachments, start=1):
         name = f"{number} of {len(attachments)}"
-        if not attachment.is_loaded:
-            warnings.append(f"Receipt {name} was left out: {_state(attachment)}")
+        if why := _not_wanted(attachment, files):
+            warnings.append(left_out(name, why))
             continue
         try:
             content = client.download_attachment(
                 row.pex_transaction_id, attachment.attachment_id
             )
         except (NotFoundError, InvalidRequestError, UnreadableError) as error:
-            warnings.append(f"Receipt {name} was left out: {error}")
+            warnings.append(left_out(name, str(error)))
         else:
-            files.append(ReceiptFile(name, content))
+            files.append(
+                ReceiptFile(name, content, attachment.label, attachment.created_at)
+            )
         # Several slow downloads together may take longer than a lease.
-        row.renew(lease_time())
+        go_on()
     return files, tuple(warnings)
 
 
-def _state(attachment: Attachment) -> str:
-    status = attachment.status or "unknown"
-    return _STATES.get(status, f"PEX reports its state as “{status}”.")
+def _not_wanted(attachment: Attachment, files: list[ReceiptFile]) -> str:
+    """Why a file is not even downloaded, or nothing."""
+    if not attachment.is_loaded:
+        status = attachment.status or "unknown"
+        return _STATES.get(status, f"PEX reports its state as “{status}”.")
+    if attachment.size is not None and attachment.size > MOST_FILE_BYTES:
+        return f"PEX says that it has {attachment.size:,} bytes."
+    if len(files) >= MOST_FILES:
+        return f"a purchase has at most {MOST_FILES} receipts."
+    if sum(len(file.content) for file in files) > MOST_BYTES:
+        return "the receipts before it are too large together."
+    return ""
 
 
 def _unusable(message: str) -> Reason:
     return Reason(ReasonCode.RECEIPT_UNUSABLE, message, Who.CARDHOLDER)
 
 
-def _facts(context: RunContext, row: PurchaseSync) -> list[tuple[str, str]]:
+_NOT_TO_BE_READ = _unusable(
+    "Reading the receipts together took more time or memory than a purchase may. "
+    "Replace them by plain pictures or PDFs."
+)
+
+
+def _facts(tenant: Tenant, row: PurchaseSync) -> list[tuple[str, str]]:
     day = business_day(row.occurred_at).isoformat() if row.occurred_at else ""
     return [
-        ("Business", context.tenant.pex.business_name or context.tenant.name),
+        ("Business", tenant.pex.business_name or tenant.name),
         ("Cardholder", row.cardholder),
         ("Merchant", row.merchant),
         ("Amount", f"{row.amount:,.2f}"),

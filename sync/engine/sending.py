@@ -20,7 +20,7 @@ from connector.exceptions import ConnectorError
 from connector.pex.types import MARKER_TEXT
 from sync.coding import CodedLine
 from sync.engine.context import RunContext
-from sync.engine.documents import fetch_document
+from sync.engine.documents import Fetched, fetch_document
 from sync.engine.runs import lease_time
 from sync.engine.settling import look_up, put_on_record, settle
 from sync.invoicing import build_invoice, digest, invoice_number
@@ -69,13 +69,15 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
     # A lane that had to give its place back later would fetch the receipts again, at
     # the cost of PEX's calls.
     client.wait_for_place()
-    fetched = fetch_document(context, row)
+    fetched = fetch_document(
+        context.pex, context.tenant, row, go_on=lambda: row.renew(lease_time())
+    )
     if fetched.document is None:
-        row.hold_back(fetched.hold_status, fetched.held_back)
+        row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
         return
     # The permit first: who waits for one while an outage begins must not send then.
     with client.permitted():
-        parcel = _begin(context, row, fetched.document, fetched.warnings)
+        parcel = _begin(context, row, fetched.document, fetched)
         answer = _upload(client, parcel)
     if isinstance(answer, ConnectorError):
         settle(row, client, answer)
@@ -105,7 +107,7 @@ def _begin(
     context: RunContext,
     row: PurchaseSync,
     document: Document,
-    warnings: tuple[str, ...],
+    fetched: Fetched,
 ) -> _Parcel:
     """Commit number and digest: from here on the invoice may exist."""
     rules = context.invoice_rules
@@ -132,8 +134,9 @@ def _begin(
                 "document_type": document.content_type,
                 "document_size": len(document.content),
                 "document_digest": document_digest,
+                "document_pages": [[page.receipt, page.page] for page in fetched.pages],
             },
-            warnings=warnings,
+            warnings=fetched.warnings,
             lease=lease_time(),
             run=context.run,
         )

@@ -144,6 +144,8 @@ class PurchaseSync(models.Model):
     document_type = models.CharField(max_length=60, blank=True)
     document_size = models.PositiveIntegerField(null=True)
     document_digest = models.CharField(max_length=64, blank=True)
+    # Of each page: the receipt that it comes from, and the page of it.
+    document_pages = models.JSONField(default=list)
     warnings = models.JSONField(default=list)
 
     marker_note_id = models.BigIntegerField(null=True)
@@ -157,7 +159,10 @@ class PurchaseSync(models.Model):
 
     class Meta:
         verbose_name = _("purchase")
-        permissions = [("decide_purchase", _("Can decide about a lost answer"))]
+        permissions = [
+            ("decide_purchase", _("Can decide about a lost answer")),
+            ("download_document", _("Can download the document of a purchase")),
+        ]
         ordering = ["-occurred_at", "-pex_transaction_id"]
         constraints = [
             models.UniqueConstraint(
@@ -328,9 +333,16 @@ class PurchaseSync(models.Model):
             Status.POSTING, reasons=[reason.to_json()], needs_person=True, **_FREE
         )
 
-    def hold_back(self, to: Status, reasons: Sequence[Reason]) -> None:
+    def hold_back(
+        self, to: Status, reasons: Sequence[Reason], warnings: Sequence[str] = ()
+    ) -> None:
         """PENDING → SKIPPED or BLOCKED: what only showed when it was to be sent."""
-        self._move(to, reasons=[reason.to_json() for reason in reasons], **_FREE)
+        self._move(
+            to,
+            reasons=[reason.to_json() for reason in reasons],
+            warnings=list(warnings),
+            **_FREE,
+        )
 
     def renew(self, lease: timedelta) -> None:
         """Keep the purchase for another lease: work on it goes on."""

@@ -23,6 +23,8 @@ BENCHMARKS = {
     "cost": "cost",
     "throughput": "throughput",
     "limit_use": "limits",
+    "receipts": "receipts",
+    "receipt_memory": "receipt_memory",
     "code_refresh": "code_refresh",
     "tag_options": "tag_options",
 }

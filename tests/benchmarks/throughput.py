@@ -12,7 +12,7 @@ from django.utils import timezone
 from connector.clients import cmic_client, pex_client
 from connector.cmic.flysheets import Layout, payload
 from connector.cmic.types import Invoice, InvoiceLine, LineType, Location
-from sync.receipts import no_attachment
+from sync.receipts.default_page import no_attachment
 from tests.benchmarks.stage import (
     fresh_tenant,
     run_to_end,
@@ -65,7 +65,7 @@ def _pool(latency: float, width: int, count: int) -> float:
         today = timezone.now().date()
         listed = pex_client(tenant).list_purchases(today - timedelta(days=14), today)
         stage.delay_answers(latency)
-        document = no_attachment(file_stem="x", facts=[("Amount", "1.00")])
+        document = no_attachment(stem="x", facts=[("Amount", "1.00")])
         location = Location(
             tenant.transactions.source_uuid, tenant.transactions.document_type_uuid
         )

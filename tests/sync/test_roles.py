@@ -65,6 +65,8 @@ PAGES = {
     "sync_purchasesync_change": (LOOKERS, set()),
     "sync_purchasesync_history": (LOOKERS, LOOKERS),
     "sync_purchasesync_delete": (set(), set()),
+    "sync_purchasesync_receipts": (LOOKERS, LOOKERS),
+    "sync_purchasesync_document": (WORKERS, WORKERS),
     "sync_purchasesync_it_is_there": (WORKERS, WORKERS),
     "sync_purchasesync_send_again": (WORKERS, WORKERS),
     "auth_user_changelist": (MANAGERS, MANAGERS),

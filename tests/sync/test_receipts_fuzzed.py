@@ -1,0 +1,13 @@
+"""A short form of `python -m tests.receipt_fuzz`: mutated receipts harm nobody."""
+
+from sync import workshop
+from tests.receipt_fuzz import run
+
+
+def test_mutated_receipts_neither_crash_nor_hang_nor_bloat_their_reader():
+    seen = run(400, seed=2)
+    assert seen.broken == []
+    assert sum(seen.outcomes.values()) == 400
+    assert len(seen.outcomes) == 2
+    assert seen.slowest < workshop.MOST_SECONDS
+    assert seen.most_memory < 300

@@ -1,0 +1,114 @@
+"""Children that read receipts: one that crashes, hangs or grows costs one file."""
+
+import os
+import signal
+import time
+import zlib
+
+import pytest
+
+from sync import workshop
+from sync.receipts import ReceiptFile
+from sync.workshop import WorkshopBusyError, WorkshopError
+from tests import receipt_corpus as corpus
+
+LIMIT = 10_485_760
+GOOD = corpus.saved(corpus.slip(), "PNG")
+
+
+def made(*contents):
+    files = [ReceiptFile(f"{n}", content) for n, content in enumerate(contents, 1)]
+    return workshop.assemble(files, stem="PEX-1", limit=LIMIT)
+
+
+@pytest.fixture
+def poison(monkeypatch):
+    """Children to which a file of these bytes does what real ones did to libraries."""
+    ask = workshop._Child.ask
+
+    def ask_or_break(self, head, blobs, seconds):
+        if b"crash" in blobs:
+            os.kill(self.process.pid, signal.SIGSEGV)
+        if b"hang" in blobs:
+            os.kill(self.process.pid, signal.SIGSTOP)
+            seconds = 0.3
+        return ask(self, head, blobs, seconds)
+
+    monkeypatch.setattr(workshop._Child, "ask", ask_or_break)
+
+
+def test_it_makes_what_the_rules_make():
+    assert made(GOOD).document.content is GOOD
+    both = made(GOOD, corpus.pdf("a", "b"))
+    assert [(page.receipt, page.page) for page in both.pages] == [
+        ("1", 1),
+        ("2", 1),
+        ("2", 2),
+    ]
+    assert len(workshop.thumbnails(both.document)) == 3
+
+
+@pytest.mark.parametrize("bad", [b"crash", b"hang"])
+def test_a_file_that_breaks_its_reader_is_named_and_costs_no_other(poison, bad):
+    receipts = made(bad, GOOD)
+    assert receipts.document.content is GOOD
+    assert receipts.warnings == (
+        "Receipt 1 was left out: reading it took more time or memory than a receipt "
+        "may.",
+    )
+    assert made(bad).document is None
+    assert made(GOOD).document.content is GOOD
+
+
+def test_files_that_break_it_only_together_cost_the_purchase(monkeypatch):
+    ask = workshop._Child.ask
+
+    def ask_one(self, head, blobs, seconds):
+        if len(blobs) > 1:
+            os.kill(self.process.pid, signal.SIGKILL)
+        return ask(self, head, blobs, seconds)
+
+    monkeypatch.setattr(workshop._Child, "ask", ask_one)
+    with pytest.raises(WorkshopError):
+        made(GOOD, GOOD)
+
+
+def test_a_file_that_needs_too_much_memory_is_named():
+    # A PDF whose list of objects unfolds to a gigabyte.
+    zeros = zlib.compressobj(1)
+    packed = b"".join(zeros.compress(bytes(1 << 20)) for _ in range(1100))
+    packed += zeros.flush()
+    bomb = (
+        b"%PDF-1.5\n1 0 obj\n<</Type/XRef/Size 3/W[1 2 1]/Root 2 0 R/Filter/FlateDecode"
+        b"/Length " + str(len(packed)).encode() + b">>\nstream\n" + packed
+    )
+    bomb += b"\nendstream\nendobj\nstartxref\n9\n%%EOF"
+    started = time.monotonic()
+    receipts = made(bomb, GOOD)
+    assert receipts.document.content is GOOD
+    assert "Receipt 1 was left out" in receipts.warnings[0]
+    assert time.monotonic() - started < workshop.MOST_SECONDS
+
+
+def test_a_child_knows_no_secret_and_ends_with_its_parent():
+    made(GOOD)
+    child = workshop._workshop._places.get()
+    workshop._workshop._places.put(child)
+    with open(f"/proc/{child.process.pid}/environ") as environment:
+        assert "SECRET" not in environment.read()
+    child.process.stdin.close()
+    assert child.process.wait(timeout=10) == 0
+    assert made(GOOD).document.content is GOOD
+
+
+def test_a_document_that_cannot_be_drawn_says_so():
+    broken = made(GOOD).document.__class__(b"x", "application/pdf", "x.pdf")
+    with pytest.raises(WorkshopError, match="cannot be drawn"):
+        workshop.thumbnails(broken)
+
+
+def test_a_busy_workshop_says_nothing_against_the_files(monkeypatch):
+    monkeypatch.setattr(workshop, "_MOST_WAITING", 0.1)
+    monkeypatch.setattr(workshop, "_workshop", workshop.Workshop(0))
+    with pytest.raises(WorkshopBusyError):
+        made(GOOD)
