@@ -51,12 +51,13 @@ class Look:
     problem: str = ""
 
 
-def look_at_tags(tenant: Tenant) -> list[Look]:
+def look_at_tags(tenant: Tenant, seconds: float | None = None) -> list[Look]:
     """What a sync would do with the codes as they were last read. Writes nothing.
 
-    Raises the errors of `connector.exceptions`.
+    `seconds` are the longest to wait for one answer. Raises the errors of
+    `connector.exceptions`.
     """
-    client = pex_client(tenant)
+    client = pex_client(tenant, seconds)
     looks = []
     for target in targets_of(tenant):
         try:
@@ -69,12 +70,9 @@ def look_at_tags(tenant: Tenant) -> list[Look]:
     return looks
 
 
-def look_at_filters(tenant: Tenant) -> list[FilterPlan]:
-    """What a sync would do with the filters between tags. Writes nothing.
-
-    Raises the errors of `connector.exceptions`.
-    """
-    return plan_filters(tenant, pex_client(tenant))
+def look_at_filters(tenant: Tenant, seconds: float | None = None) -> list[FilterPlan]:
+    """What a sync would do with the filters between tags; as `look_at_tags`."""
+    return plan_filters(tenant, pex_client(tenant, seconds))
 
 
 def read_lists(tenant: Tenant, alive: Callable[[], None] = lambda: None) -> list[str]:
