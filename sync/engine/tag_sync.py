@@ -25,7 +25,14 @@ from connector.exceptions import (
 from connector.models import Tenant
 from connector.pex.client import PexClient
 from connector.pex.tags import Dropdown
-from sync.engine.tag_filters import FilterPlan, Pair, pairs_of, plan_filters
+from sync.engine.tag_filters import (
+    FilterPlan,
+    Pair,
+    left_over,
+    pairs_of,
+    plan_filters,
+    take_away,
+)
 from sync.engine.tag_values import (
     Target,
     first_kind,
@@ -205,7 +212,7 @@ def _sync_filters(
     """Dependent options, after the options that they are made of."""
     pairs = pairs_of(tenant)
     if not pairs:
-        return []
+        return [_take_away(client, row, run, user) for row in left_over(tenant)]
     rows = [_begin_filter(pairs[0], run, user)]
     try:
         plans = plan_filters(tenant, client)
@@ -213,11 +220,29 @@ def _sync_filters(
         for row, plan in zip(rows, plans, strict=True):
             if plan.write is not None:
                 plan.write()
+            row.tag_id = plan.child_id
             state = TagSync.State.FAILED if plan.is_trouble else TagSync.State.SUCCEEDED
             row.end(state, timezone.now(), plan.said)
     except ConnectorError as error:
         _fail(rows, error)
     return rows
+
+
+def _take_away(
+    client: PexClient, made: TagSync, run: SyncRun | None, user: User | None
+) -> TagSync:
+    """A filter that nobody keeps would hide new options from cardholders."""
+    mapping = made.tenant.mappings.get(field=made.field)
+    what = TagSync.What.FILTER
+    row = TagSync.objects.begin(mapping, made.kind, run, user, what=what)
+    try:
+        take_away(client, made.tag_id)
+    except ConnectorError as error:
+        _fail([row], error)
+    else:
+        said = "Its filter was taken away, because dependent options are switched off."
+        row.end(TagSync.State.SUCCEEDED, timezone.now(), said)
+    return row
 
 
 def _fail(rows: Sequence[TagSync], error: ConnectorError) -> None:
