@@ -16,10 +16,13 @@ from connector.pex.client import PexClient
 from connector.transport import Timeouts
 
 
-def pex_client(tenant: Tenant) -> PexClient:
-    """Raises `SettingsIncompleteError` if something must still be filled in."""
+def pex_client(tenant: Tenant, seconds: float | None = None) -> PexClient:
+    """`seconds` are the longest to wait for one answer.
+
+    Raises `SettingsIncompleteError` if something must still be filled in.
+    """
     connection: PexConnection = _complete(tenant, "pex", "PEX")
-    return pex_client_for(connection, connection.token)
+    return pex_client_for(connection, connection.token, seconds)
 
 
 def pex_client_for(

@@ -18,6 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from connector.admin.visible import find_tenant
+from connector.checks import BROWSER_SECONDS
 from connector.exceptions import ConnectorError
 from connector.models import CodeRefresh, Tenant
 from sync.engine import look_at_filters, look_at_tags, read_lists, sync_tags
@@ -146,8 +147,8 @@ def _page(
     problem, panels = "", []
     filters: list[FilterPlan] = []
     try:
-        panels = [_panel(look) for look in look_at_tags(tenant)]
-        filters = look_at_filters(tenant)
+        panels = [_panel(look) for look in look_at_tags(tenant, BROWSER_SECONDS)]
+        filters = look_at_filters(tenant, BROWSER_SECONDS)
     except ConnectorError as error:
         problem = error.message
     syncs = TagSync.objects.filter(tenant=tenant).select_related("started_by")

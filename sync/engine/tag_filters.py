@@ -7,11 +7,13 @@ whether PEX would take one is `sync.tag_dependencies`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
 from connector.cmic.types import CodeKind
 from connector.codes import line_type
+from connector.exceptions import NotFoundError
 from connector.models import CmicCode, Field, FieldMapping, Tenant
 from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
 from connector.pex.client import PexClient
@@ -19,7 +21,7 @@ from connector.pex.dependency_types import Dependency, OptionRule
 from connector.pex.tags import Dropdown
 from sync.engine.tag_values import first_kind
 from sync.engine.tag_writing import TagUnusableError, find_dropdown
-from sync.models import OptionAlias
+from sync.models import OptionAlias, TagSync
 from sync.tag_dependencies import (
     SOURCE,
     is_believable,
@@ -48,13 +50,14 @@ class Pair:
 class FilterPlan:
     """What becomes of one filter: `write` does it, None where nothing is to be done.
 
-    `is_trouble` says that it cannot be as it should.
+    `is_trouble` says that it cannot be as it should; `child_id` is the filtered tag's.
     """
 
     pair: Pair
     said: str
     write: Callable[[], None] | None = None
     is_trouble: bool = False
+    child_id: str = ""
 
 
 def pairs_of(tenant: Tenant) -> list[Pair]:
@@ -97,6 +100,25 @@ def plan_filters(tenant: Tenant, client: PexClient) -> list[FilterPlan]:
     return plans
 
 
+def left_over(tenant: Tenant) -> list[TagSync]:
+    """The records of filters that were made, for a tenant that wants none any more."""
+    if tenant.dependent_options:
+        return []
+    done = TagSync.objects.filter(
+        tenant=tenant, what=TagSync.What.FILTER, state=TagSync.State.SUCCEEDED
+    )
+    latest = done.order_by("field", "-pk").distinct("field").select_related("tenant")
+    return [row for row in latest if row.tag_id]
+
+
+def take_away(client: PexClient, child_id: str) -> None:
+    """Delete ours of the tag; those of others stay."""
+    with suppress(NotFoundError):
+        for each in client.list_option_dependencies(child_id):
+            if each.source == SOURCE:
+                client.delete_dependency(each)
+
+
 def _plan(
     tenant: Tenant,
     client: PexClient,
@@ -113,7 +135,8 @@ def _plan(
     title = f"“{pair.child.tag}” by “{pair.parent.tag}”"
     if ours is not None and ours.parent_id == parent_id:
         if is_same(ours, rules):
-            return FilterPlan(pair, f"The filter of {title} is as it should be.")
+            said = f"The filter of {title} is as it should be."
+            return FilterPlan(pair, said, child_id=child_id)
         if not is_believable(ours, rules, parents):
             return FilterPlan(
                 pair,
@@ -125,6 +148,7 @@ def _plan(
             pair,
             f"The filter of {title} gets {len(rules):,} rules.",
             lambda: client.replace_dependency(ours, rules, SOURCE),
+            child_id=child_id,
         )
     kept = [
         each
@@ -146,6 +170,7 @@ def _plan(
         pair,
         f"A filter of {title} is made, with {len(rules):,} rules.",
         lambda: _create(client, ours, child_id, parent_id, rules),
+        child_id=child_id,
     )
 
 

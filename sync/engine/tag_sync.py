@@ -7,7 +7,7 @@ By a run before its purchases, by a person, by a command. What the options becom
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -19,13 +19,14 @@ from connector.codes import refresh_now
 from connector.exceptions import (
     AuthenticationError,
     ConnectorError,
-    RateLimitError,
     SettingsIncompleteError,
 )
 from connector.models import Tenant
 from connector.pex.client import PexClient
 from connector.pex.tags import Dropdown
-from sync.engine.tag_filters import FilterPlan, Pair, pairs_of, plan_filters
+from sync.engine.filter_sync import sync_filters
+from sync.engine.tag_faults import fail, is_our_limit
+from sync.engine.tag_filters import FilterPlan, pairs_of, plan_filters
 from sync.engine.tag_values import (
     Target,
     first_kind,
@@ -51,12 +52,13 @@ class Look:
     problem: str = ""
 
 
-def look_at_tags(tenant: Tenant) -> list[Look]:
+def look_at_tags(tenant: Tenant, seconds: float | None = None) -> list[Look]:
     """What a sync would do with the codes as they were last read. Writes nothing.
 
-    Raises the errors of `connector.exceptions`.
+    `seconds` are the longest to wait for one answer. Raises the errors of
+    `connector.exceptions`.
     """
-    client = pex_client(tenant)
+    client = pex_client(tenant, seconds)
     looks = []
     for target in targets_of(tenant):
         try:
@@ -69,12 +71,9 @@ def look_at_tags(tenant: Tenant) -> list[Look]:
     return looks
 
 
-def look_at_filters(tenant: Tenant) -> list[FilterPlan]:
-    """What a sync would do with the filters between tags. Writes nothing.
-
-    Raises the errors of `connector.exceptions`.
-    """
-    return plan_filters(tenant, pex_client(tenant))
+def look_at_filters(tenant: Tenant, seconds: float | None = None) -> list[FilterPlan]:
+    """What a sync would do with the filters between tags; as `look_at_tags`."""
+    return plan_filters(tenant, pex_client(tenant, seconds))
 
 
 def read_lists(tenant: Tenant, alive: Callable[[], None] = lambda: None) -> list[str]:
@@ -124,7 +123,7 @@ def sync_tags(
             done.append(row)
         alive()
         if not any(what == TagSync.What.FILTER for what, _ in already):
-            done += _sync_filters(tenant, client, run, user)
+            done += sync_filters(tenant, client, run, user)
     return done
 
 
@@ -195,54 +194,10 @@ def _sync_one(
     except TagUnusableError as error:
         row.end(TagSync.State.FAILED, timezone.now(), str(error))
     except ConnectorError as error:
-        _fail([row], error)
+        fail([row], error)
         logger.warning("Tag “%s” of %s: %s", row.tag, tenant, error)
     else:
         _end(row, target, written)
-
-
-def _sync_filters(
-    tenant: Tenant, client: PexClient, run: SyncRun | None, user: User | None
-) -> list[TagSync]:
-    """Dependent options, after the options that they are made of."""
-    pairs = pairs_of(tenant)
-    if not pairs:
-        return []
-    rows = [_begin_filter(pairs[0], run, user)]
-    try:
-        plans = plan_filters(tenant, client)
-        rows += [_begin_filter(each.pair, run, user) for each in plans[1:]]
-        for row, plan in zip(rows, plans, strict=True):
-            if plan.write is not None:
-                plan.write()
-            state = TagSync.State.FAILED if plan.is_trouble else TagSync.State.SUCCEEDED
-            row.end(state, timezone.now(), plan.said)
-    except ConnectorError as error:
-        _fail(rows, error)
-    return rows
-
-
-def _fail(rows: Sequence[TagSync], error: ConnectorError) -> None:
-    """Raises it again where going on with the next tag makes no sense."""
-    if is_our_limit(error):
-        # Nothing was tried: whoever waits begins with this tag.
-        for row in rows:
-            row.delete()
-        raise error
-    for row in rows:
-        row.end(TagSync.State.FAILED, timezone.now(), error.message)
-    if isinstance(error, AuthenticationError):
-        raise error
-
-
-def is_our_limit(error: ConnectorError) -> bool:
-    """Not PEX or CMiC says so, but we count: waiting for it is certain to help."""
-    return isinstance(error, RateLimitError) and not error.status
-
-
-def _begin_filter(pair: Pair, run: SyncRun | None, user: User | None) -> TagSync:
-    what = TagSync.What.FILTER
-    return TagSync.objects.begin(pair.child, pair.child_kind, run, user, what=what)
 
 
 def _plan(

@@ -143,3 +143,14 @@ def test_switched_off_in_pex_or_here(tenant, pex, admin_client):
     Tenant.objects.update(dependent_options=False)
     assert filter_rows(sync(tenant)) == []
     assert pex.dependencies.all() == []
+
+
+def test_what_we_made_is_taken_away_when_the_switch_goes_off(tenant, pex):
+    sync(tenant)
+    (theirs,) = pex.dependencies.of_child(CATEGORY_ID)
+    theirs["Source"] = THEIRS
+    Tenant.objects.update(dependent_options=False)
+    rows = filter_rows(sync(tenant))
+    assert "was taken away" in rows[0].message
+    assert pex.dependencies.all() == [theirs]
+    assert filter_rows(sync(tenant)) == []
