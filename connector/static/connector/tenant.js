@@ -91,19 +91,6 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   form.enteredSettings = entered;
 
-  // New codes: what is marked unchecked can be checked. Nothing that was entered is lost.
-  const text = () => new URLSearchParams(entered()).toString();
-  const before = text();
-  document.addEventListener("connector:ended", (event) => {
-    if (text() === before) {
-      window.location.reload();
-      return;
-    }
-    const line = document.createElement("p");
-    line.textContent = "Save, and what you entered is checked against them.";
-    event.target.append(line);
-  });
-
   const fill = (element, sentences, tag) => {
     element.replaceChildren(
       ...sentences.map((sentence) => {
@@ -150,6 +137,19 @@ document.addEventListener("DOMContentLoaded", () => {
       // The server is away for a moment; the next change asks again.
     }
   };
+  // New codes: the sentences follow them at once, the marks when the page is opened
+  // anew. That is left to the person, who may be in the middle of choosing.
+  document.addEventListener("connector:ended", (event) => {
+    tell();
+    const line = document.createElement("p");
+    const link = document.createElement("a");
+    link.className = "text-link";
+    link.href = window.location.pathname;
+    link.textContent = "Open this page anew";
+    line.append(link, " to see every value checked against them; save first.");
+    event.target.append(line);
+  });
+
   let timer = null;
   const later = (event) => {
     if (/^(transactions|mappings)-/.test(event.target.name || "")) {
