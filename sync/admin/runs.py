@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Count, OuterRef, QuerySet, Subquery, When
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from connector.admin.states import minute, second
 from connector.admin.visible import TenantFilter, VisibleOnly
 from sync.admin.progress import counts_in_words, panel_context, progress_json
 from sync.admin.readonly import ReadOnly
 from sync.admin.wording import RUN_COLOURS, duration
+from sync.engine import stop
 from sync.models import PurchaseSync, Status, SyncRun
 
 
@@ -51,8 +59,46 @@ class SyncRunAdmin(VisibleOnly, ReadOnly, ModelAdmin):
     readonly_fields = fields
     change_form_outer_before_template = "admin/sync/run_progress.html"
 
+    actions_detail = ("stop_run",)
+
     class Media:
         js = ("sync/progress.js",)
+
+    def has_stop_permission(
+        self, request: HttpRequest, object_id: str | int | None = None
+    ) -> bool:
+        return request.user.has_perm("sync.execute_sync")
+
+    def get_actions_detail(
+        self, request: HttpRequest, object_id: str | int
+    ) -> list[Any]:
+        """Only what runs can be stopped."""
+        offered: list[Any] = super().get_actions_detail(request, object_id)
+        is_active = SyncRun.objects.active().filter(pk=object_id).exists()
+        return offered if is_active else []
+
+    @action(description="Stop", url_path="stop", permissions=["stop"], icon="stop")
+    def stop_run(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if not self.has_stop_permission(request):
+            raise PermissionDenied
+        run: SyncRun = self.get_object(request, object_id)
+        page = reverse("admin:sync_syncrun_change", args=[run.pk])
+        if request.method == "POST":
+            if stop(run, request.user.get_username()):
+                self.log_change(request, run, "Stopped.")
+                messages.success(request, run.message)
+            else:
+                messages.info(request, "This run has ended already.")
+            return HttpResponseRedirect(page)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Stop {run}?",
+            "opts": self.opts,
+            "original": run,
+            "run": run,
+            "back_url": page,
+        }
+        return TemplateResponse(request, "admin/sync/stop.html", context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
         """Purchases are counted for active runs only; ended ones have their counts."""

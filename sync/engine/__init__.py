@@ -8,7 +8,13 @@ from sync.engine.effect import Effect, Kind, effect_of
 from sync.engine.lanes import sync_next
 from sync.engine.recovery import due_tenants, recover
 from sync.engine.refreshes import due_refreshes
-from sync.engine.runs import RunRefusedError, prepare, request_run, window_for
+from sync.engine.runs import (
+    RunRefusedError,
+    prepare,
+    request_run,
+    stop,
+    window_for,
+)
 from sync.engine.steps import Step
 from sync.engine.tag_sync import (
     look_at_filters,
@@ -31,6 +37,7 @@ __all__ = [
     "read_lists",
     "recover",
     "request_run",
+    "stop",
     "sync_next",
     "sync_tags",
     "window_for",

@@ -48,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 PAUSE = timedelta(minutes=1)
 LONGEST_OUTAGE = timedelta(hours=1)
+# Its lanes may be replaced between two lines; hardly ever so often.
+_STOP_TRIES = 5
 
 
 @dataclass
@@ -215,6 +217,29 @@ def fail(run: SyncRun, message: str, reason: str = "") -> None:
         reason=reason,
         message=message,
     )
+
+
+def stop(run: SyncRun, who: str) -> bool:
+    """End a run because a person says so; False if it had ended already.
+
+    A purchase that is on its way to CMiC is finished by its lane; no other is begun
+    (`begin_posting` asks for a run that runs), and the next sync takes up the rest.
+    """
+    for _ in range(_STOP_TRIES):
+        run.refresh_from_db()
+        counts = count_outcomes(run)
+        left = counts["waiting"]
+        rest = (
+            f"{left} purchases are left to the next sync."
+            if left != 1
+            else "1 purchase is left to the next sync."
+        )
+        said = f"Stopped by {who}. {rest}"
+        if run.end(SyncRun.State.STOPPED, timezone.now(), counts=counts, message=said):
+            return True
+        if not run.is_active:
+            return False
+    return False
 
 
 def pause(run: SyncRun, error: ConnectorError) -> None:

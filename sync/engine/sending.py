@@ -24,7 +24,7 @@ from sync.engine.documents import Fetched, fetch_document
 from sync.engine.runs import lease_time
 from sync.engine.settling import look_up, put_on_record, settle
 from sync.invoicing import build_invoice, digest, invoice_number
-from sync.models import PurchaseSync, Status, SyncAttempt
+from sync.models import Decision, PurchaseSync, Status, SyncAttempt
 from sync.receipts import fingerprint
 from sync.selection import MARKED
 from sync.window import business_day
@@ -157,7 +157,7 @@ def _mark(context: RunContext, row: PurchaseSync, *, may_be_marked: bool) -> Non
     if may_be_marked and _is_marked(context, row):
         row.mark_completed(note_id=None, was_seen=True)
         return
-    text = _marker(row.invoice_number)
+    text = _marker(row)
     note_id = context.pex.add_note(row.pex_transaction_id, text)
     row.mark_completed(note_id=note_id, was_seen=False)
 
@@ -169,6 +169,15 @@ def _is_marked(context: RunContext, row: PurchaseSync) -> bool:
     return any(note.is_marker for note in notes)
 
 
-def _marker(number: str) -> str:
-    """“Synced with CMiC”, the invoice number and the moment (P4)."""
-    return f"{MARKER_TEXT} {number} {timezone.now():%Y-%m-%d %H:%M} UTC"
+def _marker(row: PurchaseSync) -> str:
+    """“Synced with CMiC”, the invoice number and the moment (P4).
+
+    A purchase that was never sent has no invoice of that number: then whoever marked it
+    is named instead.
+    """
+    about = row.invoice_number
+    if row.posting_at is None:
+        marked = row.decisions.filter(kind=Decision.Kind.MARK_SYNCED).last()
+        if marked is not None:
+            about = f"(marked by {marked.decided_by or 'support'})"
+    return f"{MARKER_TEXT} {about} {timezone.now():%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""Decision: what a person said about a lost answer, that nobody else can know (F21).
+"""Decision: what a person said about a purchase that only they can know (F21, F24).
 
 It is written together with the move that follows from it, and never changed; the next
 sync goes on with the purchase. Who may decide is the caller's to check.
@@ -15,8 +15,10 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from sync.invoicing import invoice_number
 from sync.models.purchase import PurchaseSync
-from sync.models.states import Status, check_move
+from sync.models.states import JUDGEABLE, Status, check_move
+from sync.reasons import ReasonCode
 
 
 class DecisionRefusedError(Exception):
@@ -31,32 +33,45 @@ class DecisionManager(models.Manager["Decision"]):
 
         Raises `DecisionRefusedError` if somebody else, or a sync, was first.
         """
-        to, changes = _move(kind)
-        check_move(Status.POSTING, to)
-        waiting = PurchaseSync.objects.filter(
-            pk=row.pk, status=Status.POSTING, needs_person=True, claimed_by=None
+        to, changes = _move(kind, row)
+        waiting = self.waiting(kind).filter(
+            pk=row.pk, status=row.status, claimed_by=None
         )
         with transaction.atomic():
+            if waiting.exists():
+                check_move(row.status, to)
             if not waiting.update(
                 status=to,
                 needs_person=False,
+                is_deferred=False,
+                not_before=None,
+                fault_count=0,
                 reasons=[],
                 updated_at=timezone.now(),
                 **changes,
             ):
                 raise DecisionRefusedError(
-                    f"{row} does not wait for a decision any more. Look at it again."
+                    f"“{kind.label}” does not apply to {row} any more, or a sync is at "
+                    "work on it. Look at it again."
                 )
             return self.create(purchase=row, kind=kind, why=why, decided_by=user)
+
+    def waiting(self, kind: Decision.Kind) -> models.QuerySet[PurchaseSync]:
+        """The purchases that such a decision applies to."""
+        return PurchaseSync.objects.filter(_APPLIES[kind])
 
 
 class Decision(models.Model):
     """*It is there*: in CMiC, so only the marker is missing. *Send again*: once more
-    under the same number, which CMiC itself would refuse a second time."""
+    under the same number, which CMiC itself would refuse a second time. *Retry*: what
+    CMiC refused is judged and sent once more. *Mark as synced*: it is in CMiC by other
+    means, or is not to be there; it is never sent, and PEX gets the marker."""
 
     class Kind(models.TextChoices):
         IS_THERE = "is_there", _("It is there")
         SEND_AGAIN = "send_again", _("Send again")
+        RETRY = "retry", _("Retry")
+        MARK_SYNCED = "mark_synced", _("Mark as synced")
 
     purchase = models.ForeignKey(
         PurchaseSync, on_delete=models.CASCADE, related_name="decisions"
@@ -75,7 +90,9 @@ class Decision(models.Model):
         ordering = ["decided_at", "pk"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(kind__in=("is_there", "send_again")),
+                condition=models.Q(
+                    kind__in=("is_there", "send_again", "retry", "mark_synced")
+                ),
                 name="decision_kind_known",
             )
         ]
@@ -84,8 +101,28 @@ class Decision(models.Model):
         return f"{self.get_kind_display()}: {self.purchase}"
 
 
-def _move(kind: Decision.Kind) -> tuple[Status, dict[str, Any]]:
+# An authorization gets another id when it settles: a marker on it would be lost.
+_UNSETTLED = models.Q(reasons__contains=[{"code": ReasonCode.PENDING}])
+_ASKED = models.Q(status=Status.POSTING, needs_person=True)
+_APPLIES = {
+    Decision.Kind.IS_THERE: _ASKED,
+    Decision.Kind.SEND_AGAIN: _ASKED,
+    Decision.Kind.RETRY: models.Q(status=Status.FAILED),
+    Decision.Kind.MARK_SYNCED: _ASKED
+    | models.Q(status__in=(*JUDGEABLE, Status.FAILED)) & ~_UNSETTLED,
+}
+
+
+def _move(kind: Decision.Kind, row: PurchaseSync) -> tuple[Status, dict[str, Any]]:
     if kind == Decision.Kind.IS_THERE:
         return Status.POSTED, {"posted_at": timezone.now()}
+    if kind == Decision.Kind.MARK_SYNCED:
+        # The number that it would have had: nothing else may get it.
+        number = invoice_number(row.pex_transaction_id, row.generation)
+        return Status.POSTED, {
+            "posted_at": timezone.now(),
+            "invoice_number": row.invoice_number or number,
+        }
+    # `resend_count` has the next sync take it up whatever days that covers.
     again = {"lookup_count": 0, "resend_count": F("resend_count") + 1}
     return Status.PENDING, again

@@ -122,3 +122,137 @@ def test_a_purchase_that_waits_for_nobody_is_left_alone(client, tenant, pex, cmi
     assert answer.status_code in (302, 403)
     assert PurchaseSync.objects.get().status == "completed"
     assert not Decision.objects.exists()
+
+
+RETRY, MARK_SYNCED = Decision.Kind.RETRY, Decision.Kind.MARK_SYNCED
+
+
+class TestRetry:
+    @pytest.fixture
+    def refused(self, tenant, pex, cmic):
+        purchase = pex.add_purchase(amount=Decimal("7.00"))
+        cmic.faults.set("refuse_upload", times=1)
+        assert execute(tenant).status == "partial"
+        assert row_of(purchase).status == "failed"
+        return purchase
+
+    def test_it_goes_with_the_next_sync_under_its_number(
+        self, tenant, pex, cmic, refused, sam
+    ):
+        assert execute(tenant).status == "partial"
+        assert cmic.invoices() == []
+        Decision.objects.make(row_of(refused), RETRY, user=sam, why="Vendor opened.")
+        assert execute(tenant).status == "succeeded"
+        assert [each.number for each in cmic.invoices()] == [number_of(refused)]
+        assert pex.markers(refused) == 1
+
+    def test_it_goes_whatever_days_the_next_sync_covers(
+        self, tenant, cmic, refused, sam
+    ):
+        Decision.objects.make(row_of(refused), RETRY, user=sam, why="Opened.")
+        set_up(tenant, start_date=timezone.now().date())
+        assert execute(tenant).status == "succeeded"
+        assert len(cmic.invoices()) == 1
+
+    def test_refused_again_it_is_failed_again(self, tenant, cmic, refused, sam):
+        Decision.objects.make(row_of(refused), RETRY, user=sam, why="Try.")
+        cmic.faults.set("refuse_upload", times=1)
+        assert execute(tenant).status == "partial"
+        assert row_of(refused).status == "failed"
+
+    def test_nothing_else_is_retried(self, tenant, lost, sam):
+        with pytest.raises(DecisionRefusedError, match="does not apply"):
+            Decision.objects.make(row_of(lost), RETRY, user=sam, why="x")
+
+
+class TestMarkAsSynced:
+    def test_a_blocked_purchase_is_marked_with_the_name_and_never_sent(
+        self, tenant, pex, cmic, sam
+    ):
+        blocked = pex.add_purchase(
+            amount=Decimal("5.00"), tags={"Job/Dept/Eqp.": "999999"}
+        )
+        execute(tenant)
+        assert row_of(blocked).status == "blocked"
+        Decision.objects.make(row_of(blocked), MARK_SYNCED, user=sam, why="By hand.")
+        assert execute(tenant).status == "succeeded"
+        assert row_of(blocked).status == "completed"
+        (note,) = pex.notes(blocked)
+        assert note.startswith("Synced with CMiC (marked by sam) ")
+        execute(tenant)
+        assert cmic.invoices() == []
+        assert pex.markers(blocked) == 1
+
+    def test_a_lost_answer_can_be_marked_too(self, tenant, pex, cmic, lost, sam):
+        Decision.objects.make(row_of(lost), MARK_SYNCED, user=sam, why="Paid by hand.")
+        execute(tenant)
+        assert row_of(lost).status == "completed"
+        assert cmic.invoices() == []
+
+    def test_an_authorization_is_not_marked(self, tenant, pex, cmic, sam):
+        pending = pex.add_purchase(amount=Decimal("5.00"), pending=True)
+        execute(tenant)
+        row = row_of(pending)
+        assert {reason["code"] for reason in row.reasons} == {"pending"}
+        with pytest.raises(DecisionRefusedError):
+            Decision.objects.make(row, MARK_SYNCED, user=sam, why="x")
+
+    def test_what_is_in_cmic_is_not_marked(self, tenant, pex, cmic, sam):
+        purchase = pex.add_purchase(amount=Decimal("5.00"))
+        execute(tenant)
+        with pytest.raises(DecisionRefusedError):
+            Decision.objects.make(row_of(purchase), MARK_SYNCED, user=sam, why="x")
+
+
+class TestSeveral:
+    @pytest.fixture
+    def refused(self, tenant, pex, cmic):
+        made = [pex.add_purchase(amount=Decimal(n)) for n in (1, 2, 3)]
+        cmic.faults.set("refuse_upload", times=2)
+        execute(tenant)
+        return made
+
+    def send(self, client, purchases, name, **more):
+        rows = [row_of(each).pk for each in purchases]
+        return client.post(
+            reverse("admin:sync_purchasesync_changelist"),
+            {"action": f"{name}_selected", "_selected_action": rows, **more},
+            follow=True,
+        )
+
+    def test_a_page_says_which_it_applies_to_and_then_it_is_done(
+        self, client, tenant, cmic, refused
+    ):
+        client.force_login(add_person(*LOOKING, "sync.decide_purchase"))
+        page = self.send(client, refused, "retry").content.decode()
+        assert "It applies to 2 of the 3 chosen" in page
+        assert "Not to these, which stay as they are" in page
+        assert not Decision.objects.exists()
+        without = self.send(client, refused, "retry", decide="yes", why="")
+        assert "This field is required" in without.content.decode()
+        done = self.send(client, refused, "retry", decide="yes", why="Opened.")
+        assert "on record for 2 of the 2" in done.content.decode()
+        assert {each.why for each in Decision.objects.all()} == {"Opened."}
+        assert execute(tenant).status == "succeeded"
+        assert len(cmic.invoices()) == 3
+
+    def test_who_only_looks_decides_nothing(self, client, tenant, refused):
+        client.force_login(add_person(*LOOKING))
+        self.send(client, refused, "retry", decide="yes", why="Opened.")
+        assert not Decision.objects.exists()
+
+
+def test_each_verb_is_offered_only_where_it_applies(client, tenant, pex, cmic, lost):
+    blocked = pex.add_purchase(amount=Decimal("5.00"), tags={"Job/Dept/Eqp.": "999999"})
+    execute(tenant)
+    client.force_login(add_person(*LOOKING, "sync.decide_purchase"))
+    offered = {
+        purchase: {
+            verb
+            for verb in ("it_is_there", "send_again", "retry", "mark_as_synced")
+            if page(purchase, verb) in text_of(client, page(purchase, "change"))
+        }
+        for purchase in (lost, blocked)
+    }
+    assert offered[lost] == {"it_is_there", "send_again", "mark_as_synced"}
+    assert offered[blocked] == {"mark_as_synced"}

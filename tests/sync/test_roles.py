@@ -69,6 +69,9 @@ PAGES = {
     "sync_purchasesync_document": (WORKERS, WORKERS),
     "sync_purchasesync_it_is_there": (WORKERS, WORKERS),
     "sync_purchasesync_send_again": (WORKERS, WORKERS),
+    "sync_purchasesync_retry": (WORKERS, WORKERS),
+    "sync_purchasesync_mark_as_synced": (WORKERS, WORKERS),
+    "sync_syncrun_stop_run": (WORKERS, WORKERS),
     "auth_user_changelist": (MANAGERS, MANAGERS),
     "auth_user_add": (MANAGERS, MANAGERS),
     "auth_user_change": (MANAGERS, MANAGERS),
@@ -91,17 +94,23 @@ MORE = {
 # What Django serves to those who are not logged in, or by another page's leave.
 NO_PAGES = {"login", "logout", "autocomplete", "view_on_site", "app_list"}
 
+DECISIONS = {
+    "it_is_there_selected",
+    "send_again_selected",
+    "retry_selected",
+    "mark_as_synced_selected",
+}
 ACTIONS = {
     "connector.tenant": {V: set(), S: {"execute_selected"}},
     "sync.syncrun": {V: set(), S: set()},
-    "sync.purchasesync": {V: set(), S: set()},
+    "sync.purchasesync": {V: set(), S: DECISIONS},
     "auth.user": {V: set(), S: set()},
     "auth.group": {V: set(), S: set()},
 }
 ADMINISTRATORS = {
     "connector.tenant": {"execute_selected", "delete_selected"},
     "sync.syncrun": set(),
-    "sync.purchasesync": set(),
+    "sync.purchasesync": DECISIONS,
     "auth.user": {"delete_selected"},
     "auth.group": {"delete_selected"},
 }
