@@ -1,4 +1,4 @@
-"""A person stops a run: what is on its way is finished, the rest is for the next one."""
+"""A person stops a run: what is on its way is finished, the next one takes the rest."""
 
 from __future__ import annotations
 
