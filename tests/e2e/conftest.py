@@ -26,26 +26,35 @@ PASSWORD = "a sandbox password"
 _SET_THEME = "dark => document.documentElement.classList.toggle('dark', dark)"
 
 
-@pytest.fixture
-def page(live_server, monkeypatch):
-    # Playwright keeps an event loop running in this thread, which Django takes for
-    # asynchronous code; the tests only read the database between two clicks.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+@pytest.fixture(scope="module")
+def browser():
+    """One for a file's tests: starting it costs more than most of them."""
     chromium = find_chromium()
     if chromium is None:
         pytest.fail("No Chromium was found. Install one or name it in CHROMIUM.")
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
+        # Playwright keeps an event loop running in this thread, which Django takes for
+        # asynchronous code; the tests only read the database between two clicks.
+        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(
             executable_path=chromium, args=CHROMIUM_OPTIONS
         )
-        page = browser.new_page(
-            base_url=live_server.url, viewport={"width": 1280, "height": 900}
-        )
-        page.set_default_timeout(20_000)
-        yield page
+        yield browser
         browser.close()
-        # The loop gives the test's queries a connection of their own.
-        connections.close_all()
+
+
+@pytest.fixture
+def page(live_server, browser):
+    """In a session of its own, so that no test is logged in by another."""
+    context = browser.new_context(
+        base_url=live_server.url, viewport={"width": 1280, "height": 900}
+    )
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    yield page
+    context.close()
+    # The loop gives the test's queries a connection of their own.
+    connections.close_all()
 
 
 @pytest.fixture
