@@ -1,5 +1,6 @@
 """What must be remembered: runs, and each purchase's way into CMiC."""
 
+from sync.models.alert import Alert
 from sync.models.attempt import SyncAttempt
 from sync.models.decision import Decision, DecisionRefusedError
 from sync.models.purchase import LeaseLostError, PurchaseSync
@@ -8,6 +9,7 @@ from sync.models.states import TRANSITIONS, Status
 
 __all__ = [
     "TRANSITIONS",
+    "Alert",
     "Decision",
     "DecisionRefusedError",
     "LeaseLostError",
