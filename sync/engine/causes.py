@@ -1,4 +1,4 @@
-"""What is wrong with a tenant just now, one cause each. Reads rows only, asks nobody."""
+"""What is wrong with a tenant just now, one cause each. Reads rows only."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def message(alert: Alert) -> EmailMultiAlternatives:
         text_of(html),
         to=alert.recipients,
         headers={
-            "Message-ID": f"<alert-{alert.pk}-{alert.created_at:%Y%m%d%H%M%S}@{domain}>",
+            "Message-ID": f"<alert-{alert.pk}-{alert.created_at:%y%m%d%H%M%S}@{domain}>",
             "Auto-Submitted": "auto-generated",
         },
     )
