@@ -51,12 +51,13 @@ def message(alert: Alert) -> EmailMultiAlternatives:
     """The mail, as text and as HTML out of one template."""
     html = html_of(alert)
     domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip(" >") or "localhost"
+    written = f"{alert.created_at:%Y%m%d%H%M%S}"
     mail = EmailMultiAlternatives(
         alert.subject,
         text_of(html),
         to=alert.recipients,
         headers={
-            "Message-ID": f"<alert-{alert.pk}-{alert.created_at:%y%m%d%H%M%S}@{domain}>",
+            "Message-ID": f"<alert-{alert.pk}-{written}@{domain}>",
             "Auto-Submitted": "auto-generated",
         },
     )
