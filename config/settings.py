@@ -77,6 +77,20 @@ if LEASE_SECONDS <= 2 * HTTP_TIMEOUT:
         "lose its purchase to another."
     )
 
+# Everything about the mail server is in one address, its password too.
+vars().update(
+    env.email_url(
+        "EMAIL_URL",
+        default="consolemail://" if IS_EMBEDDED else "smtp://localhost:25",
+    )
+)
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT", default=20.0)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="connector@localhost")
+ALERT_SUPPORT_ADDRESSES = env.list("ALERT_SUPPORT_ADDRESSES", default=[])
+RETENTION_DAYS = env.int("RETENTION_DAYS", default=400)
+if RETENTION_DAYS < 1:
+    raise ImproperlyConfigured("RETENTION_DAYS must be a day at least.")
+
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
@@ -186,6 +200,9 @@ CELERY_BEAT_SCHEDULE = {
     "recover": {"task": "sync.recover", "schedule": 60.0},
     "refresh-due-codes": {"task": "sync.refresh_due_codes", "schedule": 60.0},
     "renew-tokens": {"task": "sync.renew_tokens", "schedule": 24 * 60 * 60.0},
+    "send-alerts": {"task": "sync.send_alerts", "schedule": 60.0},
+    "write-daily-alerts": {"task": "sync.write_daily_alerts", "schedule": 3600.0},
+    "prune": {"task": "sync.prune", "schedule": 24 * 60 * 60.0},
 }
 
 LOGGING = {
@@ -288,6 +305,14 @@ UNFOLD = {
                         "link": reverse_lazy("admin:sync_purchasesync_changelist"),
                         "permission": lambda request: request.user.has_perm(
                             "sync.view_purchasesync"
+                        ),
+                    },
+                    {
+                        "title": "Alerts",
+                        "icon": "mail",
+                        "link": reverse_lazy("admin:sync_alert_changelist"),
+                        "permission": lambda request: request.user.has_perm(
+                            "sync.view_alert"
                         ),
                     },
                 ],

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
+from connector.contacts import addresses_in
 from connector.exporting import TRANSACTION_KEYS, export_mapping, export_part
 from connector.history import in_words
 from connector.models import Field, FieldMapping, Tenant, TransactionSettings
@@ -35,7 +37,11 @@ class Difference:
 
 def differences(source: Tenant, target: Tenant) -> list[Difference]:
     """What copying everything would change."""
-    return [*_settings(source, target), *_mappings(source, target)]
+    return [
+        *_settings(source, target),
+        *_mappings(source, target),
+        *_contacts(source, target),
+    ]
 
 
 def copy(source: Tenant, target: Tenant, paths: Collection[str]) -> None:
@@ -54,9 +60,24 @@ def copy(source: Tenant, target: Tenant, paths: Collection[str]) -> None:
         for mapping in source.mappings.all()
         if f"mappings.{mapping.field}" in paths
     }
-    import_tenant(
-        {"slug": target.slug, "transactions": settings, "mappings": mappings}, None
-    )
+    data: dict[str, Any] = {
+        "slug": target.slug,
+        "transactions": settings,
+        "mappings": mappings,
+    }
+    if "alert_contacts" in paths:
+        data["alert_contacts"] = addresses_in(source.alert_contacts)
+    import_tenant(data, None)
+
+
+def _contacts(source: Tenant, target: Tenant) -> list[Difference]:
+    """Another customer's people, so treated as codes are."""
+    if source.alert_contacts == target.alert_contacts:
+        return []
+    column = Tenant._meta.get_field("alert_contacts")
+    before, after = target.alert_contacts, source.alert_contacts
+    said = in_words(column, before), in_words(column, after)
+    return [Difference("alert_contacts", "Alerts go to", *said, is_code=True)]
 
 
 def _settings(source: Tenant, target: Tenant) -> list[Difference]:

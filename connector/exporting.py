@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import models
 
+from connector.contacts import addresses_in
 from connector.models import Field, FieldMapping, Tenant
 
 
@@ -76,6 +77,7 @@ SWITCHES = ("auto_sync", "dependent_options")
 def export_tenant(tenant: Tenant) -> dict[str, Any]:
     """The JSON that `import_tenant` reads, with secrets as environment names."""
     prefix = tenant.slug.upper().replace("-", "_")
+    contacts = addresses_in(tenant.alert_contacts)
     return {
         "slug": tenant.slug,
         "name": tenant.name,
@@ -89,6 +91,7 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
             )
         },
         **{switch: getattr(tenant, switch) for switch in SWITCHES},
+        **({"alert_contacts": contacts} if contacts else {}),
     }
 
 

@@ -49,8 +49,18 @@ _KIND_NAMES: dict[Any, str] = {
     bool: "true or false",
     int: "a whole number",
     dict: "an object",
+    list: "a list of strings",
 }
-_TOP = ("slug", "name", "pex", "cmic", "transactions", "mappings", *SWITCHES)
+_TOP = (
+    "slug",
+    "name",
+    "pex",
+    "cmic",
+    "transactions",
+    "mappings",
+    "alert_contacts",
+    *SWITCHES,
+)
 
 
 def import_tenant(
@@ -105,7 +115,7 @@ class _Reader:
     def value(self, path: str, value: Any, kind: type) -> Any:
         """The value as its kind; null is the kind's empty value."""
         if value is None and kind is not bool:
-            empty: dict[Any, Any] = {str: "", dict: {}}
+            empty: dict[Any, Any] = {str: "", dict: {}, list: []}
             return empty.get(kind)
         if kind is date:
             return self._date(path, value)
@@ -146,7 +156,10 @@ def _import(
         if switch in data:
             value = reader.value(switch, data[switch], bool)
             setattr(tenant, switch, bool(value))
-    if not _save(reader, tenant, "", {"slug": "slug", "name": "name"}):
+    if "alert_contacts" in data:
+        tenant.alert_contacts = _contacts(reader, data["alert_contacts"])
+    names = ("slug", "name", "alert_contacts")
+    if not _save(reader, tenant, "", dict(zip(names, names, strict=True))):
         return tenant
     for path, model, keys in (
         ("pex", PexConnection, PEX_KEYS),
@@ -157,6 +170,15 @@ def _import(
         _import_part(reader, tenant, path, model, keys, part, is_new=is_new)
     _import_mappings(reader, tenant, data.get("mappings", {}), is_new=is_new)
     return tenant
+
+
+def _contacts(reader: _Reader, value: Any) -> str:
+    """One a line; whether each is an address is the model's to say."""
+    found = reader.value("alert_contacts", value, list)
+    if not all(isinstance(each, str) for each in found or []):
+        reader.refuse("alert_contacts", "This must be a list of strings.")
+        return ""
+    return "\n".join(found or [])
 
 
 def _import_part(

@@ -8,7 +8,12 @@ from django.apps import apps as installed
 
 from connector.roles import Grants, Role, grant
 
-_LOOKING = ["sync.view_syncrun", "sync.view_purchasesync", "sync.view_syncattempt"]
+_LOOKING = [
+    "sync.view_syncrun",
+    "sync.view_purchasesync",
+    "sync.view_syncattempt",
+    "sync.view_alert",
+]
 GRANTS: Grants = {
     Role.VIEWER: _LOOKING,
     Role.SUPPORT: [

@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError
 
 from connector.checks import check_pex
 from connector.codes import refresh_requested
-from connector.exceptions import ConnectorError
+from connector.exceptions import AuthenticationError, ConnectorError
 from connector.models import PexConnection, Tenant
 from connector.token_life import token_warning
 from sync import engine
@@ -67,8 +67,27 @@ def renew_tokens() -> None:
             _renew_token(tenant_id)
         except ConnectorError as error:
             logger.warning("The PEX token of %s: %s", slug, error)
+            if isinstance(error, AuthenticationError):
+                tenant = Tenant.objects.get(pk=tenant_id)
+                engine.write_refused(tenant, error.message, timezone.now())
         except Exception:
             logger.exception("The PEX token of %s could not be checked", slug)
+
+
+@shared_task(name="sync.send_alerts")
+def send_alerts() -> None:
+    engine.write_urgent_alerts(timezone.now())
+    engine.send_alerts(timezone.now())
+
+
+@shared_task(name="sync.write_daily_alerts")
+def write_daily_alerts() -> None:
+    engine.write_daily_alerts(timezone.now())
+
+
+@shared_task(name="sync.prune")
+def prune() -> None:
+    logger.info("Removed as too old: %s", engine.prune(timezone.now()))
 
 
 def _renew_token(tenant_id: int) -> None:

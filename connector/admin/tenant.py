@@ -52,7 +52,7 @@ class TenantAdmin(
     list_select_related = ("pex", "cmic")
     prepopulated_fields = {"slug": ("name",)}
     fieldsets = (
-        (None, {"fields": ("name", "slug")}),
+        (None, {"fields": ("name", "slug", "alert_contacts")}),
         # Shown in the tab of the mappings by `change_form_after_template`.
         (None, {"classes": ("tab",), "fields": ("dependent_options",)}),
     )

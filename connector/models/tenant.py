@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from connector.contacts import validate_contacts
 from connector.models.access import visible
 from connector.models.recorded import record_history
 
@@ -34,6 +35,14 @@ class Tenant(models.Model):
     dependent_options = models.BooleanField(
         default=False,
         help_text=_("Keep PEX's tag filters so that a job shows only its cost codes."),
+    )
+    alert_contacts = models.TextField(
+        _("alerts go to"),
+        blank=True,
+        default="",
+        max_length=4000,
+        validators=[validate_contacts],
+        help_text=_("Mail addresses, one a line. Support gets every alert as well."),
     )
     next_auto_sync_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -4,10 +4,17 @@ The engine sends no messages. It returns what should happen next as `Step`s, and
 `sync.tasks` sends them.
 """
 
+from sync.engine.alerts import (
+    write_daily_alerts,
+    write_refused,
+    write_urgent_alerts,
+)
 from sync.engine.effect import Effect, Kind, effect_of
 from sync.engine.lanes import sync_next
+from sync.engine.mailing import send_alerts
 from sync.engine.recovery import due_tenants, recover
 from sync.engine.refreshes import due_refreshes
+from sync.engine.retention import prune
 from sync.engine.runs import (
     RunRefusedError,
     prepare,
@@ -34,11 +41,16 @@ __all__ = [
     "look_at_filters",
     "look_at_tags",
     "prepare",
+    "prune",
     "read_lists",
     "recover",
     "request_run",
+    "send_alerts",
     "stop",
     "sync_next",
     "sync_tags",
     "window_for",
+    "write_daily_alerts",
+    "write_refused",
+    "write_urgent_alerts",
 ]

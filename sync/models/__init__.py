@@ -1,5 +1,6 @@
 """What must be remembered: runs, each purchase's way into CMiC, and tag options."""
 
+from sync.models.alert import Alert
 from sync.models.attempt import SyncAttempt
 from sync.models.decision import Decision, DecisionRefusedError
 from sync.models.purchase import LeaseLostError, PurchaseSync
@@ -9,6 +10,7 @@ from sync.models.tagging import OptionAlias, TagSync
 
 __all__ = [
     "TRANSITIONS",
+    "Alert",
     "Decision",
     "DecisionRefusedError",
     "LeaseLostError",

@@ -43,6 +43,7 @@ class SyncAttempt(models.Model):
     class Meta:
         ordering = ["started_at", "pk"]
         verbose_name = _("attempt")
+        indexes = [models.Index(fields=["started_at"], name="attempt_started")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
-from sync.models import PurchaseSync, SyncRun
+from sync.models import Alert, PurchaseSync, SyncRun
 
 LOOKING = (
     "connector.view_tenant",
@@ -60,6 +60,20 @@ def add_purchase(run, number, *, status="completed", **values):
     return PurchaseSync.objects.create(
         tenant=run.tenant, run=run, pex_transaction_id=number, status=status, **values
     )
+
+
+def add_alert(tenant, **values):
+    now = timezone.now()
+    values = {
+        "kind": "daily",
+        "occasion": "2026-03-02",
+        "recipients": ["ana@example.com"],
+        "subject": "Acme: 1 new",
+        "created_at": now,
+        "not_before": now,
+        **values,
+    }
+    return Alert.objects.create(tenant=tenant, **values)
 
 
 REFUND = {

@@ -14,7 +14,7 @@ from connector.roles import Role
 from sync.models import PurchaseSync, SyncRun
 from tests.factories import make_tenant
 from tests.people import add_staff
-from tests.sync.rows import add_purchase, add_run, text_of
+from tests.sync.rows import add_alert, add_purchase, add_run, text_of
 from tests.sync.test_roles import OF_NO_ROW, PAGES, address
 
 MINE, FOREIGN = "Acme Construction", "Zenith Builders"
@@ -23,6 +23,7 @@ PATHS = {
     "connector.tenant": "pk",
     "sync.syncrun": "tenant",
     "sync.purchasesync": "tenant",
+    "sync.alert": "tenant",
 }
 OF_NO_TENANT = {"auth.user", "auth.group"}
 
@@ -57,6 +58,7 @@ def rows(foreign):
         "connector_tenant": foreign,
         "sync_syncrun": run,
         "sync_purchasesync": purchase,
+        "sync_alert": add_alert(foreign),
     }
 
 

@@ -19,7 +19,7 @@ from connector.roles import Role
 from sync.models import SyncRun
 from tests.factories import make_tenant
 from tests.people import add_staff
-from tests.sync.rows import add_purchase, add_run
+from tests.sync.rows import add_alert, add_purchase, add_run
 
 NOBODY = "Nobody"
 V, S, A = Role.VIEWER, Role.SUPPORT, Role.ADMINISTRATOR
@@ -72,6 +72,11 @@ PAGES = {
     "sync_purchasesync_retry": (WORKERS, WORKERS),
     "sync_purchasesync_mark_as_synced": (WORKERS, WORKERS),
     "sync_syncrun_stop_run": (WORKERS, WORKERS),
+    "sync_alert_changelist": (LOOKERS, LOOKERS),
+    "sync_alert_add": (set(), set()),
+    "sync_alert_change": (LOOKERS, set()),
+    "sync_alert_history": (LOOKERS, LOOKERS),
+    "sync_alert_delete": (set(), set()),
     "auth_user_changelist": (MANAGERS, MANAGERS),
     "auth_user_add": (MANAGERS, MANAGERS),
     "auth_user_change": (MANAGERS, MANAGERS),
@@ -104,6 +109,7 @@ ACTIONS = {
     "connector.tenant": {V: set(), S: {"execute_selected"}},
     "sync.syncrun": {V: set(), S: set()},
     "sync.purchasesync": {V: set(), S: DECISIONS},
+    "sync.alert": {V: set(), S: set()},
     "auth.user": {V: set(), S: set()},
     "auth.group": {V: set(), S: set()},
 }
@@ -111,6 +117,7 @@ ADMINISTRATORS = {
     "connector.tenant": {"execute_selected", "delete_selected"},
     "sync.syncrun": set(),
     "sync.purchasesync": DECISIONS,
+    "sync.alert": set(),
     "auth.user": {"delete_selected"},
     "auth.group": {"delete_selected"},
 }
@@ -136,6 +143,7 @@ def rows(db):
         "connector_tenant": tenant,
         "sync_syncrun": run,
         "sync_purchasesync": purchase,
+        "sync_alert": add_alert(tenant),
         "auth_user": User.objects.create_user("somebody", password="x"),
         "auth_group": Group.objects.create(name="Somebodies"),
     }
