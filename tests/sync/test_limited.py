@@ -66,6 +66,7 @@ def rows(foreign):
 def sam(mine, rows):
     run = add_run(mine)
     add_purchase(run, 1)
+    add_alert(mine)
     person = add_staff("sam", Role.SUPPORT, tenants=[mine])
     # So that deleting is refused for what it is of, and not for want of a permission.
     person.groups.add(Group.objects.get(name=Role.ADMINISTRATOR))
