@@ -1,4 +1,4 @@
-"""Mutated receipts against the reading of them: no crash, hang or growth over a bound.
+"""Receipts that hypothesis mutates, thrown at their reader: no crash, hang or growth.
 
 `python -m tests.receipt_fuzz 20000` prints what it saw; a short form is in the tests.
 What breaks a child, or takes longer than the bound, is kept in the folder given.
@@ -13,7 +13,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import hypothesis
 import psutil
+from hypothesis import strategies as st
 
 from sync import workshop
 from sync.receipts import ReceiptFile
@@ -35,6 +37,10 @@ class Seen:
     broken: list[bytes] = field(default_factory=list)
     slowest: float = 0.0
     most_memory: float = 0.0
+
+    @property
+    def count(self) -> int:
+        return sum(self.outcomes.values())
 
 
 def sources() -> list[bytes]:
@@ -68,16 +74,27 @@ def mutate(content: bytes, chance: random.Random, other: bytes) -> bytes:
 
 def run(count: int, seed: int = 1) -> Seen:
     """Each mutant alone or beside a good file, as a purchase's receipts."""
-    chance, seen, files = random.Random(seed), Seen(), sources()
+    seen, files = Seen(), sources()
     bench, good = Workshop(1), corpus.saved(corpus.slip(), "JPEG")
     workshop._workshop, before = bench, workshop._workshop
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(st.randoms(use_true_random=True), st.booleans())
+    def throw(chance: random.Random, is_alone: bool) -> None:
+        mutant = mutate(chance.choice(files), chance, chance.choice(files))
+        _try([mutant] if is_alone else [mutant, good], seen)
+        if seen.count % 50 == 0:
+            seen.most_memory = max(seen.most_memory, _memory(bench))
+
     try:
-        for number in range(count):
-            mutant = mutate(chance.choice(files), chance, chance.choice(files))
-            given = [mutant, good] if number % 2 else [mutant]
-            _try(given, seen)
-            if number % 50 == 0:
-                seen.most_memory = max(seen.most_memory, _memory(bench))
+        throw()
     finally:
         workshop._workshop = before
         bench.close()
@@ -115,7 +132,7 @@ def main() -> int:
     started = time.perf_counter()
     seen = run(count)
     sys.stdout.write(
-        f"{count:,} files in {time.perf_counter() - started:.0f} s: "
+        f"{seen.count:,} files in {time.perf_counter() - started:.0f} s: "
         f"{dict(seen.outcomes)}; slowest {seen.slowest:.2f} s; "
         f"child at most {seen.most_memory:.0f} MB\n"
     )
@@ -124,7 +141,7 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for number, content in enumerate(seen.broken):
             (folder / str(number)).write_bytes(content)
-    return 0
+    return 1 if seen.broken else 0
 
 
 if __name__ == "__main__":
