@@ -87,7 +87,7 @@ def fetch_document(
             )
             return Fetched(None, held_back=(denied,))
         try:
-            receipts = _assembled(files, unusable, stem, chosen.max_file_bytes)
+            receipts = _assembled(files, unusable, stem, chosen.max_file_bytes, go_on)
         except WorkshopError:
             return Fetched(None, unusable, held_back=(_NOT_TO_BE_READ,))
         go_on()
@@ -104,11 +104,15 @@ def fetch_document(
 
 
 def _assembled(
-    files: list[ReceiptFile], unusable: tuple[str, ...], stem: str, limit: int
+    files: list[ReceiptFile],
+    unusable: tuple[str, ...],
+    stem: str,
+    limit: int,
+    go_on: Callable[[], None],
 ) -> Receipts:
     if not files:
         return Receipts(None, unusable)
-    made = workshop.assemble(files, stem=stem, limit=limit)
+    made = workshop.assemble(files, stem=stem, limit=limit, alive=go_on)
     return Receipts(
         made.document, (*unusable, *made.warnings), made.pages, excess=made.excess
     )

@@ -37,7 +37,7 @@ def _draw_no_attachment(facts: Sequence[tuple[str, str]]) -> bytes:
     canvas.setFont("Helvetica-Bold", 28)
     canvas.drawString(72, height - 110, NO_ATTACHMENT_TITLE)
     canvas.setFont("Helvetica", 11)
-    canvas.drawString(72, height - 135, "PEX has no receipt for this purchase.")
+    canvas.drawString(72, height - 135, "PEX had no usable receipt for this purchase.")
     for line, (label, value) in enumerate(facts):
         top = height - 180 - line * 22
         canvas.setFont("Helvetica-Bold", 11)

@@ -19,7 +19,7 @@ from sync.receipts.metadata import clean_jpeg, clean_png, orientation
 pillow_heif.register_heif_opener()
 Image.MAX_IMAGE_PIXELS = None  # the bounds here are tighter, and have a sentence
 
-_MOST_POINTS = 40_000_000
+_MOST_POINTS = 50_000_000  # a phone makes 48 million
 # A JPEG is read at a fraction of its size where that is enough.
 _MOST_JPEG_POINTS = 220_000_000
 # Less than a photograph can be told in: a bomb for every viewer after us.

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ MOST_SECONDS_A_FILE = 20.0
 _MOST_SECONDS_ALONE = 90.0
 # Seconds to wait for a child that is at work for another purchase.
 _MOST_WAITING = 90.0
+_SLICE = 5.0
 _CHILDREN = max(1, min(2, os.cpu_count() or 1))
 _ROOT = Path(__file__).resolve().parents[2]
 _BROKEN = "reading it took more time or memory than a receipt may."
@@ -52,6 +53,8 @@ class _Child:
             stdout=subprocess.PIPE,
             cwd=_ROOT,
             env={"PYTHONDONTWRITEBYTECODE": "1"},
+            # What stops the worker must not look like a file that broke its reader.
+            start_new_session=True,
         )
 
     def ask(
@@ -89,13 +92,17 @@ class Workshop:
             self._places.put(None)
 
     def ask(
-        self, head: dict[str, Any], blobs: Sequence[bytes], seconds: float
+        self,
+        head: dict[str, Any],
+        blobs: Sequence[bytes],
+        seconds: float,
+        alive: Callable[[], None] = lambda: None,
     ) -> tuple[dict[str, Any], list[bytes]]:
-        """Raises `WorkshopError`, and `WorkshopBusyError` if no child gets free."""
-        try:
-            child = self._places.get(timeout=_MOST_WAITING)
-        except queue.Empty:
-            raise WorkshopBusyError("All readers of receipts are busy.") from None
+        """Raises `WorkshopError`, and `WorkshopBusyError` if no child gets free.
+
+        `alive` is called now and then while one is waited for, and before it is asked.
+        """
+        child = self._free_place(alive)
         answer = None
         try:
             if child is None or child.process.poll() is not None:
@@ -112,6 +119,14 @@ class Workshop:
                 child = None
             self._places.put(child)
 
+    def _free_place(self, alive: Callable[[], None]) -> _Child | None:
+        end = time.monotonic() + _MOST_WAITING
+        while (left := end - time.monotonic()) > 0:
+            alive()
+            with suppress(queue.Empty):
+                return self._places.get(timeout=min(left, _SLICE))
+        raise WorkshopBusyError("All readers of receipts are busy.")
+
     def close(self) -> None:
         """End the children that are not at work."""
         for _ in range(self._places.qsize()):
@@ -125,22 +140,27 @@ _workshop = Workshop()
 atexit.register(_workshop.close)
 
 
-def assemble(files: Sequence[ReceiptFile], *, stem: str, limit: int) -> Receipts:
+def assemble(
+    files: Sequence[ReceiptFile],
+    *,
+    stem: str,
+    limit: int,
+    alive: Callable[[], None] = lambda: None,
+) -> Receipts:
     """As `sync.receipts.assembly.assemble`, in a child.
 
-    If the child fails, each file is tried alone, and those that break it are left out.
-    Raises `WorkshopError` if the rest fails as well, `WorkshopBusyError` if nobody had
-    time for it.
+    If the child fails, each file is tried alone, and those that break it are left out;
+    the others are tried once more, because a child may also have died by itself.
+    Raises `WorkshopError` if that fails as well, `WorkshopBusyError` if nobody had time
+    for it. `alive` is called before each piece of work and while one is waited for.
     """
     try:
-        return _assemble(files, stem, limit, MOST_SECONDS)
+        return _assemble(files, stem, limit, MOST_SECONDS, alive)
     except WorkshopError:
-        usable, warnings = _sound(files, stem, limit)
+        usable, warnings = _sound(files, stem, limit, alive)
         if not usable:
             return Receipts(None, warnings)
-        if not warnings:
-            raise
-    rest = _assemble(usable, stem, limit, MOST_SECONDS)
+    rest = _assemble(usable, stem, limit, MOST_SECONDS, alive)
     return Receipts(
         rest.document, (*warnings, *rest.warnings), rest.pages, excess=rest.excess
     )
@@ -156,7 +176,7 @@ def thumbnails(document: Document) -> list[bytes]:
 
 
 def _sound(
-    files: Sequence[ReceiptFile], stem: str, limit: int
+    files: Sequence[ReceiptFile], stem: str, limit: int, alive: Callable[[], None]
 ) -> tuple[list[ReceiptFile], tuple[str, ...]]:
     usable, warnings = [], []
     end = time.monotonic() + _MOST_SECONDS_ALONE
@@ -164,7 +184,7 @@ def _sound(
         if time.monotonic() > end:
             raise WorkshopError("Too many files break their reader.")
         try:
-            _assemble([file], stem, limit, MOST_SECONDS_A_FILE)
+            _assemble([file], stem, limit, MOST_SECONDS_A_FILE, alive)
         except WorkshopError:
             warnings.append(left_out(file.name, _BROKEN))
         else:
@@ -173,7 +193,11 @@ def _sound(
 
 
 def _assemble(
-    files: Sequence[ReceiptFile], stem: str, limit: int, seconds: float
+    files: Sequence[ReceiptFile],
+    stem: str,
+    limit: int,
+    seconds: float,
+    alive: Callable[[], None] = lambda: None,
 ) -> Receipts:
     head = {
         "do": "assemble",
@@ -181,7 +205,8 @@ def _assemble(
         "limit": limit,
         "files": [[each.name, each.label, each.created_at] for each in files],
     }
-    answer, blobs = _workshop.ask(head, [each.content for each in files], seconds)
+    contents = [each.content for each in files]
+    answer, blobs = _workshop.ask(head, contents, seconds, alive)
     try:
         document = None
         if answer["name"]:

@@ -60,6 +60,37 @@ def test_a_file_that_breaks_its_reader_is_named_and_costs_no_other(poison, bad):
     assert made(GOOD).document.content is GOOD
 
 
+def test_a_child_that_died_by_itself_costs_no_receipt(monkeypatch):
+    ask, asked = workshop._Child.ask, []
+
+    def ask_after_death(self, head, blobs, seconds):
+        asked.append(len(blobs))
+        if len(asked) == 1:
+            os.kill(self.process.pid, signal.SIGKILL)
+        return ask(self, head, blobs, seconds)
+
+    monkeypatch.setattr(workshop._Child, "ask", ask_after_death)
+    receipts = made(GOOD, GOOD)
+    assert receipts.warnings == ()
+    assert len(receipts.pages) == 2
+    assert asked == [2, 1, 1, 2]
+
+
+def test_whoever_waits_says_that_it_is_alive(monkeypatch):
+    monkeypatch.setattr(workshop, "_MOST_WAITING", 0.3)
+    monkeypatch.setattr(workshop, "_SLICE", 0.05)
+    monkeypatch.setattr(workshop, "_workshop", workshop.Workshop(0))
+    beats = []
+    with pytest.raises(WorkshopBusyError):
+        workshop.assemble(
+            [ReceiptFile("1", GOOD)],
+            stem="x",
+            limit=LIMIT,
+            alive=lambda: beats.append(1),
+        )
+    assert len(beats) > 3
+
+
 def test_files_that_break_it_only_together_cost_the_purchase(monkeypatch):
     ask = workshop._Child.ask
 
