@@ -33,11 +33,11 @@ def day(moment: datetime) -> str:
 
 
 def minute(moment: datetime) -> str:
-    return formats.date_format(timezone.localtime(moment), "M j, Y, H:i")
+    return formats.date_format(timezone.localtime(moment), "M j, Y, H:i T")
 
 
 def second(moment: datetime) -> str:
-    return formats.date_format(timezone.localtime(moment), "M j, Y, H:i:s")
+    return formats.date_format(timezone.localtime(moment), "M j, Y, H:i:s T")
 
 
 def pex_label(connection: PexConnection | None) -> tuple[str, str]:

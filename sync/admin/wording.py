@@ -146,8 +146,9 @@ def label(colour: str, text: str) -> SafeString:
     )
 
 
-def money(amount: Decimal | None) -> str:
-    return "" if amount is None else f"{amount:,.2f}"
+def money(amount: Decimal | None, currency: str = "") -> str:
+    """“1,234.50 USD”; without the currency where CMiC did not tell it."""
+    return "" if amount is None else f"{amount:,.2f} {currency}".rstrip()
 
 
 def pretty(data: Any) -> str:

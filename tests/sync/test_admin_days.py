@@ -58,7 +58,7 @@ def test_the_next_auto_sync_is_told_with_its_own_day():
     tenant = Tenant.objects.get(pk=tenant.pk)
     tenant.transactions.end_date = date(2026, 12, 31)
     said = settings_words(tenant, NOW)[1]
-    assert said.startswith("The next auto-sync, Nov 23, 2026, 22:00, covers Sep 23")
+    assert said.startswith("The next auto-sync, Nov 23, 2026, 22:00 EST, covers Sep 23")
 
 
 class TestTheSwitch:

@@ -1,0 +1,182 @@
+"""The page of one purchase: why it is not in CMiC, its invoice, and its whole story.
+
+What can be done about it are the verbs of `sync.admin.decisions`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from connector.admin.states import minute
+from connector.models import CmicCode, TransactionSettings
+from sync.admin.invoice import invoice_card
+from sync.admin.receipts import document_words
+from sync.admin.remedies import remedy_for
+from sync.admin.story import MOST_ATTEMPTS, attempts_of, run_link, story_of
+from sync.admin.wording import NO_REASONS, PEOPLE, PURCHASE_COLOURS, money
+from sync.models import PurchaseSync, Status
+from sync.reasons import Who
+
+
+class PurchasePage:
+    """Shows one row; the list of them is another part."""
+
+    change_form_outer_before_template = "admin/sync/purchase.html"
+    fieldsets = (
+        (
+            "Purchase in PEX",
+            {
+                "fields": (
+                    "transaction",
+                    "tenant_link",
+                    "merchant",
+                    "cardholder",
+                    "amount_words",
+                    "approval",
+                    "has_attachments",
+                    "tags",
+                )
+            },
+        ),
+        (
+            "In CMiC",
+            {"fields": ("cmic_ids", "document", "run_link", "updated")},
+        ),
+    )
+    readonly_fields = (
+        "transaction",
+        "tenant_link",
+        "amount_words",
+        "tags",
+        "cmic_ids",
+        "document",
+        "run_link",
+        "updated",
+    )
+
+    def render_change_form(
+        self: Any, request: HttpRequest, context: dict[str, Any], **kwargs: Any
+    ) -> HttpResponse:
+        row: PurchaseSync = kwargs["obj"]
+        attempts = attempts_of(row)
+        currency = currency_of(row)
+        context.update(
+            purchase=row,
+            colour=PURCHASE_COLOURS[Status(row.status)],
+            what=what_it_is(row, currency),
+            next=_next(row),
+            reasons=[_reason(each, row.tenant_id) for each in row.reasons],
+            invoice=invoice_card(row, attempts[-1] if attempts else None),
+            story=story_of(row, attempts, currency),
+            older_attempts=max(0, row.attempt_count - MOST_ATTEMPTS),
+        )
+        page: HttpResponse = super().render_change_form(request, context, **kwargs)  # type: ignore[misc]
+        return page
+
+    @admin.display(description="PEX transaction", ordering="pex_transaction_id")
+    def transaction(self, purchase: PurchaseSync) -> str:
+        return str(purchase.pex_transaction_id)
+
+    @admin.display(description="Amount")
+    def amount_words(self, purchase: PurchaseSync) -> str:
+        kind = " (refund or credit)" if purchase.is_refund else ""
+        return f"{money(purchase.amount, currency_of(purchase))}{kind}"
+
+    @admin.display(description="Tags")
+    def tags(self, purchase: PurchaseSync) -> SafeString | str:
+        """As PEX had them when the purchase was last judged; those of splits below."""
+        facts = purchase.facts or {}
+        rows = [("", *tag) for tag in facts.get("tags", [])]
+        for number, split in enumerate(facts.get("splits", []), start=1):
+            rows += [(f"Split {number}, ", *tag) for tag in split["tags"]]
+        shown = (
+            (place, name or tag_id, value or "–") for place, tag_id, name, value in rows
+        )
+        text = "<p>{}{}: <strong>{}</strong></p>"
+        return format_html_join("", text, shown) or "None."
+
+    @admin.display(description="CMiC's ids")
+    def cmic_ids(self, purchase: PurchaseSync) -> str:
+        ids = (
+            ("invoice", purchase.cmic_invoice_uuid),
+            ("image", purchase.cmic_image_id),
+        )
+        return ", ".join(f"{name} {value}" for name, value in ids if value) or "None."
+
+    @admin.display(description="Document")
+    def document(self, purchase: PurchaseSync) -> SafeString:
+        return document_words(purchase)
+
+    @admin.display(description="Tenant")
+    def tenant_link(self, purchase: PurchaseSync) -> SafeString:
+        url = reverse("admin:connector_tenant_change", args=[purchase.tenant_id])
+        return format_html(
+            '<a class="text-link" href="{}">{}</a>', url, purchase.tenant
+        )
+
+    @admin.display(description="Looked at last by")
+    def run_link(self, purchase: PurchaseSync) -> SafeString | str:
+        return run_link(purchase.run_id)
+
+    @admin.display(description="Changed last")
+    def updated(self, purchase: PurchaseSync) -> str:
+        return minute(purchase.updated_at)
+
+
+def currency_of(row: PurchaseSync) -> str:
+    """That of the company whose invoice it is; empty where CMiC did not tell."""
+    company = row.company_code
+    if not company:
+        chosen = TransactionSettings.objects.filter(tenant_id=row.tenant_id)
+        company = chosen.values_list("company_code", flat=True).first() or ""
+    return CmicCode.objects.currency_of(row.tenant_id, company)
+
+
+def what_it_is(row: PurchaseSync, currency: str) -> str:
+    """The purchase in a line: “118.40 USD at Ferguson Supply, Ana Ruiz”."""
+    kind = "Refund of " if row.is_refund else ""
+    who = f", {row.cardholder}" if row.cardholder else ""
+    at = f" at {row.merchant}" if row.merchant else ""
+    return f"{kind}{money(row.amount, currency)}{at}{who}"
+
+
+def _next(row: PurchaseSync) -> str:
+    """What becomes of it now, in sentences."""
+    said = []
+    if not row.reasons:
+        said.append(NO_REASONS.get(Status(row.status), ""))
+    if row.needs_person:
+        said.append("It waits for a person.")
+    elif row.is_deferred:
+        said.append("The next sync takes it up again.")
+    elif row.status in (Status.SKIPPED, Status.BLOCKED):
+        said.append("Every sync looks at it again and sends it once nothing is left.")
+    if row.not_before is not None:
+        said.append(f"It goes on by itself at {minute(row.not_before)}.")
+    if row.generation > 1:
+        said.append(
+            f"Its marker was removed in PEX {_times(row.generation - 1)}; each time it "
+            "goes under a number of its own."
+        )
+    return " ".join(each for each in said if each)
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _reason(reason: dict[str, str], tenant_id: int) -> dict[str, Any]:
+    who = reason.get("who", "")
+    remedy = remedy_for(reason.get("code", ""), tenant_id)
+    return {
+        "message": reason.get("message", ""),
+        "who": PEOPLE[Who(who)] if who in list(Who) else who,
+        "how": remedy.sentence,
+        "links": remedy.links,
+    }

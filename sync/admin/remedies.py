@@ -1,0 +1,101 @@
+"""What can be done about each reason, in a sentence, and where in the admin.
+
+Why a purchase is held is said by the reason itself; here is only the way out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from sync.reasons import ReasonCode
+
+_SETTINGS = ("transactions", "Open the transaction settings")
+_MAPPINGS = ("mappings", "Open the field mappings")
+_CONNECTIONS = ("general", "Open the connections")
+
+# The sentence, and the parts of the tenant's page that it speaks of.
+_REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
+    ReasonCode.PENDING: (
+        "Nothing to do: the first sync after it has settled takes it up.",
+        (),
+    ),
+    ReasonCode.DECLINED: ("Nothing to do.", ()),
+    ReasonCode.NOT_A_PURCHASE: ("Nothing to do.", ()),
+    ReasonCode.REFUND_HELD: (
+        "Book it in CMiC by hand and press “Mark as synced”, or have the settings send "
+        "refunds or leave them out.",
+        (_SETTINGS,),
+    ),
+    ReasonCode.REFUND_LEFT_OUT: (
+        "Nothing to do, unless the settings should send refunds.",
+        (_SETTINGS,),
+    ),
+    ReasonCode.NOT_APPROVED: (
+        "Approve it in PEX, or have the settings take all purchases.",
+        (_SETTINGS,),
+    ),
+    ReasonCode.NO_ATTACHMENT: (
+        "Add the receipt in PEX, or have the settings take purchases without one.",
+        (_SETTINGS,),
+    ),
+    ReasonCode.ALREADY_SYNCED: (
+        "Nothing to do if CMiC has it. If not, delete the note in PEX.",
+        (),
+    ),
+    ReasonCode.VALUE_MISSING: (
+        "Choose the value in PEX, or give the mapping a default.",
+        (_MAPPINGS,),
+    ),
+    ReasonCode.VALUE_UNKNOWN: (
+        "Choose another value in PEX, or create it in CMiC and refresh the codes.",
+        (_MAPPINGS,),
+    ),
+    ReasonCode.VALUE_INACTIVE: (
+        "Choose another value in PEX, or open it again in CMiC and refresh the codes.",
+        (_MAPPINGS,),
+    ),
+    ReasonCode.COMBINATION_INVALID: (
+        "Choose values in PEX that belong together, or open this one there in CMiC and "
+        "refresh the codes.",
+        (_MAPPINGS,),
+    ),
+    ReasonCode.SPLIT_MISMATCH: (
+        "Correct the splits in PEX until they add up to the purchase.",
+        (),
+    ),
+    ReasonCode.ZERO_AMOUNT: ("Nothing to do.", ()),
+    ReasonCode.RECEIPT_UNUSABLE: (
+        "Load the receipt into PEX once more, as a PDF, PNG or JPEG that opens.",
+        (),
+    ),
+    ReasonCode.LOST_ANSWER: (
+        "Look for the number in CMiC, then press “It is there” or “Send again”.",
+        (),
+    ),
+    ReasonCode.REFUSED_BY_CMIC: (
+        "Put right what CMiC names, then press “Retry”.",
+        (),
+    ),
+    ReasonCode.OUTAGE: ("Nothing to do: the next sync tries it again.", ()),
+    ReasonCode.CREDENTIALS_REFUSED: (
+        "Enter credentials that work; the next sync goes on.",
+        (_CONNECTIONS,),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """`links` are pairs of address and text."""
+
+    sentence: str
+    links: tuple[tuple[str, str], ...] = ()
+
+
+def remedy_for(code: str, tenant_id: int) -> Remedy:
+    """The way out of a reason; an empty one for a code that is not known here."""
+    sentence, parts = _REMEDIES.get(code, ("", ()))
+    page = reverse("admin:connector_tenant_change", args=[tenant_id])
+    return Remedy(sentence, tuple((f"{page}#{part}", text) for part, text in parts))

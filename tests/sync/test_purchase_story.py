@@ -1,0 +1,230 @@
+"""The page of one purchase: its story in time order, its invoice, and the way out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import strip_tags
+
+from connector.cmic.types import CodeKind
+from connector.models import CmicCode
+from sync.admin.remedies import remedy_for
+from sync.models import Decision, RunOutcome, SyncAttempt
+from sync.reasons import ReasonCode
+from tests.factories import make_tenant
+from tests.sync.rows import UNKNOWN_JOB, add_purchase, add_run, text_of
+
+SWIPED = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+LINE = {
+    "type": "J",
+    "codes": ["017401", "02.100", "4000"],
+    "sources": ["tag", "default", "static"],
+    "amount": "118.40",
+}
+
+
+@pytest.fixture
+def acme(db):
+    tenant = make_tenant()
+    settings = tenant.transactions
+    for kind, code, name in (
+        (CodeKind.SOURCE, settings.source_uuid, "AP Invoices"),
+        (CodeKind.DOCUMENT_TYPE, settings.document_type_uuid, "Card receipts"),
+        (CodeKind.COMPANY, settings.company_code, "Acme"),
+    ):
+        CmicCode.objects.update_or_create(
+            tenant=tenant,
+            kind=kind,
+            code=code,
+            defaults={"name": name, "currency": "CAD", "seen_at": timezone.now()},
+        )
+    return tenant
+
+
+def page_of(client, row):
+    return text_of(client, reverse("admin:sync_purchasesync_change", args=[row.pk]))
+
+
+def words_of(client, row):
+    return " ".join(strip_tags(page_of(client, row).replace("<", " <")).split())
+
+
+def end_run(tenant, row, hours, status, reasons=()):
+    """A run that ended some hours after the swipe with this for the purchase."""
+    run = add_run(tenant, ended_at=SWIPED + timedelta(hours=hours))
+    RunOutcome.objects.create(
+        run=run, purchase=row, status=status, reasons=list(reasons)
+    )
+    return run
+
+
+def add_attempt(row, hours, outcome, **values):
+    began = SWIPED + timedelta(hours=hours)
+    values = {
+        "payload": {"headerData": {"Apri_Inv_Code": "PEX-4711"}},
+        "ended_at": began + timedelta(seconds=2),
+        **values,
+    }
+    return SyncAttempt.objects.create(
+        purchase=row,
+        run=row.run,
+        invoice_number="PEX-4711",
+        document_name="a.pdf",
+        document_digest="0" * 64,
+        started_at=began,
+        outcome=outcome,
+        **values,
+    )
+
+
+def test_the_story_goes_from_the_swipe_to_the_marker_in_time_order(admin_client, acme):
+    row = add_purchase(
+        add_run(acme),
+        4711,
+        occurred_at=SWIPED,
+        settled_at=SWIPED + timedelta(hours=1),
+        invoice_number="PEX-4711",
+        posted_at=SWIPED + timedelta(hours=9),
+        marker_note_id=5,
+        marker_written_at=SWIPED + timedelta(hours=9, seconds=30),
+        marker_seen_at=SWIPED + timedelta(hours=30),
+    )
+    for hours in (2, 3, 4):
+        end_run(acme, row, hours, "blocked", [UNKNOWN_JOB])
+    add_attempt(row, 5, "lost", answer="")
+    decision = Decision.objects.create(
+        purchase=row,
+        kind="send_again",
+        why="Not in Image Manager.",
+        decided_by=User.objects.get(username="admin"),
+    )
+    Decision.objects.filter(pk=decision.pk).update(
+        decided_at=SWIPED + timedelta(hours=8)
+    )
+    add_attempt(row, 9, "accepted", answer_status=200, answer="{}")
+    said = words_of(admin_client, row)
+    parts = [
+        "Card used at Ferguson Supply by Ana Ruiz: 118.40 CAD",
+        "Settled in PEX",
+        "CMiC has no job “999”.",
+        "The same in 2 more runs",
+        "answer lost",
+        "no answer on record after 2.0 s",
+        "“Send again” by admin",
+        "Not in Image Manager.",
+        "HTTP 200 after 2.0 s",
+        "Marker written to PEX",
+        "Marker first seen by a sync",
+    ]
+    story = said[said.index("What happened") :]
+    places = [story.index(part) for part in parts]
+    assert places == sorted(places)
+    assert "Mar 2, 2026, 10:00 EST" in story
+    assert "Found in CMiC under its number" not in story
+
+
+def test_what_was_found_without_an_answer_says_so(admin_client, acme):
+    row = add_purchase(
+        add_run(acme),
+        4711,
+        status="posted",
+        invoice_number="PEX-4711",
+        posted_at=SWIPED + timedelta(days=1),
+    )
+    add_attempt(row, 5, "lost")
+    assert "Found in CMiC under its number, PEX-4711" in words_of(admin_client, row)
+
+
+def test_a_blocked_purchase_shows_the_invoice_that_it_would_be(admin_client, acme):
+    row = add_purchase(
+        add_run(acme),
+        4711,
+        status="blocked",
+        reasons=[UNKNOWN_JOB],
+        lines=[LINE],
+        invoice_on=SWIPED.date(),
+    )
+    said = words_of(admin_client, row)
+    assert "The invoice as it would be sent" in said
+    assert "Number PEX-4711 Date 2026/03/02" in said
+    assert "Description Ferguson Supply - Ana Ruiz" in said
+    assert "Image Manager › AP Invoices › Card receipts › PEX-4711" in said
+    for code, source in (("017401", "tag"), ("02.100", "default"), ("4000", "static")):
+        assert f"{code} {source}" in said
+
+
+def test_a_sent_purchase_shows_the_invoice_as_it_was_sent(admin_client, acme):
+    row = add_purchase(
+        add_run(acme),
+        4711,
+        lines=[LINE],
+        invoice_on=SWIPED.date(),
+        invoice_number="PEX-4711",
+        posted_at=SWIPED,
+    )
+    header = {"Apri_Inv_Code": "PEX-4711", "Apri_Ven_Code": "OLDVENDOR"}
+    add_attempt(row, 5, "accepted", payload={"srcUuid": "X", "headerData": header})
+    said = words_of(admin_client, row)
+    assert "The invoice as it was sent" in said
+    assert "Vendor OLDVENDOR" in said
+    assert "Image Manager › X › PEX-4711" in said
+
+
+@pytest.mark.parametrize("values", [{"amount": None}, {"invoice_on": None}, {}])
+def test_an_invoice_that_cannot_be_built_says_why(admin_client, acme, values):
+    lines = [{**LINE, "amount": "1.00"}]
+    values = {"invoice_on": SWIPED.date(), **values}
+    row = add_purchase(add_run(acme), 4711, status="blocked", lines=lines, **values)
+    said = words_of(admin_client, row)
+    assert "add up to 1.00" in said or "no amount or no date" in said
+
+
+def test_a_tenant_that_is_not_complete_any_more_still_shows_its_purchases(
+    admin_client, acme
+):
+    row = add_purchase(add_run(acme), 4711, status="blocked", lines=[LINE])
+    acme.mappings.all().delete()
+    assert "are not complete" in words_of(admin_client, row)
+    acme.cmic.delete()
+    add_attempt(row, 1, "lost")
+    assert page_of(admin_client, row)
+
+
+def test_every_reason_has_a_way_out(acme):
+    for code in ReasonCode:
+        remedy = remedy_for(code, acme.pk)
+        assert remedy.sentence.endswith(".")
+        for url, _text in remedy.links:
+            assert url.startswith(f"/admin/connector/tenant/{acme.pk}/change/#")
+
+
+def test_tags_are_shown_as_pex_had_them(admin_client, acme):
+    facts = {
+        "tags": [["7", "Job", "<b>24-0999</b>"]],
+        "splits": [{"amount": "1", "tags": [["8", "", None]]}],
+    }
+    row = add_purchase(add_run(acme), 4711, facts=facts)
+    body = page_of(admin_client, row)
+    assert "Job: <strong>&lt;b&gt;24-0999&lt;/b&gt;</strong>" in body
+    assert "Split 1, 8: <strong>–</strong>" in body
+
+
+def test_the_page_costs_the_same_for_any_history(admin_client, acme):
+    counts = []
+    for number, size in ((1, 1), (2, 12)):
+        row = add_purchase(add_run(acme), number, status="failed", lines=[LINE])
+        for hours in range(size):
+            end_run(acme, row, hours, "blocked", [{**UNKNOWN_JOB, "n": hours}])
+            add_attempt(row, hours, "refused", answer=str(hours))
+            Decision.objects.create(purchase=row, kind="retry", why="x")
+        page_of(admin_client, row)
+        with CaptureQueriesContext(connection) as queries:
+            page_of(admin_client, row)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
