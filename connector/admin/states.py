@@ -40,6 +40,11 @@ def second(moment: datetime) -> str:
     return formats.date_format(timezone.localtime(moment), "M j, Y, H:i:s T")
 
 
+def clock(moment: datetime) -> str:
+    """A time of today, to the second."""
+    return formats.date_format(timezone.localtime(moment), "H:i:s T")
+
+
 def pex_label(connection: PexConnection | None) -> tuple[str, str]:
     """(key of `LABEL_COLOURS`, a few words)."""
     label = _label(connection)

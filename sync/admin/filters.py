@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
 from unfold.utils import parse_date_str
 
 from connector.pex.reading import EASTERN
+from sync.admin.run_changes import CHANGES, purchases_changed
 from sync.admin.wording import REASON_CHOICES
 from sync.models import PurchaseSync, RunOutcome, Status, SyncRun
 from sync.models.states import UNFINISHED
@@ -58,7 +59,8 @@ class RunFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         value = request.GET.get(self.parameter_name, "")
         number, _, outcome = value.partition("-")
-        return [(value, f"Run {number} {outcome}".strip())] if value else []
+        words = CHANGES.get(outcome, outcome)
+        return [(value, f"Run {number} {words}".strip())] if value else []
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[PurchaseSync]
@@ -68,9 +70,14 @@ class RunFilter(DropdownFilter):
             return queryset
         number, _, outcome = value.partition("-")
         wanted = OUTCOMES.get(outcome or "seen")
-        if wanted is None or not (number.isascii() and number.isdecimal()):
+        if not (number.isascii() and number.isdecimal()):
             return queryset.none()
         if int(number) > _LARGEST_ID:
+            return queryset.none()
+        if outcome in CHANGES:
+            run = SyncRun.objects.filter(pk=number).first()
+            return purchases_changed(queryset, run, outcome) if run else queryset.none()
+        if wanted is None:
             return queryset.none()
         if SyncRun.objects.active().filter(pk=number).exists():
             return queryset.filter(wanted, run=number)

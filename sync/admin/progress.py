@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Count, Q, Sum
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from sync.admin.wording import RUN_COLOURS, duration
+from connector.admin.states import clock
+from connector.models import CmicCode, TransactionSettings
+from sync.admin.run_changes import CHANGES, changes_of
+from sync.admin.wording import RUN_COLOURS, duration, money
 from sync.engine.counts import count_outcomes
-from sync.models import SyncRun
+from sync.engine.pace import Pace, pace_of
+from sync.models import RunOutcome, Status, SyncRun
 
 _TITLES = {
     "seen": "seen",
@@ -22,17 +30,30 @@ _TITLES = {
     "failed": "failed",
 }
 
+# What became of the others: of one, of several.
+_LEFT = {
+    "blocked": ("cannot be sent yet", "cannot be sent yet"),
+    "failed": ("was refused by CMiC", "were refused by CMiC"),
+    "waiting": ("waits for the next sync", "wait for the next sync"),
+    "skipped": ("is left out", "are left out"),
+}
 
-def progress_json(run: SyncRun) -> dict[str, Any]:
+
+def progress_json(run: SyncRun, user: User | AnonymousUser) -> dict[str, Any]:
+    """`said` is for those who listen: only when it changes is it worth a word."""
+    context = panel_context(run, user)
     return {
         "is_active": run.is_active,
-        "html": render_to_string("admin/sync/run_panel.html", panel_context(run)),
+        "said": context["outcome"] or context["doing"],
+        "html": render_to_string("admin/sync/run_panel.html", context),
     }
 
 
-def panel_context(run: SyncRun) -> dict[str, Any]:
+def panel_context(run: SyncRun, user: User | AnonymousUser) -> dict[str, Any]:
+    now = timezone.now()
     counts = count_outcomes(run) if run.is_active else run.counts
-    end = run.ended_at or timezone.now()
+    pace = pace_of(run, now) if run.is_active else Pace()
+    end = run.ended_at or now
     return {
         "run": run,
         "colour": RUN_COLOURS[SyncRun.State(run.status)],
@@ -41,7 +62,11 @@ def panel_context(run: SyncRun) -> dict[str, Any]:
             for name, title in _TITLES.items()
         ],
         "duration": duration(end - run.started_at) if run.started_at else "",
-        "doing": _doing(run),
+        "pace": pace,
+        "speed": _speed(pace),
+        "doing": _doing(run, pace),
+        "outcome": "" if run.is_active else _outcome(run),
+        **({} if run.is_active else _changes(run, user)),
     }
 
 
@@ -59,15 +84,99 @@ def counts_in_words(counts: dict[str, int]) -> str:
     )
 
 
-def _doing(run: SyncRun) -> str:
+def _changes(run: SyncRun, user: User | AnonymousUser) -> dict[str, Any]:
+    found = changes_of(run, user)
+    return {
+        "before": found.before,
+        "changes": [
+            (count, CHANGES[name], purchases_url(run, name))
+            for name, count in found.counts.items()
+        ],
+        "settings_changes": found.settings,
+        "tag_syncs": found.tags,
+    }
+
+
+def _speed(pace: Pace) -> str:
+    """“40 of 120 worked on, 12 a minute, about 6 min 40 s left.”"""
+    if not pace.total:
+        return ""
+    parts = [f"{pace.done:,} of {pace.total:,} worked on"]
+    if pace.per_minute is not None and pace.done < pace.total:
+        parts.append(f"{pace.per_minute:,.0f} a minute")
+    if pace.remaining is not None and pace.done < pace.total:
+        parts.append(f"about {duration(pace.remaining)} left")
+    return f"{', '.join(parts)}."
+
+
+def _doing(run: SyncRun, pace: Pace) -> str:
     """What an active run does, or what it waits for."""
     if not run.is_active:
         return ""
     if run.resume_at is not None:
-        at = timezone.localtime(run.resume_at)
-        return f"It waits and goes on by itself at {at:%H:%M:%S}."
+        return f"It waits and goes on by itself at {clock(run.resume_at)}."
     if run.status == SyncRun.State.QUEUED:
         return "It waits for a worker."
     if run.prepared_at is None:
         return "It lists the purchases in PEX and checks their codes in CMiC."
-    return "It sends the purchases, one after the other."
+    if pace.resumes_at is not None:
+        return _waiting(pace, pace.resumes_at)
+    return "It sends the purchases."
+
+
+def _waiting(pace: Pace, until: datetime) -> str:
+    left = pace.total - pace.done
+    if pace.asks:
+        invoices = "the invoice" if left == 1 else f"the {left} invoices"
+        return (
+            f"It waits until {clock(until)}, to ask CMiC once more for {invoices} "
+            "whose answer was lost."
+        )
+    return f"It waits until {clock(until)}, and then tries what is left once more."
+
+
+def _outcome(run: SyncRun) -> str:
+    """How an ended run went, in a sentence or two."""
+    sent, amount = _sent(run)
+    took = ""
+    if run.started_at is not None and run.ended_at is not None:
+        took = f" in {duration(run.ended_at - run.started_at)}"
+    purchases = "1 purchase" if sent == 1 else f"{sent:,} purchases"
+    if sent:
+        over = money(amount, _currency(run))
+        said = f"It brought {purchases} over {over} into CMiC{took}."
+    elif run.status in (SyncRun.State.SUCCEEDED, SyncRun.State.PARTIAL):
+        said = f"It found nothing that could be sent{took}."
+    else:
+        said = "It sent nothing."
+    parts = [
+        f"{count:,} {one if count == 1 else several}"
+        for name, (one, several) in _LEFT.items()
+        if (count := run.counts.get(name))
+    ]
+    return f"{said} {_listed(parts)}".rstrip()
+
+
+def _listed(parts: list[str]) -> str:
+    if not parts:
+        return ""
+    *most, last = parts
+    return f"{', '.join(most)} and {last}." if most else f"{last}."
+
+
+def _sent(run: SyncRun) -> tuple[int, Decimal]:
+    """What came into CMiC while it ran: number and amount."""
+    if run.started_at is None:
+        return 0, Decimal()
+    in_cmic = Q(status__in=(Status.POSTED, Status.COMPLETED))
+    since = Q(purchase__posted_at__gte=run.started_at)
+    found = RunOutcome.objects.filter(in_cmic, since, run=run).aggregate(
+        count=Count("pk"), amount=Sum("purchase__amount")
+    )
+    return found["count"], found["amount"] or Decimal()
+
+
+def _currency(run: SyncRun) -> str:
+    chosen = TransactionSettings.objects.filter(tenant=run.tenant_id)
+    company = chosen.values_list("company_code", flat=True).first() or ""
+    return CmicCode.objects.currency_of(run.tenant_id, company)

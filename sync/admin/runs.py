@@ -124,14 +124,14 @@ class SyncRunAdmin(VisibleOnly, ReadOnly, ModelAdmin):
         run = SyncRun.objects.visible_to(request.user).filter(pk=run_id).first()
         if run is None:
             raise Http404
-        answer = JsonResponse(progress_json(run))
+        answer = JsonResponse(progress_json(run, request.user))
         answer["Cache-Control"] = "no-store"
         return answer
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
     ) -> HttpResponse:
-        context.update(panel_context(kwargs["obj"]))
+        context.update(panel_context(kwargs["obj"], request.user))
         page: HttpResponse = super().render_change_form(request, context, **kwargs)
         return page
 

@@ -165,7 +165,7 @@ def _page(
         "asked": next((each for each in panels if _is_of(each, asked)), None),
         "read_at": _read_at(tenant),
         "syncs": [
-            (row, TAG_SYNC_COLOURS[TagSync.State(row.state)], _kept(row))
+            (row, TAG_SYNC_COLOURS[TagSync.State(row.state)], kept_words(row))
             for row in syncs[:_MOST_SYNCS]
         ],
     }
@@ -237,7 +237,7 @@ def _read_at(tenant: Tenant) -> Any:
     return min(moments, default=None)
 
 
-def _kept(row: TagSync) -> list[tuple[str, list[str]]]:
+def kept_words(row: TagSync) -> list[tuple[str, list[str]]]:
     """What a record tells of its difference, in words."""
     titles = {**_TITLES, "held": "Waited for a person", "conflicts": "Remarks"}
     return [

@@ -7,6 +7,7 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!panel) {
     return;
   }
+  const spoken = document.querySelector("[data-progress-said]");
   const pause = 2000;
   let timer = null;
 
@@ -20,6 +21,10 @@ document.addEventListener("DOMContentLoaded", () => {
       if (answer.ok) {
         const run = await answer.json();
         panel.innerHTML = run.html;
+        // Only what is new: a reader is not to be told the same every two seconds.
+        if (spoken && run.said && spoken.textContent !== run.said) {
+          spoken.textContent = run.said;
+        }
         if (!run.is_active) {
           panel.removeAttribute("data-progress");
           panel.dispatchEvent(new Event("connector:ended", { bubbles: true }));
