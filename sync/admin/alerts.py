@@ -14,6 +14,7 @@ from unfold.decorators import display
 from connector.admin.states import minute
 from connector.admin.visible import TenantFilter, VisibleOnly
 from sync.admin.readonly import ReadOnly
+from sync.admin.wording import tenant_link
 from sync.models import Alert
 
 
@@ -27,7 +28,7 @@ class AlertAdmin(VisibleOnly, ReadOnly, ModelAdmin):
     ordering = ("-pk",)
     search_fields = ("tenant__name", "tenant__slug", "subject")
     fields = (
-        "tenant",
+        "tenant_link",
         "subject",
         "state",
         "kind",
@@ -52,17 +53,21 @@ class AlertAdmin(VisibleOnly, ReadOnly, ModelAdmin):
             return "hangs", "✕ not sent yet"
         return "waits", "… waits"
 
+    @admin.display(description="Tenant")
+    def tenant_link(self, alert: Any) -> SafeString:
+        return tenant_link(alert.tenant)
+
     @admin.display(description="Written", ordering="created_at")
     def written(self, alert: Any) -> str:
-        return f"{minute(alert.created_at)} ET"
+        return minute(alert.created_at)
 
     @admin.display(description="Sent", ordering="sent_at")
     def left(self, alert: Any) -> str:
-        return f"{minute(alert.sent_at)} ET" if alert.sent_at else ""
+        return minute(alert.sent_at) if alert.sent_at else ""
 
     @admin.display(description="Next try")
     def next_try(self, alert: Any) -> str:
-        return "" if alert.sent_at else f"{minute(alert.not_before)} ET"
+        return "" if alert.sent_at else minute(alert.not_before)
 
     @admin.display(description="To")
     def addresses(self, alert: Any) -> str:

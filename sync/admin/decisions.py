@@ -19,6 +19,8 @@ from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from sync.admin.currency import currency_of
+from sync.admin.wording import money
 from sync.models import Decision, DecisionRefusedError, PurchaseSync
 
 _QUESTIONS = {
@@ -141,6 +143,7 @@ class DecisionsPart:
             "title": f"{kind.label}: {row}",
             "original": row,
             "purchase": row,
+            "amount": money(row.amount, currency_of(row)),
             "applies": _applies(kind, row),
             "back_url": _page(row),
         }

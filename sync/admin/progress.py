@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connector.admin.states import clock
-from connector.models import CmicCode, TransactionSettings
+from sync.admin.currency import currency_of_tenant
 from sync.admin.run_changes import CHANGES, changes_of
 from sync.admin.wording import RUN_COLOURS, duration, money
 from sync.engine.counts import count_outcomes
@@ -143,7 +143,7 @@ def _outcome(run: SyncRun) -> str:
         took = f" in {duration(run.ended_at - run.started_at)}"
     purchases = "1 purchase" if sent == 1 else f"{sent:,} purchases"
     if sent:
-        over = money(amount, _currency(run))
+        over = money(amount, currency_of_tenant(run.tenant_id))
         said = f"It brought {purchases} over {over} into CMiC{took}."
     elif run.status in (SyncRun.State.SUCCEEDED, SyncRun.State.PARTIAL):
         said = f"It found nothing that could be sent{took}."
@@ -174,9 +174,3 @@ def _sent(run: SyncRun) -> tuple[int, Decimal]:
         count=Count("pk"), amount=Sum("purchase__amount")
     )
     return found["count"], found["amount"] or Decimal()
-
-
-def _currency(run: SyncRun) -> str:
-    chosen = TransactionSettings.objects.filter(tenant=run.tenant_id)
-    company = chosen.values_list("company_code", flat=True).first() or ""
-    return CmicCode.objects.currency_of(run.tenant_id, company)

@@ -9,17 +9,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from connector.admin.states import minute
-from connector.models import CmicCode, TransactionSettings
+from sync.admin.currency import currency_of
 from sync.admin.invoice import invoice_card
 from sync.admin.receipts import document_words
 from sync.admin.remedies import remedy_for
 from sync.admin.story import MOST_ATTEMPTS, attempts_of, run_link, story_of
-from sync.admin.wording import NO_REASONS, PEOPLE, PURCHASE_COLOURS, money
+from sync.admin.wording import NO_REASONS, PEOPLE, PURCHASE_COLOURS, money, tenant_link
 from sync.models import PurchaseSync, Status
 from sync.reasons import Who
 
@@ -115,10 +114,7 @@ class PurchasePage:
 
     @admin.display(description="Tenant")
     def tenant_link(self, purchase: PurchaseSync) -> SafeString:
-        url = reverse("admin:connector_tenant_change", args=[purchase.tenant_id])
-        return format_html(
-            '<a class="text-link" href="{}">{}</a>', url, purchase.tenant
-        )
+        return tenant_link(purchase.tenant)
 
     @admin.display(description="Looked at last by")
     def run_link(self, purchase: PurchaseSync) -> SafeString | str:
@@ -127,15 +123,6 @@ class PurchasePage:
     @admin.display(description="Changed last")
     def updated(self, purchase: PurchaseSync) -> str:
         return minute(purchase.updated_at)
-
-
-def currency_of(row: PurchaseSync) -> str:
-    """That of the company whose invoice it is; empty where CMiC did not tell."""
-    company = row.company_code
-    if not company:
-        chosen = TransactionSettings.objects.filter(tenant_id=row.tenant_id)
-        company = chosen.values_list("company_code", flat=True).first() or ""
-    return CmicCode.objects.currency_of(row.tenant_id, company)
 
 
 def what_it_is(row: PurchaseSync, currency: str) -> str:

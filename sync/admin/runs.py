@@ -27,7 +27,7 @@ from connector.admin.states import minute, second
 from connector.admin.visible import TenantFilter, VisibleOnly
 from sync.admin.progress import counts_in_words, panel_context, progress_json
 from sync.admin.readonly import ReadOnly
-from sync.admin.wording import RUN_COLOURS, duration
+from sync.admin.wording import RUN_COLOURS, duration, tenant_link
 from sync.engine import stop
 from sync.models import PurchaseSync, Status, SyncRun
 
@@ -184,8 +184,7 @@ class SyncRunAdmin(VisibleOnly, ReadOnly, ModelAdmin):
 
     @admin.display(description="Tenant")
     def tenant_link(self, run: SyncRun) -> SafeString:
-        url = reverse("admin:connector_tenant_change", args=[run.tenant_id])
-        return format_html('<a class="text-link" href="{}">{}</a>', url, run.tenant)
+        return tenant_link(run.tenant)
 
 
 def _count(rows: QuerySet[PurchaseSync]) -> Subquery:

@@ -9,10 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from connector.cmic.types import LineType
+from connector.models import Tenant
 from connector.models.mapping import KINDS_BY_TYPE
 from sync.models import Status, SyncAttempt, SyncRun
 from sync.reasons import ReasonCode, Who
@@ -137,6 +139,11 @@ def _codes(line: Mapping[str, Any]) -> SafeString:
             )
         ),
     )
+
+
+def tenant_link(tenant: Tenant) -> SafeString:
+    url = reverse("admin:connector_tenant_change", args=[tenant.pk])
+    return format_html('<a class="text-link" href="{}">{}</a>', url, tenant)
 
 
 def label(colour: str, text: str) -> SafeString:

@@ -1,8 +1,9 @@
-"""Removing what is older than RETENTION_DAYS: runs with outcomes, attempts, alerts.
+"""Removing what is older than RETENTION_DAYS: runs with outcomes, attempts, alerts,
+tag syncs.
 
 Purchases and decisions stay for ever, and so does each run that a purchase still names
-and the last of each tenant. Each batch is a transaction of its own: who dies leaves
-less to remove, and two at once skip each other's rows.
+and the last of each tenant and tag. Each batch is a transaction of its own: who dies
+leaves less to remove, and two at once skip each other's rows.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from sync.models import PurchaseSync, RunOutcome, SyncAttempt, SyncRun
+from sync.models import PurchaseSync, RunOutcome, SyncAttempt, SyncRun, TagSync
 from sync.models.alert import Alert
 from sync.models.states import UNFINISHED
 
 BATCH = 1000
+_SAME_TAG = ("tenant", "field", "what", "tag_id", "kind", "company")
 
 
 def prune(now: datetime) -> dict[str, int]:
@@ -38,6 +40,10 @@ def prune(now: datetime) -> dict[str, int]:
         kind=Alert.Kind.DAILY,
         sent_at__gt=OuterRef("sent_at"),
     )
+    # The last of each list that was put into a tag tells whose its options are.
+    newer_tag_sync = TagSync.objects.filter(
+        **{name: OuterRef(name) for name in _SAME_TAG}, pk__gt=OuterRef("pk")
+    ).exclude(state__in=(TagSync.State.RUNNING, TagSync.State.FAILED))
     # What is on its way needs to know what was tried, however long ago.
     attempts = SyncAttempt.objects.filter(started_at__lt=before).exclude(
         purchase__status__in=UNFINISHED
@@ -48,6 +54,9 @@ def prune(now: datetime) -> dict[str, int]:
         "runs": _remove(unused),
         "alerts": _remove(
             Alert.objects.filter(Exists(newer_alert), sent_at__lt=before)
+        ),
+        "tag syncs": _remove(
+            TagSync.objects.filter(Exists(newer_tag_sync), ended_at__lt=before)
         ),
     }
 

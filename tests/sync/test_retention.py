@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from sync.engine import prune, retention
-from sync.models import PurchaseSync, RunOutcome, SyncAttempt, SyncRun
+from sync.models import PurchaseSync, RunOutcome, SyncAttempt, SyncRun, TagSync
 from tests.factories import make_tenant
 from tests.sync.rows import add_alert, add_purchase, add_run
 
@@ -46,9 +46,36 @@ def test_old_rows_go_and_purchases_with_their_runs_stay(db, monkeypatch):
         "outcomes": 1,
         "runs": 5,
         "alerts": 1,
+        "tag syncs": 0,
     }
     assert set(SyncRun.objects.all()) == {named, last}
     assert PurchaseSync.objects.count() == 2
     assert list(RunOutcome.objects.all()) == [kept]
     assert list(SyncAttempt.objects.all()) == [needed]
     assert set(prune(timezone.now()).values()) == {0}
+
+
+def add_tag_sync(tenant, days, **values):
+    ended = timezone.now() - timedelta(days=days)
+    values = {"state": "succeeded", "tag_id": "7", "kind": "job", **values}
+    return TagSync.objects.create(
+        tenant=tenant,
+        field="job_dept_eqp",
+        tag="Job",
+        started_at=ended,
+        ended_at=ended,
+        **values,
+    )
+
+
+def test_of_old_tag_syncs_the_last_good_one_of_each_list_stays(db):
+    tenant = make_tenant()
+    add_tag_sync(tenant, 600)
+    last = add_tag_sync(tenant, 500)
+    failed = add_tag_sync(tenant, 450, state="failed")
+    other = add_tag_sync(tenant, 700, kind="equipment")
+    assert prune(timezone.now())["tag syncs"] == 1
+    assert set(TagSync.objects.all()) == {last, failed, other}
+    newer = add_tag_sync(tenant, 1)
+    assert prune(timezone.now())["tag syncs"] == 2
+    assert set(TagSync.objects.all()) == {other, newer}
