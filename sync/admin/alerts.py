@@ -48,10 +48,10 @@ class AlertAdmin(VisibleOnly, ReadOnly, ModelAdmin):
     )
     def state(self, alert: Any) -> tuple[str, str]:
         if alert.sent_at is not None:
-            return "sent", "✓ sent"
+            return "sent", "sent"
         if alert.error:
-            return "hangs", "✕ not sent yet"
-        return "waits", "… waits"
+            return "hangs", "not sent yet"
+        return "waits", "waits"
 
     @admin.display(description="Tenant")
     def tenant_link(self, alert: Any) -> SafeString:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
+from connector.cmic.types import CodeKind
 from connector.models import CmicCode, TransactionSettings
 from sync.models import PurchaseSync
 
@@ -18,3 +21,21 @@ def currency_of_tenant(tenant_id: int) -> str:
     chosen = TransactionSettings.objects.filter(tenant_id=tenant_id)
     company = chosen.values_list("company_code", flat=True).first() or ""
     return CmicCode.objects.currency_of(tenant_id, company)
+
+
+class Currencies:
+    """Those of all companies, in two queries for any number of purchases."""
+
+    def of(self, row: PurchaseSync) -> str:
+        company = row.company_code or self._chosen.get(row.tenant_id, "")
+        return self._known.get((row.tenant_id, company), "")
+
+    @cached_property
+    def _chosen(self) -> dict[int, str]:
+        return dict(TransactionSettings.objects.values_list("tenant", "company_code"))
+
+    @cached_property
+    def _known(self) -> dict[tuple[int, str], str]:
+        companies = CmicCode.objects.filter(kind=CodeKind.COMPANY)
+        rows = companies.values_list("tenant", "code", "currency")
+        return {(tenant, code): currency for tenant, code, currency in rows}

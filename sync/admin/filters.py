@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter, TextFilter
 from unfold.utils import parse_date_str
 
 from connector.pex.reading import EASTERN
 from sync.admin.run_changes import CHANGES, purchases_changed
 from sync.admin.wording import REASON_CHOICES
 from sync.models import PurchaseSync, RunOutcome, Status, SyncRun
+from sync.models.purchase_indexes import first_codes, words
 from sync.models.states import UNFINISHED
 from sync.reasons import ReasonCode
 
@@ -31,6 +34,7 @@ OUTCOMES: dict[str, Q] = {
     "waiting": Q(status__in=UNFINISHED) & ~(Q(status=Status.POSTING) & _ASKED),
 }
 _LARGEST_ID = 2**63 - 1
+_MOST_WORDS = 8
 
 
 class ReasonFilter(DropdownFilter):
@@ -45,6 +49,47 @@ class ReasonFilter(DropdownFilter):
     ) -> QuerySet[PurchaseSync]:
         code = self.value()
         return queryset.filter(reasons__contains=[{"code": code}]) if code else queryset
+
+
+class JobFilter(TextFilter):
+    """The whole code of a job, department or equipment that a line is booked on."""
+
+    title = "job, department or equipment"
+    parameter_name = "job"
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[PurchaseSync]
+    ) -> QuerySet[PurchaseSync]:
+        code = (self.value() or "").strip().replace("\x00", "")
+        if not code:
+            return queryset
+        found = queryset.alias(jobs=first_codes())
+        return found.filter(jobs__contains=[code])  # type: ignore[misc]
+
+
+class CardholderFilter(TextFilter):
+    """How the cardholder's names begin; the index knows them with the merchant's."""
+
+    title = "cardholder"
+    parameter_name = "cardholder"
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[PurchaseSync]
+    ) -> QuerySet[PurchaseSync]:
+        query = words_query(self.value() or "")
+        if not query:
+            return queryset
+        wanted = SearchQuery(query, config="simple", search_type="raw")
+        names = SearchVector("cardholder", config="simple")
+        found = queryset.alias(words=words()).filter(words=wanted)
+        return found.alias(names=names).filter(names=wanted)
+
+
+def words_query(text: str) -> str:
+    """“Ana Ru” as PostgreSQL asks for words that begin so, all of them; only letters
+    and digits mean anything to it."""
+    parts = re.findall(r"\w+", text.replace("_", " "))[:_MOST_WORDS]
+    return " & ".join(f"{part}:*" for part in parts)
 
 
 class RunFilter(DropdownFilter):

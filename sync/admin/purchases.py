@@ -1,53 +1,75 @@
-"""Purchases: each one's way into CMiC, its reasons in words and every attempt."""
+"""Purchases: the list of them, with filters and search that millions do not slow down.
+
+Their page is `sync.admin.purchase_page`; what serves each filter is an index of
+`sync.models.purchase_indexes`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib.postgres.search import SearchQuery
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeNumericFilter
 from unfold.decorators import display
+from unfold.views import ChangeList
 
 from connector.admin.states import minute
 from connector.admin.visible import TenantFilter, VisibleOnly
+from sync.admin.currency import Currencies
 from sync.admin.decisions import DecisionsPart
-from sync.admin.filters import BusinessDayFilter, ReasonFilter, RunFilter
+from sync.admin.export import ExportPart
+from sync.admin.filters import (
+    BusinessDayFilter,
+    CardholderFilter,
+    JobFilter,
+    ReasonFilter,
+    RunFilter,
+    words_query,
+)
+from sync.admin.paging import BoundedPaginator
 from sync.admin.purchase_page import PurchasePage
 from sync.admin.readonly import ReadOnly
 from sync.admin.receipts import ReceiptsPart
-from sync.admin.wording import (
-    PURCHASE_COLOURS,
-    first_reason,
-    money,
-)
+from sync.admin.tables import PURCHASES
+from sync.admin.wording import PURCHASE_COLOURS, first_reason, money
 from sync.models import PurchaseSync
+from sync.models.purchase_indexes import words
 
 _LONGEST_ID = 18  # digits that certainly fit PostgreSQL's bigint
 
 
-def _moment(name: str, title: str) -> Any:
-    """A column in the business zone, written as everywhere else."""
+class PurchaseChangeList(ChangeList):
+    """Gives each shown row its currency, in two queries for all of them."""
 
-    @admin.display(description=title, ordering=name)
-    def show(_admin: object, purchase: PurchaseSync) -> str:
-        moment = getattr(purchase, name)
-        return minute(moment) if moment else ""
-
-    return show
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        currencies = Currencies()
+        shown: list[Any] = list(self.result_list)  # type: ignore[has-type]
+        for row in shown:
+            row.currency = currencies.of(row)
+        self.result_list = shown
 
 
 @admin.register(PurchaseSync)
 class PurchaseSyncAdmin(
-    PurchasePage, DecisionsPart, ReceiptsPart, VisibleOnly, ReadOnly, ModelAdmin
+    PurchasePage,
+    DecisionsPart,
+    ReceiptsPart,
+    ExportPart,
+    VisibleOnly,
+    ReadOnly,
+    ModelAdmin,
 ):
     class Media:
         js = ("sync/receipts.js",)
 
+    table = PURCHASES
     list_display = (
         "transaction",
         "tenant",
@@ -63,42 +85,59 @@ class PurchaseSyncAdmin(
         ("status", ChoicesDropdownFilter),
         ReasonFilter,
         ("occurred_at", BusinessDayFilter),
+        JobFilter,
+        CardholderFilter,
+        ("amount", RangeNumericFilter),
         RunFilter,
     )
     list_filter_submit = True
     list_select_related = ("tenant",)
     list_per_page = 50
-    ordering = ("-occurred_at",)
+    ordering = ("-occurred_at", "-pk")
+    # Others would have to be read whole to be sorted.
+    sortable_by = ("transaction", "occurred", "amount_right")
+    paginator = BoundedPaginator
     show_full_result_count = False
     list_fullwidth = True
-    search_fields = ("invoice_number", "merchant", "cardholder")
-    search_help_text = "PEX transaction, invoice number, merchant or cardholder"
-    occurred = _moment("occurred_at", "When")
+    search_fields = ("invoice_number",)
+    search_help_text = (
+        "PEX transaction, invoice number, or how words of merchant and cardholder begin"
+    )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PurchaseChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """A number is also looked for as a PEX transaction."""
-        found, has_duplicates = super().get_search_results(
-            request, queryset, search_term
-        )
-        number = search_term.strip()
-        is_number = number.isascii() and number.isdecimal()
-        if is_number and len(number) <= _LONGEST_ID:
-            found |= queryset.filter(pex_transaction_id=int(number))
-        return found, has_duplicates
+        """A transaction's number, the beginning of an invoice's, or words."""
+        term = search_term.strip().replace("\x00", "")
+        if not term:
+            return queryset, False
+        found = Q(invoice_number__startswith=term.upper()) & ~Q(invoice_number="")
+        if term.isascii() and term.isdecimal() and len(term) <= _LONGEST_ID:
+            found |= Q(pex_transaction_id=int(term))
+        if query := words_query(term):
+            queryset = queryset.alias(words=words())
+            found |= Q(words=SearchQuery(query, config="simple", search_type="raw"))
+        return queryset.filter(found), False
 
-    @display(description="Merchant and cardholder", ordering="merchant", header=True)
+    @admin.display(description="When", ordering="occurred_at")
+    def occurred(self, purchase: PurchaseSync) -> str:
+        return minute(purchase.occurred_at) if purchase.occurred_at else ""
+
+    @display(description="Merchant and cardholder", header=True)
     def merchant_and_cardholder(self, purchase: PurchaseSync) -> tuple[str, str]:
         return purchase.merchant, purchase.cardholder
 
     @admin.display(description="Amount", ordering="amount")
-    def amount_right(self, purchase: PurchaseSync) -> SafeString:
+    def amount_right(self, purchase: Any) -> SafeString:
         return format_html(
-            '<span class="connector-number">{}</span>', money(purchase.amount)
+            '<span class="connector-number">{}</span>',
+            money(purchase.amount, purchase.currency),
         )
 
-    @display(description="Status", ordering="status", label=PURCHASE_COLOURS)
+    @display(description="Status", label=PURCHASE_COLOURS)
     def status_label(self, purchase: PurchaseSync) -> tuple[str, str]:
         return purchase.status, purchase.get_status_display()
 

@@ -25,15 +25,22 @@ from unfold.decorators import action, display
 
 from connector.admin.states import minute, second
 from connector.admin.visible import TenantFilter, VisibleOnly
+from sync.admin.export import ExportPart
+from sync.admin.filters import BusinessDayFilter
+from sync.admin.paging import BoundedPaginator
 from sync.admin.progress import counts_in_words, panel_context, progress_json
 from sync.admin.readonly import ReadOnly
-from sync.admin.wording import RUN_COLOURS, duration, tenant_link
+from sync.admin.tables import RUNS
+from sync.admin.wording import RUN_COLOURS, duration, starter, tenant_link
 from sync.engine import stop
 from sync.models import PurchaseSync, Status, SyncRun
 
+_LONGEST_ID = 18  # digits that certainly fit PostgreSQL's bigint
+
 
 @admin.register(SyncRun)
-class SyncRunAdmin(VisibleOnly, ReadOnly, ModelAdmin):
+class SyncRunAdmin(ExportPart, VisibleOnly, ReadOnly, ModelAdmin):
+    table = RUNS
     list_display = (
         "number",
         "tenant",
@@ -48,12 +55,17 @@ class SyncRunAdmin(VisibleOnly, ReadOnly, ModelAdmin):
         ("tenant", TenantFilter),
         ("status", ChoicesDropdownFilter),
         ("trigger", ChoicesDropdownFilter),
+        ("created_at", BusinessDayFilter),
     )
     list_filter_submit = True
     list_select_related = ("tenant", "started_by")
     list_per_page = 50
     ordering = ("-pk",)
-    search_fields = ("tenant__name", "tenant__slug", "message")
+    sortable_by = ("number",)
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    search_fields = ("tenant__name", "tenant__slug")
+    search_help_text = "Number of the run, or its tenant"
     # Whatever changes while a run is active is in the panel above.
     fields = ("tenant_link", "how", "window", "asked_for")
     readonly_fields = fields
@@ -110,6 +122,18 @@ class SyncRunAdmin(VisibleOnly, ReadOnly, ModelAdmin):
             completed_now=Case(When(status__in=SyncRun.ACTIVE, then=_count(done))),
         )
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """A number is the run's own."""
+        number = search_term.strip().lower().removeprefix("run").strip()
+        if number.isascii() and number.isdecimal() and len(number) <= _LONGEST_ID:
+            return queryset.filter(pk=number), False
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(
+            request, queryset, search_term
+        )
+        return found
+
     def get_urls(self) -> list[URLPattern]:
         progress = path(
             "<int:run_id>/progress/",
@@ -145,11 +169,7 @@ class SyncRunAdmin(VisibleOnly, ReadOnly, ModelAdmin):
 
     @admin.display(description="Started by")
     def how(self, run: SyncRun) -> str:
-        if run.started_by is not None:
-            return run.started_by.get_username()
-        if run.trigger == SyncRun.Trigger.MANUAL:
-            return "a command"
-        return run.get_trigger_display()
+        return starter(run)
 
     @admin.display(description="Days covered")
     def window(self, run: SyncRun) -> SafeString:

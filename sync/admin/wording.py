@@ -141,6 +141,15 @@ def _codes(line: Mapping[str, Any]) -> SafeString:
     )
 
 
+def starter(run: SyncRun) -> str:
+    """Who or what started it."""
+    if run.started_by is not None:
+        return run.started_by.get_username()
+    if run.trigger == SyncRun.Trigger.MANUAL:
+        return "a command"
+    return run.get_trigger_display()
+
+
 def tenant_link(tenant: Tenant) -> SafeString:
     url = reverse("admin:connector_tenant_change", args=[tenant.pk])
     return format_html('<a class="text-link" href="{}">{}</a>', url, tenant)

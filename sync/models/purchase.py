@@ -1,90 +1,33 @@
 """PurchaseSync: all that is remembered of one purchase's way into CMiC, for ever.
 
-Owns the lease and every move between states: each is one UPDATE guarded by the
-lease's token and the status before, so that a worker that lost its lease can change
-nothing. What to do next is decided in `sync.engine`.
+Owns every move between states: each is one UPDATE guarded by the lease's token and the
+status before, so that a worker that lost its lease can change nothing. Taking a lease
+is `sync.models.claiming`. What to do next is decided in `sync.engine`.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connector.models import Tenant
-from connector.models.access import visible
+from sync.models.claiming import PurchaseSyncQuerySet
+from sync.models.purchase_indexes import INDEXES
 from sync.models.run import SyncRun
-from sync.models.states import JUDGEABLE, UNFINISHED, Status, check_move
+from sync.models.states import JUDGEABLE, Status, check_move
 from sync.reasons import Reason
-
-# One statement: nobody else can come between finding a purchase and taking it. The
-# statuses' names in descending order (posting, posted, pending) are their urgency.
-_CLAIM = """
-UPDATE sync_purchasesync SET claimed_by = %(token)s, claimed_until = %(until)s,
-    updated_at = %(now)s
-WHERE id = (
-    SELECT purchase.id
-    FROM sync_purchasesync purchase JOIN sync_syncrun run ON run.id = purchase.run_id
-    WHERE run.id = %(run)s AND run.status = 'running' AND run.lane_set = %(lane_set)s
-      AND purchase.status IN ('pending', 'posting', 'posted')
-      AND NOT purchase.needs_person AND NOT purchase.is_deferred
-      AND (purchase.not_before IS NULL OR purchase.not_before <= %(now)s)
-      AND (purchase.claimed_until IS NULL OR purchase.claimed_until <= %(now)s)
-    ORDER BY purchase.status DESC, purchase.pex_transaction_id
-    LIMIT 1 FOR UPDATE OF purchase SKIP LOCKED
-)
-RETURNING *
-"""
-
 
 _ALWAYS = Q()
 
 
 class LeaseLostError(Exception):
     """Another worker has the purchase now; this one must not touch it any more."""
-
-
-class PurchaseSyncQuerySet(models.QuerySet["PurchaseSync"]):
-    def visible_to(
-        self, user: AbstractBaseUser | AnonymousUser
-    ) -> PurchaseSyncQuerySet:
-        """Those of tenants that the person may see."""
-        return visible(self, user)
-
-    def waiting(self) -> PurchaseSyncQuerySet:
-        """What goes on by itself, now or in a later run: to send, look up or mark."""
-        return self.filter(status__in=UNFINISHED, needs_person=False)
-
-    def unfinished(self) -> PurchaseSyncQuerySet:
-        """What its run must still work on."""
-        return self.waiting().filter(is_deferred=False)
-
-    def claim_next(
-        self, run: SyncRun, now: datetime, lease: timedelta
-    ) -> PurchaseSync | None:
-        """Take one due purchase of the run, or None. Two workers never get the same.
-
-        Rows whose sending was begun come first: they may be in CMiC already. None also
-        once the run has ended, or other lanes than those of `run.lane_set` work on it.
-        """
-        claimed = self.raw(
-            _CLAIM,
-            {
-                "token": uuid.uuid4(),
-                "now": now,
-                "until": now + lease,
-                "run": run.pk,
-                "lane_set": run.lane_set,
-            },
-        )
-        return next(iter(claimed), None)
 
 
 class PurchaseSync(models.Model):
@@ -189,21 +132,7 @@ class PurchaseSync(models.Model):
                 condition=Q(generation__gte=1), name="purchase_generation_counts"
             ),
         ]
-        indexes = [
-            models.Index(fields=["run", "status"], name="purchase_of_run"),
-            # In the order in which they are taken, so that taking one of 20,000 costs
-            # what taking one of ten does.
-            models.Index(
-                fields=["run", "-status", "pex_transaction_id"],
-                condition=Q(
-                    status__in=UNFINISHED, needs_person=False, is_deferred=False
-                ),
-                name="purchase_unfinished",
-            ),
-            models.Index(
-                fields=["tenant", "status", "-occurred_at"], name="purchase_of_tenant"
-            ),
-        ]
+        indexes = INDEXES
 
     def __str__(self) -> str:
         return self.invoice_number or f"PEX transaction {self.pex_transaction_id}"

@@ -121,6 +121,9 @@ class SyncRun(models.Model):
                 name="run_active",
             ),
             models.Index(fields=["tenant", "-created_at"], name="run_of_tenant"),
+            models.Index(fields=["tenant", "-id"], name="run_newest_of_tenant"),
+            models.Index(fields=["status", "-id"], name="run_by_status"),
+            models.Index(fields=["created_at"], name="run_by_day"),
         ]
 
     def __str__(self) -> str:

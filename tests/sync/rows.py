@@ -34,6 +34,12 @@ def text_of(client, url, **query):
     return response.content.decode()
 
 
+def body_of(answer):
+    """The text of an answer, also of one that comes in pieces."""
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return content.decode(errors="replace")
+
+
 def add_run(tenant, status="succeeded", **values):
     now = timezone.now()
     values = {

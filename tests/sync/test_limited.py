@@ -14,7 +14,7 @@ from connector.roles import Role
 from sync.models import PurchaseSync, SyncRun
 from tests.factories import make_tenant
 from tests.people import add_staff
-from tests.sync.rows import add_alert, add_purchase, add_run, text_of
+from tests.sync.rows import add_alert, add_purchase, add_run, body_of, text_of
 from tests.sync.test_roles import OF_NO_ROW, PAGES, address
 
 MINE, FOREIGN = "Acme Construction", "Zenith Builders"
@@ -97,7 +97,7 @@ def test_no_typed_address_reaches_another_tenant(client, rows, sam, name):
     client.force_login(sam)
     url = address(name, rows)
     if name.endswith(OF_NO_ROW):
-        assert FOREIGN not in client.get(url, follow=True).content.decode()
+        assert FOREIGN not in body_of(client.get(url, follow=True))
         return
     for answer in (client.get(url), client.post(url, {"post": "yes", "why": "x"})):
         assert answer.status_code in (403, 404, 405), name

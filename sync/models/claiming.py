@@ -1,0 +1,75 @@
+"""Which purchases there are to work on, and taking one: two workers never get the same.
+
+What a worker may do with the one it took is `sync.models.purchase`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+
+from connector.models.access import visible
+from sync.models.run import SyncRun
+from sync.models.states import UNFINISHED
+
+if TYPE_CHECKING:
+    from sync.models.purchase import PurchaseSync
+
+# One statement: nobody else can come between finding a purchase and taking it. The
+# statuses' names in descending order (posting, posted, pending) are their urgency.
+_CLAIM = """
+UPDATE sync_purchasesync SET claimed_by = %(token)s, claimed_until = %(until)s,
+    updated_at = %(now)s
+WHERE id = (
+    SELECT purchase.id
+    FROM sync_purchasesync purchase JOIN sync_syncrun run ON run.id = purchase.run_id
+    WHERE run.id = %(run)s AND run.status = 'running' AND run.lane_set = %(lane_set)s
+      AND purchase.status IN ('pending', 'posting', 'posted')
+      AND NOT purchase.needs_person AND NOT purchase.is_deferred
+      AND (purchase.not_before IS NULL OR purchase.not_before <= %(now)s)
+      AND (purchase.claimed_until IS NULL OR purchase.claimed_until <= %(now)s)
+    ORDER BY purchase.status DESC, purchase.pex_transaction_id
+    LIMIT 1 FOR UPDATE OF purchase SKIP LOCKED
+)
+RETURNING *
+"""
+
+
+class PurchaseSyncQuerySet(models.QuerySet["PurchaseSync"]):
+    def visible_to(
+        self, user: AbstractBaseUser | AnonymousUser
+    ) -> PurchaseSyncQuerySet:
+        """Those of tenants that the person may see."""
+        return visible(self, user)
+
+    def waiting(self) -> PurchaseSyncQuerySet:
+        """What goes on by itself, now or in a later run: to send, look up or mark."""
+        return self.filter(status__in=UNFINISHED, needs_person=False)
+
+    def unfinished(self) -> PurchaseSyncQuerySet:
+        """What its run must still work on."""
+        return self.waiting().filter(is_deferred=False)
+
+    def claim_next(
+        self, run: SyncRun, now: datetime, lease: timedelta
+    ) -> PurchaseSync | None:
+        """Take one due purchase of the run, or None. Two workers never get the same.
+
+        Rows whose sending was begun come first: they may be in CMiC already. None also
+        once the run has ended, or other lanes than those of `run.lane_set` work on it.
+        """
+        claimed = self.raw(
+            _CLAIM,
+            {
+                "token": uuid.uuid4(),
+                "now": now,
+                "until": now + lease,
+                "run": run.pk,
+                "lane_set": run.lane_set,
+            },
+        )
+        return next(iter(claimed), None)

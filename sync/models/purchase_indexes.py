@@ -1,0 +1,58 @@
+"""The indexes of a purchase's row: for taking the next one, and for lists of millions.
+
+Lists are sorted by day, newest first, so each filter's index ends with it. Why these:
+docs/decisions/013-lists-of-millions.md.
+"""
+
+from __future__ import annotations
+
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchVector
+from django.db import models
+from django.db.models import F, Func, JSONField, Q
+
+from sync.models.states import UNFINISHED
+
+
+def words() -> SearchVector:
+    """The words of merchant and cardholder, as people may type the beginning of one."""
+    return SearchVector("merchant", "cardholder", config="simple")
+
+
+def first_codes() -> Func:
+    """The first code of each line: the job, where lines are booked on jobs."""
+    return Func(
+        F("lines"),
+        template="jsonb_path_query_array(%(expressions)s, '$[*].codes[0]')",
+        output_field=JSONField(),
+    )
+
+
+INDEXES: list[models.Index] = [
+    models.Index(fields=["run", "status"], name="purchase_of_run"),
+    # In the order in which they are taken, so that taking one of 20,000 costs
+    # what taking one of ten does.
+    models.Index(
+        fields=["run", "-status", "pex_transaction_id"],
+        condition=Q(status__in=UNFINISHED, needs_person=False, is_deferred=False),
+        name="purchase_unfinished",
+    ),
+    models.Index(
+        fields=["tenant", "status", "-occurred_at"], name="purchase_of_tenant"
+    ),
+    models.Index(fields=["-occurred_at", "-id"], name="purchase_newest"),
+    models.Index(
+        fields=["tenant", "-occurred_at", "-id"], name="purchase_newest_of_tenant"
+    ),
+    models.Index(fields=["status", "-occurred_at", "-id"], name="purchase_by_status"),
+    models.Index(fields=["amount"], name="purchase_by_amount"),
+    models.Index(fields=["pex_transaction_id"], name="purchase_by_transaction"),
+    models.Index(
+        OpClass(F("invoice_number"), name="varchar_pattern_ops"),
+        condition=~Q(invoice_number=""),
+        name="purchase_by_number",
+    ),
+    GinIndex(OpClass(F("reasons"), name="jsonb_path_ops"), name="purchase_by_reason"),
+    GinIndex(OpClass(first_codes(), name="jsonb_path_ops"), name="purchase_by_job"),
+    GinIndex(words(), name="purchase_by_words"),
+]
