@@ -309,6 +309,14 @@ UNFOLD = {
                         ),
                     },
                     {
+                        "title": "Previews",
+                        "icon": "visibility",
+                        "link": reverse_lazy("admin:sync_preview_changelist"),
+                        "permission": lambda request: request.user.has_perm(
+                            "sync.view_preview"
+                        ),
+                    },
+                    {
                         "title": "Alerts",
                         "icon": "mail",
                         "link": reverse_lazy("admin:sync_alert_changelist"),

@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from sync.engine.counts import counts_of
-from sync.engine.survey import Survey
-from sync.invoicing import invoice_number
+from sync.engine.previews import Prospect
 from sync.models import PurchaseSync, RunOutcome, SyncRun
 from sync.selection import Judgement
 from sync.window import Window
@@ -28,21 +27,14 @@ def run_json(run: SyncRun) -> dict[str, Any]:
     }
 
 
-def preview_json(
-    window: Window, seen: Survey, known: dict[int, PurchaseSync]
-) -> dict[str, Any]:
+def preview_json(window: Window, found: Iterable[Prospect]) -> dict[str, Any]:
     """The window as Execute would treat it now; done purchases are left as they are."""
-    purchases = []
-    for judgement in seen.judgements:
-        row = known.get(judgement.purchase.transaction_id)
-        is_removed = row is not None and row.has_lost_marker(
-            is_marked=judgement.purchase.is_marked
-        )
-        if row is not None and row.is_settled and not is_removed:
-            purchases.append(purchase_json(row))
-        elif judgement.is_purchase:
-            generation = row.generation + is_removed if row is not None else 1
-            purchases.append(_judgement_json(judgement, generation))
+    purchases = [
+        purchase_json(each.row)
+        if each.row is not None
+        else _judgement_json(each.judgement, each.number)
+        for each in found
+    ]
     return {"window": window.to_json(), "purchases": purchases}
 
 
@@ -87,15 +79,12 @@ def _run_purchases(run: SyncRun) -> Iterable[dict[str, Any]]:
         yield purchase_json(outcome.purchase, outcome.status, outcome.reasons)
 
 
-def _judgement_json(judgement: Judgement, generation: int) -> dict[str, Any]:
-    number = None
-    if judgement.status == "pending":
-        number = invoice_number(judgement.purchase.transaction_id, generation)
+def _judgement_json(judgement: Judgement, number: str) -> dict[str, Any]:
     return {
         "transaction_id": judgement.purchase.transaction_id,
         "status": judgement.status,
         "amount": _money(judgement.amount),
-        "invoice_number": number,
+        "invoice_number": number or None,
         "lines": [line.to_json() for line in judgement.lines],
         "reasons": [reason.to_json() for reason in judgement.reasons],
     }

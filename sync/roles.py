@@ -13,6 +13,7 @@ _LOOKING = [
     "sync.view_purchasesync",
     "sync.view_syncattempt",
     "sync.view_alert",
+    "sync.view_preview",
 ]
 GRANTS: Grants = {
     Role.VIEWER: _LOOKING,

@@ -35,6 +35,11 @@ def refresh_on_commit(tenant_id: int) -> None:
     transaction.on_commit(lambda: _send_refresh(tenant_id, "manual"))
 
 
+def preview_on_commit(preview_id: int) -> None:
+    """Send the message for a preview once it is committed."""
+    transaction.on_commit(lambda: _send_preview(preview_id))
+
+
 @shared_task(name="sync.prepare_run")
 def prepare_run(run_id: int) -> None:
     _send(engine.prepare(run_id))
@@ -53,6 +58,13 @@ def start_due_runs() -> None:
 @shared_task(name="sync.recover")
 def recover() -> None:
     _send(engine.recover())
+    for preview_id in engine.due_previews(timezone.now()):
+        _send_preview(preview_id)
+
+
+@shared_task(name="sync.make_preview")
+def make_preview(preview_id: int) -> None:
+    engine.make_preview(preview_id)
 
 
 @shared_task(name="sync.renew_tokens")
@@ -116,6 +128,14 @@ def _send_refresh(tenant_id: int, queue: str) -> None:
         refresh_codes.apply_async((tenant_id,), queue=queue)
     except OperationalError:
         logger.exception("The broker took no message for codes of %s", tenant_id)
+
+
+def _send_preview(preview_id: int) -> None:
+    """What a broker that is away does not take is sent again by `recover`."""
+    try:
+        make_preview.apply_async((preview_id,), queue="manual")
+    except OperationalError:
+        logger.exception("The broker took no message for preview %s", preview_id)
 
 
 def _send(steps: Iterable[Step]) -> None:

@@ -4,6 +4,6 @@ Also registers the tenant: `sync.admin.tenant` adds runs and Execute to the clas
 `connector.admin`, so that the Connect tab needs to know nothing of this one.
 """
 
-from sync.admin import alerts, purchases, runs, tenant
+from sync.admin import alerts, previews, purchases, runs, tenant
 
-__all__ = ["alerts", "purchases", "runs", "tenant"]
+__all__ = ["alerts", "previews", "purchases", "runs", "tenant"]

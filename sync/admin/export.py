@@ -105,7 +105,7 @@ class ExportPart:
         day = timezone.localdate().isoformat()
         name = f"{self.table.name}-{day}.{form}"
         answer = (
-            _as_csv(self.table, cells, name)
+            csv_answer(self.table, cells, name)
             if form == "csv"
             else _as_excel(self.table, cells, name)
         )
@@ -121,7 +121,10 @@ class _Line:
         return line
 
 
-def _as_csv(table: Table, cells: Iterable[list[Cell]], name: str) -> HttpResponseBase:
+def csv_answer(
+    table: Table, cells: Iterable[list[Cell]], name: str
+) -> HttpResponseBase:
+    """A file that is written while it is sent."""
     writer = csv.writer(_Line())
 
     def lines() -> Iterator[str]:
@@ -133,7 +136,11 @@ def _as_csv(table: Table, cells: Iterable[list[Cell]], name: str) -> HttpRespons
     return StreamingHttpResponse(
         lines(),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        },
     )
 
 

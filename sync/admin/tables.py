@@ -16,7 +16,7 @@ from django.utils import timezone
 from sync.admin.currency import Currencies
 from sync.admin.wording import code_in_words, starter
 from sync.engine.counts import COUNTS
-from sync.models import PurchaseSync, SyncRun
+from sync.models import PreviewedPurchase, PurchaseSync, SyncRun
 
 Cell = str | int | Decimal | date | datetime | None
 ZONE = "US Eastern"
@@ -76,6 +76,23 @@ def _runs(runs: Iterable[SyncRun]) -> Iterator[list[Cell]]:
         ]
 
 
+def _previewed(purchases: Iterable[PreviewedPurchase]) -> Iterator[list[Cell]]:
+    for row in purchases:
+        yield [
+            str(row.pex_transaction_id),
+            row.get_status_display(),
+            _each(row.reasons, lambda reason: code_in_words(reason.get("code", ""))),
+            _each(row.reasons, lambda reason: reason.get("message", "")),
+            _local(row.occurred_at),
+            row.merchant,
+            row.cardholder,
+            row.amount,
+            row.invoice_number,
+            row.invoice_on,
+            *(_codes(row, place) for place in range(3)),
+        ]
+
+
 PURCHASES = Table(
     "purchases",
     (
@@ -102,6 +119,25 @@ PURCHASES = Table(
         "Looked at last by",
     ),
     _purchases,
+)
+PREVIEWED = Table(
+    "preview",
+    (
+        "PEX transaction",
+        "Status",
+        "Reasons",
+        "Reasons in words",
+        f"Card used ({ZONE})",
+        "Merchant",
+        "Cardholder",
+        "Amount",
+        "Invoice number",
+        "Invoice date",
+        "Job/Dept/Eqp.",
+        "Cost Code/Account/Category",
+        "Cost Type/Tran Code",
+    ),
+    _previewed,
 )
 RUNS = Table(
     "runs",
@@ -135,7 +171,7 @@ def _each(
     return "; ".join(say(reason) for reason in reasons)
 
 
-def _codes(row: PurchaseSync, place: int) -> str:
+def _codes(row: PurchaseSync | PreviewedPurchase, place: int) -> str:
     """Those of its lines at this place, each once."""
     found = (line["codes"][place : place + 1] for line in row.lines)
     return "; ".join(dict.fromkeys(code for codes in found for code in codes if code))

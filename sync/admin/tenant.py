@@ -23,18 +23,21 @@ from sync.admin.codes import CodesPart
 from sync.admin.days import settings_words
 from sync.admin.effect import EffectPart
 from sync.admin.execute import confirmation, execute, plan
+from sync.admin.previews import PreviewPart
 from sync.admin.tags import TagsSyncPart, tags_state
 from sync.admin.wording import RUN_COLOURS
 from sync.models import SyncRun
 
 
 @admin.register(Tenant)
-class SyncTenantAdmin(AutoSyncPart, CodesPart, EffectPart, TagsSyncPart, TenantAdmin):
+class SyncTenantAdmin(
+    AutoSyncPart, CodesPart, EffectPart, PreviewPart, TagsSyncPart, TenantAdmin
+):
     """`has_execute_permission` guards the button, its page and the list action."""
 
     list_display = (*TenantAdmin.list_display, "last_run", "last_run_at")
     actions = ("execute_selected",)
-    actions_detail = ("execute_one", TenantAdmin.transfer)
+    actions_detail = ("execute_one", "preview", TenantAdmin.transfer)
     change_form_outer_before_template = "admin/sync/tenant_before.html"
     change_form_after_template = "admin/sync/tenant_after.html"
 

@@ -12,6 +12,7 @@ from sync.engine.alerts import (
 from sync.engine.effect import Effect, Kind, effect_of
 from sync.engine.lanes import sync_next
 from sync.engine.mailing import send_alerts
+from sync.engine.previews import due_previews, make_preview, request_preview
 from sync.engine.recovery import due_tenants, recover
 from sync.engine.refreshes import due_refreshes
 from sync.engine.retention import prune
@@ -35,15 +36,18 @@ __all__ = [
     "Kind",
     "RunRefusedError",
     "Step",
+    "due_previews",
     "due_refreshes",
     "due_tenants",
     "effect_of",
     "look_at_filters",
     "look_at_tags",
+    "make_preview",
     "prepare",
     "prune",
     "read_lists",
     "recover",
+    "request_preview",
     "request_run",
     "send_alerts",
     "stop",

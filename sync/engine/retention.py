@@ -1,5 +1,5 @@
 """Removing what is older than RETENTION_DAYS: runs with outcomes, attempts, alerts,
-tag syncs.
+tag syncs; and previews after 30 days.
 
 Purchases and decisions stay for ever, and so does each run that a purchase still names
 and the last of each tenant and tag. Each batch is a transaction of its own: who dies
@@ -15,11 +15,19 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from sync.models import PurchaseSync, RunOutcome, SyncAttempt, SyncRun, TagSync
+from sync.models import (
+    Preview,
+    PurchaseSync,
+    RunOutcome,
+    SyncAttempt,
+    SyncRun,
+    TagSync,
+)
 from sync.models.alert import Alert
 from sync.models.states import UNFINISHED
 
 BATCH = 1000
+_PREVIEWS_KEPT = timedelta(days=30)
 _SAME_TAG = ("tenant", "field", "what", "tag_id", "kind", "company")
 
 
@@ -55,6 +63,7 @@ def prune(now: datetime) -> dict[str, int]:
         "alerts": _remove(
             Alert.objects.filter(Exists(newer_alert), sent_at__lt=before)
         ),
+        "previews": _remove(Preview.objects.filter(ended_at__lt=now - _PREVIEWS_KEPT)),
         "tag syncs": _remove(
             TagSync.objects.filter(Exists(newer_tag_sync), ended_at__lt=before)
         ),

@@ -3,6 +3,7 @@
 from sync.models.alert import Alert
 from sync.models.attempt import SyncAttempt
 from sync.models.decision import Decision, DecisionRefusedError
+from sync.models.preview import Preview, PreviewedPurchase, PreviewLostError
 from sync.models.purchase import LeaseLostError, PurchaseSync
 from sync.models.run import RunLostError, RunOutcome, SyncRun
 from sync.models.states import TRANSITIONS, Status
@@ -15,6 +16,9 @@ __all__ = [
     "DecisionRefusedError",
     "LeaseLostError",
     "OptionAlias",
+    "Preview",
+    "PreviewLostError",
+    "PreviewedPurchase",
     "PurchaseSync",
     "RunLostError",
     "RunOutcome",

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
-from sync.models import Alert, PurchaseSync, SyncRun
+from sync.models import Alert, Preview, PreviewedPurchase, PurchaseSync, SyncRun
 
 LOOKING = (
     "connector.view_tenant",
@@ -80,6 +80,23 @@ def add_alert(tenant, **values):
         **values,
     }
     return Alert.objects.create(tenant=tenant, **values)
+
+
+def add_preview(tenant, state="done", purchases=(), **values):
+    now = timezone.now()
+    values = {
+        "window_from": now.date() - timedelta(days=60),
+        "window_to": now.date(),
+        "ended_at": None if state in Preview.ACTIVE else now,
+        **values,
+    }
+    preview = Preview.objects.create(tenant=tenant, state=state, **values)
+    for number, each in enumerate(purchases, start=1):
+        values = {"status": "pending", "amount": Decimal("118.40"), **each}
+        PreviewedPurchase.objects.create(
+            preview=preview, **{"pex_transaction_id": number, **values}
+        )
+    return preview
 
 
 REFUND = {

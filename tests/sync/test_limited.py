@@ -14,7 +14,14 @@ from connector.roles import Role
 from sync.models import PurchaseSync, SyncRun
 from tests.factories import make_tenant
 from tests.people import add_staff
-from tests.sync.rows import add_alert, add_purchase, add_run, body_of, text_of
+from tests.sync.rows import (
+    add_alert,
+    add_preview,
+    add_purchase,
+    add_run,
+    body_of,
+    text_of,
+)
 from tests.sync.test_roles import OF_NO_ROW, PAGES, address
 
 MINE, FOREIGN = "Acme Construction", "Zenith Builders"
@@ -24,6 +31,7 @@ PATHS = {
     "sync.syncrun": "tenant",
     "sync.purchasesync": "tenant",
     "sync.alert": "tenant",
+    "sync.preview": "tenant",
 }
 OF_NO_TENANT = {"auth.user", "auth.group"}
 
@@ -59,6 +67,7 @@ def rows(foreign):
         "sync_syncrun": run,
         "sync_purchasesync": purchase,
         "sync_alert": add_alert(foreign),
+        "sync_preview": add_preview(foreign),
     }
 
 
@@ -67,6 +76,7 @@ def sam(mine, rows):
     run = add_run(mine)
     add_purchase(run, 1)
     add_alert(mine)
+    add_preview(mine)
     person = add_staff("sam", Role.SUPPORT, tenants=[mine])
     # So that deleting is refused for what it is of, and not for want of a permission.
     person.groups.add(Group.objects.get(name=Role.ADMINISTRATOR))

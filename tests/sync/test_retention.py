@@ -46,6 +46,7 @@ def test_old_rows_go_and_purchases_with_their_runs_stay(db, monkeypatch):
         "outcomes": 1,
         "runs": 5,
         "alerts": 1,
+        "previews": 0,
         "tag syncs": 0,
     }
     assert set(SyncRun.objects.all()) == {named, last}

@@ -19,7 +19,7 @@ from connector.roles import Role
 from sync.models import SyncRun
 from tests.factories import make_tenant
 from tests.people import add_staff
-from tests.sync.rows import add_alert, add_purchase, add_run, body_of
+from tests.sync.rows import add_alert, add_preview, add_purchase, add_run, body_of
 
 NOBODY = "Nobody"
 V, S, A = Role.VIEWER, Role.SUPPORT, Role.ADMINISTRATOR
@@ -74,6 +74,14 @@ PAGES = {
     "sync_purchasesync_retry": (WORKERS, WORKERS),
     "sync_purchasesync_mark_as_synced": (WORKERS, WORKERS),
     "sync_syncrun_stop_run": (WORKERS, WORKERS),
+    "connector_tenant_preview": (WORKERS, WORKERS),
+    "sync_preview_changelist": (LOOKERS, LOOKERS),
+    "sync_preview_add": (set(), set()),
+    "sync_preview_change": (LOOKERS, set()),
+    "sync_preview_history": (LOOKERS, LOOKERS),
+    "sync_preview_delete": (set(), set()),
+    "sync_preview_progress": (LOOKERS, LOOKERS),
+    "sync_preview_csv": (LOOKERS, LOOKERS),
     "sync_alert_changelist": (LOOKERS, LOOKERS),
     "sync_alert_add": (set(), set()),
     "sync_alert_change": (LOOKERS, set()),
@@ -114,6 +122,7 @@ ACTIONS = {
     "sync.syncrun": {V: set(), S: set()},
     "sync.purchasesync": {V: set(), S: DECISIONS},
     "sync.alert": {V: set(), S: set()},
+    "sync.preview": {V: set(), S: set()},
     "auth.user": {V: set(), S: set()},
     "auth.group": {V: set(), S: set()},
 }
@@ -122,6 +131,7 @@ ADMINISTRATORS = {
     "sync.syncrun": set(),
     "sync.purchasesync": DECISIONS,
     "sync.alert": set(),
+    "sync.preview": set(),
     "auth.user": {"delete_selected"},
     "auth.group": {"delete_selected"},
 }
@@ -148,6 +158,7 @@ def rows(db):
         "sync_syncrun": run,
         "sync_purchasesync": purchase,
         "sync_alert": add_alert(tenant),
+        "sync_preview": add_preview(tenant),
         "auth_user": User.objects.create_user("somebody", password="x"),
         "auth_group": Group.objects.create(name="Somebodies"),
     }

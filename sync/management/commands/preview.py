@@ -11,9 +11,10 @@ from django.utils import timezone
 from connector.exceptions import ConnectorError
 from connector.management.tenants import get_tenant
 from sync.engine import window_for
+from sync.engine.previews import prospects
 from sync.engine.rules import require_complete
 from sync.engine.survey import survey
-from sync.models import PurchaseSync, SyncRun
+from sync.models import SyncRun
 from sync.reporting import preview_json, purchase_table
 
 
@@ -32,10 +33,7 @@ class Command(BaseCommand):
             seen = survey(tenant, window)
         except ConnectorError as error:
             raise CommandError(error.message, returncode=1) from error
-        ids = [judgement.purchase.transaction_id for judgement in seen.judgements]
-        rows = PurchaseSync.objects.filter(tenant=tenant, pex_transaction_id__in=ids)
-        known = {row.pex_transaction_id: row for row in rows}
-        data = preview_json(window, seen, known)
+        data = preview_json(window, prospects(tenant, seen))
         for remark in seen.remarks:
             self.stderr.write(remark)
         if options["as_json"]:

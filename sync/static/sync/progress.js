@@ -26,6 +26,11 @@ document.addEventListener("DOMContentLoaded", () => {
           spoken.textContent = run.said;
         }
         if (!run.is_active) {
+          if ("reload" in panel.dataset) {
+            // What it found is more than the panel shows.
+            location.reload();
+            return;
+          }
           panel.removeAttribute("data-progress");
           panel.dispatchEvent(new Event("connector:ended", { bubbles: true }));
           document.removeEventListener("visibilitychange", wait);

@@ -1,0 +1,310 @@
+"""Previews in the admin (F23): asked for on a tenant's page, looked at here.
+
+Nothing here sends anything; what a preview holds is `sync.engine.previews`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.db.models import Count, QuerySet, Sum
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import action, display
+
+from connector.admin.states import minute
+from connector.admin.visible import TenantFilter, VisibleOnly
+from connector.models import Tenant
+from sync.admin.currency import currency_of_tenant
+from sync.admin.days import days
+from sync.admin.export import csv_answer
+from sync.admin.paging import BoundedPaginator
+from sync.admin.readonly import ReadOnly
+from sync.admin.tables import PREVIEWED
+from sync.admin.wording import (
+    PURCHASE_COLOURS,
+    folded,
+    line_table,
+    money,
+    pretty,
+    reason_list,
+    tenant_link,
+)
+from sync.engine import RunRefusedError, request_preview, window_for
+from sync.engine.comparing import compare
+from sync.models import Preview, PreviewedPurchase, Status, SyncRun
+from sync.tasks import preview_on_commit
+from sync.window import Window
+
+PREVIEW_COLOURS = {
+    Preview.State.QUEUED: "default",
+    Preview.State.RUNNING: "info",
+    Preview.State.DONE: "success",
+    Preview.State.FAILED: "danger",
+}
+PAGE_SIZE = 50
+_MOST_DIFFERENCES = 100
+_TITLES = {
+    Status.PENDING: "would be sent",
+    Status.BLOCKED: "blocked",
+    Status.SKIPPED: "left out",
+    Status.POSTING: "being sent",
+    Status.POSTED: "in CMiC, marker to be written",
+    Status.FAILED: "refused by CMiC",
+    Status.COMPLETED: "in CMiC already",
+}
+
+
+class PreviewPart:
+    """The button on the tenant's page. Who may execute may preview."""
+
+    @action(
+        description="Preview",
+        url_path="preview",
+        permissions=["execute"],
+        icon="visibility",
+    )
+    def preview(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
+        if not self.has_execute_permission(request):
+            raise PermissionDenied
+        tenant: Tenant = self.get_object(request, object_id)
+        if request.method == "POST":
+            return _ask_for(self, request, tenant)
+        active = Preview.objects.active().filter(tenant=tenant).first()
+        missing = tenant.missing_settings()
+        covered = (
+            ""
+            if missing
+            else days(window_for(tenant, SyncRun.Trigger.MANUAL, timezone.now()))
+        )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Preview of {tenant}",
+            "opts": self.opts,
+            "original": tenant,
+            "tenant": tenant,
+            "active": active,
+            "missing": missing,
+            "days": covered,
+            "back_url": reverse("admin:connector_tenant_change", args=[tenant.pk]),
+        }
+        return TemplateResponse(request, "admin/sync/preview_ask.html", context)
+
+
+@admin.register(Preview)
+class PreviewAdmin(VisibleOnly, ReadOnly, ModelAdmin):
+    list_display = ("number", "tenant", "state_label", "window", "asked", "by")
+    list_filter = (("tenant", TenantFilter), ("state", ChoicesDropdownFilter))
+    list_filter_submit = True
+    list_select_related = ("tenant", "asked_by")
+    list_per_page = 50
+    ordering = ("-pk",)
+    sortable_by = ("number",)
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    search_fields = ("tenant__name", "tenant__slug")
+    fields = ("tenant_link", "window", "asked", "by")
+    readonly_fields = fields
+    change_form_outer_before_template = "admin/sync/preview.html"
+
+    class Media:
+        js = ("sync/progress.js",)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path(
+                "<int:preview_id>/progress/",
+                view(self.progress_view),
+                name="sync_preview_progress",
+            ),
+            path("<int:preview_id>/csv/", view(self.csv_view), name="sync_preview_csv"),
+            *super().get_urls(),
+        ]
+
+    def progress_view(self, request: HttpRequest, preview_id: int) -> JsonResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        preview = self.get_object(request, str(preview_id))
+        context = _panel(preview)
+        answer = JsonResponse(
+            {
+                "is_active": preview.is_active,
+                "said": context["said"],
+                "html": render_to_string("admin/sync/preview_panel.html", context),
+            }
+        )
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+    def csv_view(self, request: HttpRequest, preview_id: int) -> HttpResponseBase:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method != "GET":
+            return HttpResponseNotAllowed(["GET"])
+        preview = self.get_object(request, str(preview_id))
+        rows = preview.purchases.select_related("preview").defer("invoice")
+        cells = PREVIEWED.rows(rows.iterator(chunk_size=1000))
+        return csv_answer(PREVIEWED, cells, f"preview-{preview.pk}.csv")
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
+    ) -> HttpResponse:
+        preview: Preview = kwargs["obj"]
+        context.update(_panel(preview))
+        if preview.state == Preview.State.DONE:
+            context.update(_shown(preview, request))
+            context["comparison"] = _compared(preview)
+        page: HttpResponse = super().render_change_form(request, context, **kwargs)
+        return page
+
+    @admin.display(description="Preview", ordering="pk")
+    def number(self, preview: Preview) -> str:
+        return f"Preview {preview.pk}"
+
+    @display(description="State", label=PREVIEW_COLOURS)
+    def state_label(self, preview: Preview) -> tuple[str, str]:
+        return preview.state, preview.get_state_display()
+
+    @admin.display(description="Days covered")
+    def window(self, preview: Preview) -> str:
+        return days(Window(preview.window_from, preview.window_to))
+
+    @admin.display(description="Asked for")
+    def asked(self, preview: Preview) -> str:
+        return minute(preview.created_at)
+
+    @admin.display(description="By")
+    def by(self, preview: Preview) -> str:
+        return preview.asked_by.get_username() if preview.asked_by else ""
+
+    @admin.display(description="Tenant")
+    def tenant_link(self, preview: Preview) -> str:
+        return tenant_link(preview.tenant)
+
+
+def _ask_for(model_admin: Any, request: HttpRequest, tenant: Tenant) -> HttpResponse:
+    try:
+        with transaction.atomic():
+            preview = request_preview(tenant, request.user)  # type: ignore[arg-type]
+            model_admin.log_change(request, tenant, f"Asked for preview {preview.pk}.")
+            preview_on_commit(preview.pk)
+    except RunRefusedError as error:
+        messages.error(request, error.message)
+        active = Preview.objects.active().filter(tenant=tenant).first()
+        if active is None:
+            page = reverse("admin:connector_tenant_change", args=[tenant.pk])
+            return HttpResponseRedirect(page)
+        preview = active
+    return HttpResponseRedirect(reverse("admin:sync_preview_change", args=[preview.pk]))
+
+
+def _panel(preview: Preview) -> dict[str, Any]:
+    said = {
+        Preview.State.QUEUED: "It waits for a worker.",
+        Preview.State.RUNNING: "It lists the purchases in PEX and checks their codes.",
+        Preview.State.FAILED: "It could not be made.",
+    }
+    state = Preview.State(preview.state)
+    return {
+        "preview": preview,
+        "colour": PREVIEW_COLOURS[state],
+        "said": said.get(state) or _summary(preview),
+    }
+
+
+def _counts(preview: Preview) -> dict[str, tuple[int, Any]]:
+    rows: QuerySet[PreviewedPurchase] = preview.purchases.order_by()
+    found = rows.values_list("status").annotate(Count("pk"), Sum("amount"))
+    return {status: (count, amount) for status, count, amount in found}
+
+
+def _summary(preview: Preview) -> str:
+    """“Execute would now send 41 purchases over 12,345.67 USD; 7 are blocked …”"""
+    counts = _counts(preview)
+    count, amount = counts.get(Status.PENDING, (0, None))
+    purchases = "1 purchase" if count == 1 else f"{count:,} purchases"
+    over = f" over {money(amount, currency_of_tenant(preview.tenant_id))}"
+    at = minute(preview.ended_at) if preview.ended_at else ""
+    others = [
+        f"{counts[status][0]:,} {title}"
+        for status, title in _TITLES.items()
+        if status != Status.PENDING and status in counts
+    ]
+    rest = f" The others: {', '.join(others)}." if others else ""
+    sent = f"{purchases}{over}" if count else "nothing"
+    return f"On {at} Execute would have sent {sent}.{rest}"
+
+
+def _shown(preview: Preview, request: HttpRequest) -> dict[str, Any]:
+    """A page of its purchases, of one status if one is chosen."""
+    counts = _counts(preview)
+    chosen = request.GET.get("show", "")
+    if chosen not in counts:
+        chosen = next((each for each in _TITLES if each in counts), "")
+    pages = Paginator(preview.purchases.filter(status=chosen), PAGE_SIZE)
+    page = pages.get_page(request.GET.get("page"))
+    currency = currency_of_tenant(preview.tenant_id)
+    return {
+        "parts": [
+            (counts[status][0], title, f"?{urlencode({'show': status})}", status)
+            for status, title in _TITLES.items()
+            if status in counts
+        ],
+        "chosen": chosen,
+        "rows": [_row(each, currency) for each in page],
+        "page": page,
+        "csv_url": reverse("admin:sync_preview_csv", args=[preview.pk]),
+    }
+
+
+def _row(row: PreviewedPurchase, currency: str) -> dict[str, Any]:
+    return {
+        "purchase": row,
+        "colour": PURCHASE_COLOURS[Status(row.status)],
+        "amount": money(row.amount, currency),
+        "when": minute(row.occurred_at) if row.occurred_at else "",
+        "lines": line_table(row.lines),
+        "reasons": reason_list(row.reasons),
+        "invoice": folded("The whole invoice", pretty(row.invoice))
+        if row.invoice
+        else "",
+    }
+
+
+def _compared(preview: Preview) -> dict[str, Any] | None:
+    found = compare(preview)
+    if found is None:
+        return None
+    if found.same == found.previewed and not found.differences:
+        words = (
+            f"sent just what was previewed: {found.same} of {found.previewed}."
+            if found.previewed
+            else "sent nothing, as was previewed."
+        )
+    else:
+        words = f"sent {found.same} of {found.previewed} just as previewed."
+    return {
+        "run": found.run,
+        "words": words,
+        "is_same": not found.differences,
+        "differences": found.differences[:_MOST_DIFFERENCES],
+        "more": max(0, len(found.differences) - _MOST_DIFFERENCES),
+    }

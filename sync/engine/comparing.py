@@ -1,0 +1,124 @@
+"""A preview beside what the next run then did: the same, otherwise, not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from sync.models import (
+    Preview,
+    PreviewedPurchase,
+    PurchaseSync,
+    RunOutcome,
+    Status,
+    SyncRun,
+)
+
+_IN_CMIC = (Status.POSTED, Status.COMPLETED)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One purchase that did not go as previewed, and how, in sentences."""
+
+    transaction_id: int
+    purchase_id: int | None
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`previewed` were to be sent; `same` of them were, just so."""
+
+    run: SyncRun
+    previewed: int
+    same: int
+    differences: Sequence[Difference] = field(default_factory=tuple)
+
+
+def compare(preview: Preview) -> Comparison | None:
+    """With the first run that was started after it and has ended; None before that.
+
+    Three queries for any number of purchases.
+    """
+    runs = SyncRun.objects.filter(tenant=preview.tenant_id)
+    later = runs.filter(created_at__gte=preview.ended_at or preview.created_at)
+    run = later.exclude(status__in=SyncRun.ACTIVE).order_by("pk").first()
+    if run is None:
+        return None
+    previewed = {
+        row.pex_transaction_id: row
+        for row in preview.purchases.filter(status=Status.PENDING).defer("invoice")
+    }
+    outcomes = {
+        outcome.purchase.pex_transaction_id: outcome
+        for outcome in RunOutcome.objects.filter(run=run)
+        .select_related("purchase")
+        .defer("purchase__facts")
+    }
+    differences = [
+        difference
+        for number, row in previewed.items()
+        if (difference := _difference(row, outcomes.get(number)))
+    ]
+    same = len(previewed) - len(differences)
+    differences += [
+        Difference(number, outcome.purchase_id, ("It was sent, but not previewed.",))
+        for number, outcome in outcomes.items()
+        if number not in previewed and _was_sent(outcome, run)
+    ]
+    return Comparison(run, len(previewed), same, tuple(differences))
+
+
+def _was_sent(outcome: RunOutcome, run: SyncRun) -> bool:
+    posted = outcome.purchase.posted_at
+    begun = outcome.purchase.posting_at
+    return (
+        outcome.status in _IN_CMIC
+        and None not in (posted, begun, run.started_at)
+        and begun >= run.started_at  # type: ignore[operator]
+    )
+
+
+def _difference(
+    row: PreviewedPurchase, outcome: RunOutcome | None
+) -> Difference | None:
+    if outcome is None:
+        said = ["The run did not meet it any more."]
+        return Difference(row.pex_transaction_id, None, tuple(said))
+    purchase = outcome.purchase
+    if outcome.status not in _IN_CMIC:
+        said = [f"It was not sent: {Status(outcome.status).label}."]
+        said += [reason.get("message", "") for reason in outcome.reasons]
+    else:
+        said = _changes(row, purchase)
+    if not said:
+        return None
+    return Difference(row.pex_transaction_id, purchase.pk, tuple(said))
+
+
+def _changes(row: PreviewedPurchase, purchase: PurchaseSync) -> list[str]:
+    pairs: list[tuple[str, Any, Any]] = [
+        ("number", row.invoice_number, purchase.invoice_number),
+        ("amount", _money(row.amount), _money(purchase.amount)),
+        ("date", row.invoice_on, purchase.invoice_on),
+        ("merchant", row.merchant, purchase.merchant),
+        ("cardholder", row.cardholder, purchase.cardholder),
+        ("codes", _codes(row.lines), _codes(purchase.lines)),
+    ]
+    return [
+        f"The {name} was {before or 'empty'} in the preview, and {after or 'empty'} "
+        "when it was sent."
+        for name, before, after in pairs
+        if before != after
+    ]
+
+
+def _money(amount: Decimal | None) -> str:
+    return "" if amount is None else f"{amount:,.2f}"
+
+
+def _codes(lines: Sequence[dict[str, Any]]) -> str:
+    return "; ".join(f"{' / '.join(line['codes'])} {line['amount']}" for line in lines)
