@@ -246,11 +246,13 @@ UNFOLD = {
             "href": lambda request: static("connector/favicon.svg"),
         }
     ],
+    "DASHBOARD_CALLBACK": "sync.admin.dashboard.fill",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [
         lambda request: static("connector/admin.css"),
         lambda request: static("connector/tenant.css"),
+        lambda request: static("connector/dashboard.css"),
     ],
     "TABS": [
         {
@@ -277,6 +279,15 @@ UNFOLD = {
         "show_search": False,
         "navigation": [
             {
+                "items": [
+                    {
+                        "title": "Dashboard",
+                        "icon": "dashboard",
+                        "link": reverse_lazy("admin:index"),
+                    },
+                ],
+            },
+            {
                 "title": "Connect",
                 "items": [
                     {
@@ -298,6 +309,14 @@ UNFOLD = {
                         "link": reverse_lazy("admin:sync_syncrun_changelist"),
                         "permission": lambda request: request.user.has_perm(
                             "sync.view_syncrun"
+                        ),
+                    },
+                    {
+                        "title": "Blocked causes",
+                        "icon": "report",
+                        "link": reverse_lazy("admin:sync_purchasesync_causes"),
+                        "permission": lambda request: request.user.has_perm(
+                            "sync.view_purchasesync"
                         ),
                     },
                     {

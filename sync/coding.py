@@ -237,6 +237,7 @@ def _missing(rule: FieldRule) -> Reason:
             f"PEX no longer has the tag “{rule.tag}” that {rule.label} is mapped to. "
             "Choose another tag in the field mapping.",
             Who.SUPPORT,
+            field=rule.label,
         )
     if rule.tag:
         return Reason(
@@ -244,11 +245,13 @@ def _missing(rule: FieldRule) -> Reason:
             f"{rule.label}: the purchase has no tag “{rule.tag}”, and the mapping has "
             "no default.",
             Who.CARDHOLDER,
+            field=rule.label,
         )
     return Reason(
         ReasonCode.VALUE_MISSING,
         f"{rule.label} is mapped to nothing.",
         Who.SUPPORT,
+        field=rule.label,
     )
 
 
@@ -258,6 +261,7 @@ def _unreadable(rule: FieldRule) -> Reason:
         f"{rule.label}: the purchase's tag “{rule.tag}” holds a value that cannot be "
         "read. Choose it again in PEX.",
         Who.CARDHOLDER,
+        field=rule.label,
     )
 
 
@@ -274,6 +278,9 @@ def _unknown(rule: FieldRule, code: str, source: str) -> Reason:
         ReasonCode.VALUE_UNKNOWN,
         f"{rule.label}: CMiC has no {_title(rule.kind)} “{code}” ({source}).",
         _who(source),
+        field=rule.label,
+        kind=rule.kind,
+        value=code,
     )
 
 
@@ -283,6 +290,9 @@ def _inactive(rule: FieldRule, code: str, source: str) -> Reason:
         f"{rule.label}: the {_title(rule.kind)} “{code}” is closed or inactive in CMiC "
         f"({source}).",
         _who(source),
+        field=rule.label,
+        kind=rule.kind,
+        value=code,
     )
 
 
@@ -293,4 +303,8 @@ def _not_together(line: CodedLine, rule: FieldRule, place: Place) -> Reason:
         ReasonCode.COMBINATION_INVALID,
         f"{rule.label}: the {_title(kind)} “{code}” is not open on {on} in CMiC.",
         Who.CARDHOLDER if Source.TAG in line.sources else Who.SUPPORT,
+        field=rule.label,
+        kind=kind,
+        value=code,
+        place=tuple(part for part in (grandparent, parent) if part),
     )

@@ -5,8 +5,11 @@ The sentences are written where the facts are known; the codes are a contract.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Who(StrEnum):
@@ -58,11 +61,33 @@ SKIPPING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason: its code, a sentence, and who can act."""
+    """One reason: its code, a sentence, and who can act.
+
+    Where a value is to blame: the `field` that it stands in, its `kind` in CMiC, the
+    `value` itself, and in `place` the codes that it hangs on. Purchases that share
+    these and the code wait for the same thing; the sentence may say more of each.
+    """
 
     code: ReasonCode
     message: str
     who: Who
+    field: str = ""
+    kind: str = ""
+    value: str = ""
+    place: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, str]:
-        return {key: str(value) for key, value in asdict(self).items()}
+    def to_json(self) -> dict[str, Any]:
+        """What is empty is left out; numbers of a purchase have no place here."""
+        plain = asdict(self) | {"place": list(self.place)}
+        return {
+            key: value if key == "place" else str(value)
+            for key, value in plain.items()
+            if value
+        }
+
+
+def cause_key(reason: Mapping[str, Any]) -> str:
+    """Names the cause of a reason's JSON, as `sync_cause_keys` does in the database."""
+    place = " / ".join(reason.get("place", ()))
+    parts = (reason.get("code", ""), reason.get("field", ""), reason.get("value", ""))
+    return hashlib.md5("|".join((*parts, place)).encode()).hexdigest()  # noqa: S324

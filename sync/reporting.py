@@ -49,7 +49,10 @@ def purchase_json(
         "amount": _money(row.amount),
         "invoice_number": row.invoice_number or None,
         "lines": row.lines,
-        "reasons": row.reasons if reasons is None else list(reasons),
+        "reasons": [
+            {key: reason.get(key) for key in ("code", "message", "who")}
+            for reason in (row.reasons if reasons is None else reasons)
+        ],
     }
 
 
@@ -86,7 +89,10 @@ def _judgement_json(judgement: Judgement, number: str) -> dict[str, Any]:
         "amount": _money(judgement.amount),
         "invoice_number": number or None,
         "lines": [line.to_json() for line in judgement.lines],
-        "reasons": [reason.to_json() for reason in judgement.reasons],
+        "reasons": [
+            {"code": str(each.code), "message": each.message, "who": str(each.who)}
+            for each in judgement.reasons
+        ],
     }
 
 

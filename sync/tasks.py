@@ -21,6 +21,7 @@ from connector.models import PexConnection, Tenant
 from connector.token_life import token_warning
 from sync import engine
 from sync.engine import Step
+from sync.models import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +53,15 @@ def sync_next(run_id: int, lane_set: int) -> None:
 
 @shared_task(name="sync.start_due_runs")
 def start_due_runs() -> None:
+    """Only the scheduler sends this, and only a worker takes it."""
+    for part in Heartbeat.Part:
+        Heartbeat.beat(part, timezone.now())
     _send(engine.due_tenants())
 
 
 @shared_task(name="sync.recover")
 def recover() -> None:
+    Heartbeat.beat(Heartbeat.Part.WORKERS, timezone.now())
     _send(engine.recover())
     for preview_id in engine.due_previews(timezone.now()):
         _send_preview(preview_id)

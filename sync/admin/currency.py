@@ -30,6 +30,9 @@ class Currencies:
         company = row.company_code or self._chosen.get(row.tenant_id, "")
         return self._known.get((row.tenant_id, company), "")
 
+    def of_tenant(self, tenant_id: int) -> str:
+        return self._known.get((tenant_id, self._chosen.get(tenant_id, "")), "")
+
     @cached_property
     def _chosen(self) -> dict[int, str]:
         return dict(TransactionSettings.objects.values_list("tenant", "company_code"))

@@ -17,7 +17,7 @@ from connector.pex.reading import EASTERN
 from sync.admin.run_changes import CHANGES, purchases_changed
 from sync.admin.wording import REASON_CHOICES
 from sync.models import PurchaseSync, RunOutcome, Status, SyncRun
-from sync.models.purchase_indexes import first_codes, words
+from sync.models.purchase_indexes import OPEN, first_codes, words
 from sync.models.states import UNFINISHED
 from sync.reasons import ReasonCode
 
@@ -128,6 +128,23 @@ class RunFilter(DropdownFilter):
             return queryset.filter(wanted, run=number)
         ended = RunOutcome.objects.filter(wanted, run=number, purchase=OuterRef("pk"))
         return queryset.filter(Exists(ended))
+
+
+class CauseFilter(DropdownFilter):
+    """Those that wait for one cause, as `sync.causes` counts them. Only ever a link."""
+
+    title = "cause"
+    parameter_name = "cause"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        value = request.GET.get(self.parameter_name, "")
+        return [(value, "the chosen one")] if value else []
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[PurchaseSync]
+    ) -> QuerySet[PurchaseSync]:
+        key = (self.value() or "").replace("\x00", "")
+        return queryset.filter(OPEN, causes__contains=[key]) if key else queryset
 
 
 class BusinessDayFilter(RangeDateFilter):

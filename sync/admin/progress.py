@@ -65,7 +65,7 @@ def panel_context(run: SyncRun, user: User | AnonymousUser) -> dict[str, Any]:
         "pace": pace,
         "speed": _speed(pace),
         "doing": _doing(run, pace),
-        "outcome": "" if run.is_active else _outcome(run),
+        "outcome": outcome_of(run),
         **({} if run.is_active else _changes(run, user)),
     }
 
@@ -135,8 +135,10 @@ def _waiting(pace: Pace, until: datetime) -> str:
     return f"It waits until {clock(until)}, and then tries what is left once more."
 
 
-def _outcome(run: SyncRun) -> str:
-    """How an ended run went, in a sentence or two."""
+def outcome_of(run: SyncRun) -> str:
+    """How a run went, in a sentence or two; empty while it is active."""
+    if run.is_active:
+        return ""
     sent, amount = _sent(run)
     took = ""
     if run.started_at is not None and run.ended_at is not None:

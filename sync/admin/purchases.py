@@ -21,12 +21,14 @@ from unfold.views import ChangeList
 
 from connector.admin.states import minute
 from connector.admin.visible import TenantFilter, VisibleOnly
+from sync.admin.causes import CausesPart
 from sync.admin.currency import Currencies
 from sync.admin.decisions import DecisionsPart
 from sync.admin.export import ExportPart
 from sync.admin.filters import (
     BusinessDayFilter,
     CardholderFilter,
+    CauseFilter,
     JobFilter,
     ReasonFilter,
     RunFilter,
@@ -59,6 +61,7 @@ class PurchaseChangeList(ChangeList):
 @admin.register(PurchaseSync)
 class PurchaseSyncAdmin(
     PurchasePage,
+    CausesPart,
     DecisionsPart,
     ReceiptsPart,
     ExportPart,
@@ -89,6 +92,7 @@ class PurchaseSyncAdmin(
         CardholderFilter,
         ("amount", RangeNumericFilter),
         RunFilter,
+        CauseFilter,
     )
     list_filter_submit = True
     list_select_related = ("tenant",)

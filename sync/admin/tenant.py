@@ -15,7 +15,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from connector.admin import TenantAdmin
-from connector.admin.states import minute
+from connector.admin.states import LABEL_COLOURS, cmic_label, minute, pex_label
 from connector.drafts import Draft
 from connector.models import Tenant
 from sync.admin.auto_sync import AutoSyncPart
@@ -24,7 +24,10 @@ from sync.admin.days import settings_words
 from sync.admin.effect import EffectPart
 from sync.admin.execute import confirmation, execute, plan
 from sync.admin.previews import PreviewPart
+from sync.admin.progress import outcome_of
 from sync.admin.tags import TagsSyncPart, tags_state
+from sync.admin.tenant_states import StateFilter
+from sync.admin.waiting import waiting_of
 from sync.admin.wording import RUN_COLOURS
 from sync.models import SyncRun
 
@@ -36,6 +39,7 @@ class SyncTenantAdmin(
     """`has_execute_permission` guards the button, its page and the list action."""
 
     list_display = (*TenantAdmin.list_display, "last_run", "last_run_at")
+    list_filter = (*TenantAdmin.list_filter, StateFilter)
     actions = ("execute_selected",)
     actions_detail = ("execute_one", "preview", TenantAdmin.transfer)
     change_form_outer_before_template = "admin/sync/tenant_before.html"
@@ -116,6 +120,17 @@ class SyncTenantAdmin(
             context["settings_words"] = settings_words(tenant)
             context["tags"] = tags_state(tenant)
             context["may_execute"] = self.has_execute_permission(request)
+            context["outcome"] = outcome_of(last) if last else ""
+            context["connections"] = _connections(tenant)
+            context["disconnectable"] = [
+                (key, name)
+                for key, name in (("pex", "PEX"), ("cmic", "CMiC"))
+                if self.has_change_permission(request)
+                and request.user.has_perm(f"connector.change_{key}connection")
+                and _is_connected(tenant, key)
+            ]
+            if request.user.has_perm("sync.view_purchasesync"):
+                context["waiting"] = waiting_of(tenant)
         return super().render_change_form(request, context, **kwargs)
 
     def live_words(self, draft: Draft) -> dict[str, Any]:
@@ -123,6 +138,21 @@ class SyncTenantAdmin(
         if any(draft.settings.errors.get(day) for day in ("start_date", "end_date")):
             return words
         return {**words, "settings": settings_words(draft.tenant)}
+
+
+def _is_connected(tenant: Tenant, key: str) -> bool:
+    part = getattr(tenant, key, None)
+    return part is not None and not part.is_disconnected
+
+
+def _connections(tenant: Tenant) -> list[tuple[str, str, str]]:
+    """(system, colour, a few words) of both sides."""
+    pex = pex_label(getattr(tenant, "pex", None))
+    cmic = cmic_label(getattr(tenant, "cmic", None))
+    return [
+        (name, LABEL_COLOURS[key], words)
+        for name, (key, words) in (("PEX", pex), ("CMiC", cmic))
+    ]
 
 
 def _whole(tenants: QuerySet[Tenant]) -> QuerySet[Tenant]:

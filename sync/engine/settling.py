@@ -31,6 +31,8 @@ from sync.models import PurchaseSync, SyncAttempt
 from sync.models.ledger import amounts_differ
 from sync.reasons import Reason, ReasonCode, Who
 
+_NUMBER = re.compile(r"PEX-\w+(-\d+)?")
+_LONGEST_VALUE = 200
 _EXISTS = re.compile("already exist|duplicate", re.IGNORECASE)
 _NOT_TAKEN = (
     ApiConnectionError,
@@ -171,6 +173,8 @@ def _refused(said: str) -> Reason:
         ReasonCode.REFUSED_BY_CMIC,
         f"CMiC refused the invoice: {said}",
         Who.CMIC_ADMIN,
+        # Refusals that differ in nothing but the invoice have one cause.
+        value=_NUMBER.sub("…", said)[:_LONGEST_VALUE],
     )
 
 

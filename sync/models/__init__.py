@@ -3,6 +3,7 @@
 from sync.models.alert import Alert
 from sync.models.attempt import SyncAttempt
 from sync.models.decision import Decision, DecisionRefusedError
+from sync.models.heartbeat import Heartbeat
 from sync.models.preview import Preview, PreviewedPurchase, PreviewLostError
 from sync.models.purchase import LeaseLostError, PurchaseSync
 from sync.models.run import RunLostError, RunOutcome, SyncRun
@@ -14,6 +15,7 @@ __all__ = [
     "Alert",
     "Decision",
     "DecisionRefusedError",
+    "Heartbeat",
     "LeaseLostError",
     "OptionAlias",
     "Preview",

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -97,6 +98,13 @@ class PurchaseSync(models.Model):
     completed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    # Names what each of its reasons waits for (`sync.reasons.cause_key`).
+    causes = models.GeneratedField(
+        expression=Func(F("reasons"), function="sync_cause_keys"),
+        output_field=ArrayField(models.TextField()),
+        db_persist=True,
+    )
 
     objects = PurchaseSyncQuerySet.as_manager()
 

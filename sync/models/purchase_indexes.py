@@ -13,6 +13,10 @@ from django.db.models import F, Func, JSONField, Q
 
 from sync.models.states import UNFINISHED
 
+# It waits for a person.
+OPEN = Q(status__in=("blocked", "failed")) | Q(needs_person=True)
+OPEN_SQL = "(status IN ('blocked', 'failed') OR needs_person)"
+
 
 def words() -> SearchVector:
     """The words of merchant and cardholder, as people may type the beginning of one."""
@@ -55,4 +59,18 @@ INDEXES: list[models.Index] = [
     GinIndex(OpClass(F("reasons"), name="jsonb_path_ops"), name="purchase_by_reason"),
     GinIndex(OpClass(first_codes(), name="jsonb_path_ops"), name="purchase_by_job"),
     GinIndex(words(), name="purchase_by_words"),
+    # All that grouping by cause reads, of the open ones only.
+    models.Index(
+        fields=["tenant"],
+        include=["id", "causes", "amount", "occurred_at", "cardholder"],
+        condition=OPEN,
+        name="purchase_open",
+    ),
+    models.Index(fields=["occurred_at"], condition=OPEN, name="purchase_open_longest"),
+    models.Index(
+        fields=["completed_at"],
+        include=["tenant"],
+        condition=Q(completed_at__isnull=False),
+        name="purchase_completed",
+    ),
 ]

@@ -124,6 +124,9 @@ class SyncRun(models.Model):
             models.Index(fields=["tenant", "-id"], name="run_newest_of_tenant"),
             models.Index(fields=["status", "-id"], name="run_by_status"),
             models.Index(fields=["created_at"], name="run_by_day"),
+            models.Index(
+                fields=["ended_at"], include=["tenant", "counts"], name="run_by_end"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -136,7 +136,7 @@ class TestWarnings:
         assert (warning.stage, warning.is_loud) == (stage, is_loud)
         assert words in warning.sentence
         assert words in said(admin_client.get(page_of(tenant)))
-        colour = "text-red" if is_loud else "text-orange"
+        colour = "label-danger" if is_loud else "label-warning"
         row = admin_client.get(reverse("admin:connector_tenant_changelist"))
         label = "token expired" if days == 0 else "token: "
         body = row.content.decode()

@@ -62,6 +62,7 @@ PAGES = {
     "sync_syncrun_progress": (LOOKERS, LOOKERS),
     "sync_syncrun_export": (LOOKERS, LOOKERS),
     "sync_purchasesync_export": (LOOKERS, LOOKERS),
+    "sync_purchasesync_causes": (LOOKERS, LOOKERS),
     "sync_purchasesync_changelist": (LOOKERS, LOOKERS),
     "sync_purchasesync_add": (set(), set()),
     "sync_purchasesync_change": (LOOKERS, set()),
@@ -99,7 +100,7 @@ PAGES = {
     "auth_group_history": (MANAGERS, MANAGERS),
     "auth_group_delete": (MANAGERS, MANAGERS),
 }
-OF_NO_ROW = ("_changelist", "_add", "_import_file", "_export")
+OF_NO_ROW = ("_changelist", "_add", "_import_file", "_export", "_causes")
 # What their addresses say beside the row.
 MORE = {
     "connector_tenant_credentials": ["pex"],

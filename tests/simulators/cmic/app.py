@@ -97,6 +97,7 @@ class CmicSimulator(Simulator):
             "deactivate": self.deactivate,
             "close_job": self.close_job,
             "open_job": lambda **job: self.books.open_job(**job),
+            "open_phase": lambda **phase: self.books.open_phase(**phase),
             "change_job": lambda **job: self.books.change_job(**job),
         }
         self._contractor = contractor or build_contractor(seed)

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.simulators.cmic.errors import RefusalError
-from tests.simulators.contractor import CLOSED, Contractor
+from tests.simulators.contractor import CLOSED, Category, Contractor, Phase
 
 LISTS = {
     "vendor": "vendors",
@@ -247,6 +247,17 @@ class Books:
 
     def close_job(self, code: str, company: str = "001") -> int:
         return self._change("job", code, {"company": company}, status_code=CLOSED)
+
+    def open_phase(
+        self, job: str, code: str, name: str, category: str, company: str = "001"
+    ) -> None:
+        """A new phase of a job, with one category."""
+        with self._lock:
+            self.contractor.phases.append(Phase(company, job, code, name))
+            self.contractor.categories.append(
+                Category(company, job, code, category, "Of a new phase")
+            )
+            self.codes_state = next(_STATES)
 
     def open_job(self, code: str, name: str, like: str, company: str = "001") -> None:
         """A new job with the phases and categories of another."""

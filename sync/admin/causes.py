@@ -1,0 +1,115 @@
+"""The page of causes (F18): what stands in the way of purchases, and the way out."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from connector.admin.states import minute
+from connector.models import Field, Tenant
+from connector.models.access import is_limited
+from connector.models.mapping import CODE_FIELDS
+from sync.admin.currency import Currencies
+from sync.admin.remedies import remedy_for
+from sync.admin.wording import PEOPLE, code_in_words, money
+from sync.causes import Cause, causes
+from sync.reasons import ReasonCode, Who
+
+PAGE_SIZE = 25
+_LONGEST_NUMBER = 9
+_MOST_PAGES = 400
+_OF_CODES = (
+    ReasonCode.VALUE_UNKNOWN,
+    ReasonCode.VALUE_INACTIVE,
+    ReasonCode.COMBINATION_INVALID,
+)
+
+
+class CausesPart:
+    """Adds the page to the purchases' admin."""
+
+    def get_urls(self: Any) -> list[URLPattern]:
+        return [
+            path(
+                "causes/",
+                self.admin_site.admin_view(self.causes_view),
+                name="sync_purchasesync_causes",
+            ),
+            *super().get_urls(),  # type: ignore[misc]
+        ]
+
+    def causes_view(self: Any, request: HttpRequest) -> HttpResponse:
+        """Of `tenant` in the address; without it, of all that are visible."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        chosen = _number(request.GET.get("tenant", ""))
+        page = min(max(1, _number(request.GET.get("page", "1"))), _MOST_PAGES)
+        first = (page - 1) * PAGE_SIZE
+        tenants = visible_ids(request)
+        if chosen:
+            tenants = [chosen] if tenants is None or chosen in tenants else []
+        # One more than is shown tells whether there is another page.
+        found = causes(tenants, first, first + PAGE_SIZE + 1, whole=True)
+        currencies = Currencies()
+        may_refresh = request.user.has_perm("connector.change_tenant")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Blocked causes",
+            "rows": [cause_row(each, currencies) for each in found[:PAGE_SIZE]],
+            "tenants": Tenant.objects.visible_to(request.user).values("pk", "name"),
+            "chosen": chosen or None,
+            "next_page": page + 1 if len(found) > PAGE_SIZE else None,
+            "previous_page": page - 1 if page > 1 else None,
+            "may_refresh": may_refresh,
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/sync/causes.html", context)
+
+
+def visible_ids(request: HttpRequest) -> list[int] | None:
+    """Those tenants that the person is limited to, None for all."""
+    if not is_limited(request.user):
+        return None
+    return list(Tenant.objects.visible_to(request.user).values_list("pk", flat=True))
+
+
+def cause_row(cause: Cause, currencies: Currencies) -> dict[str, Any]:
+    """One cause in words, with its links."""
+    reason = cause.reason
+    code, who = reason.get("code", ""), reason.get("who", "")
+    query = urlencode({"tenant__id__exact": cause.tenant.pk, "cause": cause.key})
+    return {
+        "cause": cause,
+        "title": code_in_words(code).capitalize(),
+        "what": _what(reason),
+        "message": reason.get("message", ""),
+        "amount": money(cause.amount, currencies.of_tenant(cause.tenant.pk)),
+        "since": minute(cause.since) if cause.since else "–",
+        "who": PEOPLE[Who(who)] if who in list(Who) else "",
+        "remedy": remedy_for(code, cause.tenant.pk),
+        "url": f"{reverse('admin:sync_purchasesync_changelist')}?{query}",
+        "tenant_url": reverse("admin:connector_tenant_change", args=[cause.tenant.pk]),
+        "is_of_codes": code in _OF_CODES,
+        "asks": cause.cardholders if who == Who.CARDHOLDER else (),
+    }
+
+
+def _what(reason: Any) -> str:
+    """“Cost Code: 02.999 on 24-0117”, or the field alone, or nothing."""
+    field, value = reason.get("field", ""), reason.get("value", "")
+    if field not in [str(Field(each).label) for each in CODE_FIELDS]:
+        return ""
+    on = " / ".join(reason.get("place", ()))
+    said = f"{field}: {value}" if value else field
+    return f"{said} on {on}" if on else said
+
+
+def _number(text: str) -> int:
+    """0, which no row has, for what is no number."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
+    return int(text) if is_number else 0
