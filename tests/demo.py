@@ -22,6 +22,7 @@ import django
 from django.conf import settings
 from django.core.management import call_command
 
+from tests import demo_trouble as troubled
 from tests.processes import ROOT, free_port, get_json, running, url, wait_for
 
 TENANT_FILE = Path(__file__).resolve().parent / "demo_tenant.json"
@@ -37,25 +38,36 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
-    ports = {"pex": free_port(9101), "cmic": free_port(9102), "web": free_port(8000)}
+    ports = {
+        "pex": free_port(9101),
+        "cmic": free_port(9102),
+        "web": free_port(8000),
+        **troubled.ports(),
+    }
     prepare_environment()
     with ExitStack() as stack:
         for name in ("pex", "cmic"):
             stack.enter_context(
                 running(f"tests.simulators.{name}", "--port", str(ports[name]))
             )
+        troubled.start(stack, ports)
         django.setup()
         call_command("migrate", verbosity=0)
         password = prepare_login()
         wait_for(f"{url(ports['pex'])}/_sim/state")
         wait_for(f"{url(ports['cmic'])}/_sim/state")
-        load_tenant(ports)
+        load_tenant(TENANT_FILE, ports["pex"], ports["cmic"])
+        load_tenant(troubled.TENANT_FILE, ports["troubled_pex"], ports["troubled_cmic"])
+        troubled.make_trouble(ports)
         start_processes(stack, ports["web"])
         wait_for(f"{url(ports['web'])}/admin/login/")
-        say("The workers are executing the demo tenant …")
-        exit_code, run = execute()
-        agrees = show(run, ports)
-        say(f"\nAdmin: {url(ports['web'])}/admin/   login: {USER} / {password}")
+        with troubled.executing():
+            say("The workers are executing the demo tenant …")
+            exit_code, run = execute()
+            agrees = show(run, ports)
+            say(f"\nAdmin: {url(ports['web'])}/admin/   login: {USER} / {password}")
+            say("The other tenant has trouble of every kind; that takes a minute …")
+        agrees &= troubled.show(say)
         if not once:
             say("Ctrl-C stops everything.")
             wait_for_interrupt()
@@ -72,6 +84,8 @@ def prepare_environment() -> None:
         "CMIC_CALLS_IN_FLIGHT",
     ):
         os.environ.setdefault(limit, "0")
+    # Lost answers are to be seen today.
+    os.environ.setdefault("LOST_ANSWER_DELAYS", "1,2")
     os.environ.setdefault("LOG_LEVEL", "WARNING")
     os.environ.setdefault("ACME_PEX_TOKEN", "sandbox-token")
     os.environ.setdefault("ACME_CMIC_PASSWORD", "sandbox-password")
@@ -89,17 +103,17 @@ def prepare_login() -> str:
     return password
 
 
-def load_tenant(ports: dict[str, int]) -> None:
-    """The sandbox starts empty each time, so the demo tenant does too."""
+def load_tenant(file: Path, pex: int, cmic: int) -> None:
+    """The sandbox starts empty each time, so its tenants do too."""
     from connector.clients import cmic_client
     from connector.codes import refresh_all
     from connector.models import Tenant
     from connector.portability import import_tenant
     from sync.models import PurchaseSync, SyncRun
 
-    data = json.loads(TENANT_FILE.read_text())
-    data["pex"]["base_url"] = url(ports["pex"])
-    data["cmic"]["base_url"] = f"{url(ports['cmic'])}/cmictest"
+    data = json.loads(file.read_text())
+    data["pex"]["base_url"] = url(pex)
+    data["cmic"]["base_url"] = f"{url(cmic)}/cmictest"
     before = Tenant.objects.filter(slug=data["slug"]).first()
     if before is not None:
         if not before.pex.base_url.startswith("http://127.0.0.1:"):

@@ -21,10 +21,14 @@ DAYS = 30
 SERIES = ("completed", "blocked", "failed")
 _HIGH, _STEP, _WIDE = 100, 10, 7
 
+# Counting between two moments reads the index alone; grouping by a computed day would
+# compute it for every purchase.
 _COMPLETED = """
-SELECT (completed_at AT TIME ZONE %(zone)s)::date, count(*) FROM sync_purchasesync
-WHERE completed_at >= %(since)s AND (%(all)s OR tenant_id = ANY(%(tenants)s))
-GROUP BY 1
+SELECT day, (SELECT count(*) FROM sync_purchasesync
+    WHERE completed_at >= first AND completed_at < next
+        AND (%(all)s OR tenant_id = ANY(%(tenants)s)))
+FROM unnest(%(days)s::date[], %(firsts)s::timestamptz[], %(nexts)s::timestamptz[])
+    AS wanted(day, first, next)
 """
 _HELD = """
 SELECT day, sum((counts->>'blocked')::int), sum((counts->>'failed')::int) FROM (
@@ -57,7 +61,10 @@ def chart_of(tenants: Sequence[int] | None) -> Chart:
     days = [today - timedelta(days=DAYS - 1 - back) for back in range(DAYS)]
     values: dict[str, Any] = {
         "zone": str(EASTERN),
-        "since": datetime.combine(days[0], time.min, EASTERN),
+        "since": _start(days[0]),
+        "days": days,
+        "firsts": [_start(day) for day in days],
+        "nexts": [_start(day + timedelta(days=1)) for day in days],
         "all": tenants is None,
         "tenants": list(tenants or ()),
     }
@@ -69,6 +76,10 @@ def chart_of(tenants: Sequence[int] | None) -> Chart:
     numbers = [(day, (completed.get(day, 0), *held.get(day, (0, 0)))) for day in days]
     top = max(sum(each) for _, each in numbers)
     return Chart(numbers, _bars([each for _, each in numbers], top), top)
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time.min, EASTERN)
 
 
 def _bars(numbers: Sequence[Sequence[int]], top: int) -> list[dict[str, object]]:

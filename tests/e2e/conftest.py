@@ -11,6 +11,7 @@ from django.db import connections
 from playwright.sync_api import Page, sync_playwright
 
 from tests.conftest import find_chromium
+from tests.e2e.barriers import refuse_barriers
 from tests.worker import running_worker
 
 CHROMIUM_OPTIONS = [
@@ -23,6 +24,7 @@ CHROMIUM_OPTIONS = [
 ]
 SHAPES = {"1280": (1280, 900), "390": (390, 844)}
 PASSWORD = "a sandbox password"
+CHECKED = {("1280", "light"), ("390", "dark")}
 _SET_THEME = "dark => document.documentElement.classList.toggle('dark', dark)"
 
 
@@ -70,23 +72,29 @@ def administrator(live_server):
 
 @pytest.fixture
 def show():
-    """Takes pictures of a page into SCREENSHOTS, if that names a folder."""
+    """Looks at a page as axe does, wide and light, narrow and dark: nothing serious may
+    be in the way of those who listen or use the keyboard. Takes pictures of it into
+    SCREENSHOTS, if that names a folder."""
     folder = os.environ.get("SCREENSHOTS")
 
-    def shoot(page: Page, name: str) -> None:
-        if not folder:
-            return
+    def look(page: Page, name: str) -> None:
         for width, (wide, high) in SHAPES.items():
             page.set_viewport_size({"width": wide, "height": high})
             for theme in ("light", "dark"):
+                is_checked = (width, theme) in CHECKED
+                if not (folder or is_checked):
+                    continue
                 page.evaluate(_SET_THEME, theme == "dark")
                 page.wait_for_timeout(300)
-                path = Path(folder) / f"{name}-{width}-{theme}.png"
-                page.screenshot(path=path, full_page=True)
+                if folder:
+                    path = Path(folder) / f"{name}-{width}-{theme}.png"
+                    page.screenshot(path=path, full_page=True)
+                if is_checked:
+                    refuse_barriers(page, f"{name} at {width}, {theme}")
         page.set_viewport_size({"width": 1280, "height": 900})
         page.evaluate(_SET_THEME, False)
 
-    return shoot
+    return look
 
 
 def log_in(page: Page, name: str) -> None:
