@@ -239,11 +239,17 @@ def _read_at(tenant: Tenant) -> Any:
 
 def kept_words(row: TagSync) -> list[tuple[str, list[str]]]:
     """What a record tells of its difference, in words."""
-    titles = {**_TITLES, "held": "Waited for a person", "conflicts": "Remarks"}
+    titles = {
+        **_TITLES,
+        "held": "Waited for a person",
+        "refused": "Refused by PEX",
+        "left": "Not written",
+        "conflicts": "Remarks",
+    }
     return [
         (titles[name], [_in_words(each) for each in rows])
         for name, rows in row.difference.items()
-        if name in titles
+        if name in titles and rows
     ]
 
 

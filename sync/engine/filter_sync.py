@@ -35,7 +35,8 @@ def sync_filters(
             state = TagSync.State.FAILED if plan.is_trouble else TagSync.State.SUCCEEDED
             row.end(state, timezone.now(), plan.said)
     except ConnectorError as error:
-        fail(rows, error)
+        for row in rows:
+            fail(row, error)
     return rows
 
 
@@ -54,7 +55,7 @@ def _take_away(
     try:
         take_away(client, made.tag_id)
     except ConnectorError as error:
-        fail([row], error)
+        fail(row, error)
     else:
         said = "Its filter was taken away, because dependent options are switched off."
         row.end(TagSync.State.SUCCEEDED, timezone.now(), said)

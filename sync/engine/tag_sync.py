@@ -27,6 +27,7 @@ from connector.pex.tags import Dropdown
 from sync.engine.filter_sync import sync_filters
 from sync.engine.tag_faults import fail, is_our_limit
 from sync.engine.tag_filters import FilterPlan, pairs_of, plan_filters
+from sync.engine.tag_halving import Written
 from sync.engine.tag_values import (
     Target,
     first_kind,
@@ -34,8 +35,13 @@ from sync.engine.tag_values import (
     targets_of,
     values_of,
 )
-from sync.engine.tag_words import asides_of, counts_of, details_of, held_words, words_of
-from sync.engine.tag_writing import TagUnusableError, Written, find_dropdown, write
+from sync.engine.tag_words import (
+    held_words,
+    not_written_words,
+    record_of,
+    words_of,
+)
+from sync.engine.tag_writing import TagUnusableError, find_dropdown, write
 from sync.models import OptionAlias, SyncRun, TagSync
 from sync.models.tagging import MOST_KEPT, TagSyncActiveError, only_one
 from sync.tag_options import Difference, compare
@@ -119,7 +125,7 @@ def sync_tags(
                 target.mapping, target.kind, run, user, company=target.company
             )
             is_said = str(target.mapping.field) in disable_all
-            _sync_one(tenant, client, target, row, disable_all=is_said)
+            _sync_one(tenant, client, target, row, alive, disable_all=is_said)
             done.append(row)
         alive()
         if not any(what == TagSync.What.FILTER for what, _ in already):
@@ -130,9 +136,9 @@ def sync_tags(
 def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
     """The run's own step; its trouble is told in sentences and stops no purchase.
 
-    Each tag once a run, however often that is prepared. Raises `AuthenticationError`,
-    and what `alive` raises; and where our own limits are reached, the error that has
-    the run wait.
+    Each tag once a run, however often that is prepared, unless it was broken off.
+    Raises `AuthenticationError`, and what `alive` raises; and where our own limits are
+    reached, the error that has the run wait.
     """
     tenant = run.tenant
     wanted = len(targets_of(tenant)) + bool(pairs_of(tenant))
@@ -177,6 +183,7 @@ def _sync_one(
     client: PexClient,
     target: Target,
     row: TagSync,
+    alive: Callable[[], None],
     *,
     disable_all: bool,
 ) -> None:
@@ -190,11 +197,18 @@ def _sync_one(
         _require_usable(tenant, target)
         dropdown = find_dropdown(tenant, client, target.mapping.tag)
         row.tag_id = dropdown.tag.tag_id
-        written = write(client, dropdown, plan)
+        written = write(
+            client,
+            dropdown,
+            plan,
+            note=lambda written: _note(row, written),
+            alive=alive,
+            refused_before=TagSync.objects.refused_in(tenant, row.tag_id),
+        )
     except TagUnusableError as error:
         row.end(TagSync.State.FAILED, timezone.now(), str(error))
     except ConnectorError as error:
-        fail([row], error)
+        fail(row, error)
         logger.warning("Tag “%s” of %s: %s", row.tag, tenant, error)
     else:
         _end(row, target, written)
@@ -226,20 +240,18 @@ def _remember(tenant: Tenant, dropdown: Dropdown, difference: Difference) -> Non
         OptionAlias.objects.remember(tenant, tag_id, names, is_value=False)
 
 
+def _note(row: TagSync, written: Written) -> None:
+    said = f"{words_of(written.done)} {not_written_words(written)}"
+    row.note(said, *record_of(written, MOST_KEPT))
+
+
 def _end(row: TagSync, target: Target, written: Written) -> None:
-    planned, done = written.planned, written.done
     state = TagSync.State.SUCCEEDED
-    message = words_of(done)
-    if planned.held:
+    message = words_of(written.done)
+    if written.planned.held:
         state = TagSync.State.WAITING
-        message = f"{message} {held_words(target, planned)}"
-    if written.refusal:
+        message = f"{message} {held_words(target, written.planned)}"
+    if said := not_written_words(written):
         state = TagSync.State.FAILED
-        message = f"{message} {written.refusal}"
-    row.end(
-        state,
-        timezone.now(),
-        message,
-        {**counts_of(done), "held": len(planned.held)},
-        {**details_of(done, MOST_KEPT), **asides_of(planned, MOST_KEPT)},
-    )
+        message = f"{message} {said}"
+    row.end(state, timezone.now(), message, *record_of(written, MOST_KEPT))
