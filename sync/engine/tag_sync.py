@@ -24,7 +24,7 @@ from connector.exceptions import (
 from connector.models import Tenant
 from connector.pex.client import PexClient
 from connector.pex.tags import Dropdown
-from sync.engine.filter_sync import sync_filters
+from sync.engine.filter_sync import filters_due, sync_filters
 from sync.engine.tag_faults import fail, is_our_limit
 from sync.engine.tag_filters import FilterPlan, pairs_of, plan_filters
 from sync.engine.tag_halving import Written
@@ -79,7 +79,7 @@ def look_at_tags(tenant: Tenant, seconds: float | None = None) -> list[Look]:
 
 def look_at_filters(tenant: Tenant, seconds: float | None = None) -> list[FilterPlan]:
     """What a sync would do with the filters between tags; as `look_at_tags`."""
-    return plan_filters(tenant, pex_client(tenant, seconds))
+    return plan_filters(tenant, pex_client(tenant, seconds), pairs_of(tenant))
 
 
 def read_lists(tenant: Tenant, alive: Callable[[], None] = lambda: None) -> list[str]:
@@ -128,8 +128,8 @@ def sync_tags(
             _sync_one(tenant, client, target, row, alive, disable_all=is_said)
             done.append(row)
         alive()
-        if not any(what == TagSync.What.FILTER for what, _ in already):
-            done += sync_filters(tenant, client, run, user)
+        if fields := filters_due(tenant, already):
+            done += sync_filters(tenant, client, run, user, fields, alive)
     return done
 
 
@@ -141,8 +141,9 @@ def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
     reached, the error that has the run wait.
     """
     tenant = run.tenant
-    wanted = len(targets_of(tenant)) + bool(pairs_of(tenant))
-    if len(TagSync.objects.done_by(run)) >= wanted:
+    already = TagSync.objects.done_by(run)
+    tags = {(TagSync.What.OPTIONS, each.mapping.field) for each in targets_of(tenant)}
+    if tags <= already and not filters_due(tenant, already):
         return []
     remarks: list[str] = []
     try:
