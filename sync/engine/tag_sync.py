@@ -7,7 +7,7 @@ By a run before its purchases, by a person, by a command. What the options becom
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -28,12 +28,12 @@ from sync.engine.filter_sync import filters_due, sync_filters
 from sync.engine.tag_faults import fail, is_our_limit
 from sync.engine.tag_filters import FilterPlan, pairs_of, plan_filters
 from sync.engine.tag_halving import Written
+from sync.engine.tag_planning import Planner, ShownOtherwiseError
 from sync.engine.tag_values import (
     Target,
     first_kind,
     is_read,
     targets_of,
-    values_of,
 )
 from sync.engine.tag_words import (
     held_words,
@@ -44,7 +44,7 @@ from sync.engine.tag_words import (
 from sync.engine.tag_writing import TagUnusableError, find_dropdown, write
 from sync.models import OptionAlias, SyncRun, TagSync
 from sync.models.tagging import MOST_KEPT, TagSyncActiveError, only_one
-from sync.tag_options import Difference, compare
+from sync.tag_options import Difference
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def look_at_tags(tenant: Tenant, seconds: float | None = None) -> list[Look]:
         except TagUnusableError as error:
             looks.append(Look(target, None, str(error)))
         else:
-            looks.append(Look(target, _plan(tenant, target, dropdown)))
+            looks.append(Look(target, Planner(tenant, target).plan(dropdown)))
     return looks
 
 
@@ -102,14 +102,15 @@ def sync_tags(
     *,
     run: SyncRun | None = None,
     user: User | None = None,
-    disable_all: Collection[str] = (),
+    disable_all: Mapping[str, str] | None = None,
     alive: Callable[[], None] = lambda: None,
 ) -> list[TagSync]:
     """Bring every mapped tag with *Sync tag* in line; what became of each.
 
     `disable_all` are fields for which a person said that a short list is to be
-    believed. One tag's trouble does not stop the others, except dead credentials.
-    Raises `TagSyncActiveError` while another process is at it, `AuthenticationError`,
+    believed, with `shown_of` what they were shown. One tag's trouble does not stop the
+    others, except dead credentials. Raises `TagSyncActiveError` while another process
+    is at it, `ShownOtherwiseError` before anything is written, `AuthenticationError`,
     and what keeps clients from being made.
     """
     client = pex_client(tenant)
@@ -117,15 +118,22 @@ def sync_tags(
     with only_one(tenant):
         already = TagSync.objects.done_by(run)
         TagSync.objects.close_abandoned(tenant, timezone.now())
-        for target in targets_of(tenant):
+        confirmed = disable_all or {}
+        # First what a person said yes to: if that has changed, nothing at all is done.
+        targets = sorted(
+            targets_of(tenant), key=lambda each: each.mapping.field not in confirmed
+        )
+        if confirmed.keys() - {each.mapping.field for each in targets}:
+            raise ShownOtherwiseError
+        for target in targets:
             if (TagSync.What.OPTIONS, target.mapping.field) in already:
                 continue
             alive()
             row = TagSync.objects.begin(
                 target.mapping, target.kind, run, user, company=target.company
             )
-            is_said = str(target.mapping.field) in disable_all
-            _sync_one(tenant, client, target, row, alive, disable_all=is_said)
+            shown = confirmed.get(target.mapping.field)
+            _sync_one(tenant, client, target, row, alive, shown=shown)
             done.append(row)
         alive()
         if fields := filters_due(tenant, already):
@@ -186,10 +194,12 @@ def _sync_one(
     row: TagSync,
     alive: Callable[[], None],
     *,
-    disable_all: bool,
+    shown: str | None,
 ) -> None:
+    planner = Planner(tenant, target, shown)
+
     def plan(dropdown: Dropdown) -> Difference:
-        difference = _plan(tenant, target, dropdown, disable_all=disable_all)
+        difference = planner.plan(dropdown)
         # Before it is written: a name that is gone could not be found out later.
         _remember(tenant, dropdown, difference)
         return difference
@@ -206,6 +216,12 @@ def _sync_one(
             alive=alive,
             refused_before=TagSync.objects.refused_in(tenant, row.tag_id),
         )
+    except ShownOtherwiseError as error:
+        if not row.difference:
+            row.delete()
+            raise
+        # An answer was lost, so that some may be disabled.
+        row.break_off(timezone.now(), error.meanwhile)
     except TagUnusableError as error:
         row.end(TagSync.State.FAILED, timezone.now(), str(error))
     except ConnectorError as error:
@@ -213,19 +229,6 @@ def _sync_one(
         logger.warning("Tag “%s” of %s: %s", row.tag, tenant, error)
     else:
         _end(row, target, written)
-
-
-def _plan(
-    tenant: Tenant, target: Target, dropdown: Dropdown, *, disable_all: bool = False
-) -> Difference:
-    tag_id = dropdown.tag.tag_id
-    return compare(
-        values_of(tenant, target, tag_id),
-        dropdown.options,
-        style=target.mapping.label,
-        adopted=OptionAlias.objects.values_of(tenant, tag_id),
-        disable_all=disable_all,
-    )
 
 
 def _remember(tenant: Tenant, dropdown: Dropdown, difference: Difference) -> None:
