@@ -41,6 +41,10 @@ class Written:
     is_doubtful: bool = False
     list_refused: str = ""
 
+    @property
+    def is_whole(self) -> bool:
+        return not (self.refused or self.left)
+
 
 Note = Callable[[Written], None]
 Alive = Callable[[], None]

@@ -37,9 +37,8 @@ from sync.engine.tag_values import (
 )
 from sync.engine.tag_words import (
     held_words,
-    not_written_words,
     record_of,
-    words_of,
+    written_words,
 )
 from sync.engine.tag_writing import TagUnusableError, find_dropdown, write
 from sync.models import OptionAlias, SyncRun, TagSync
@@ -245,17 +244,15 @@ def _remember(tenant: Tenant, dropdown: Dropdown, difference: Difference) -> Non
 
 
 def _note(row: TagSync, written: Written) -> None:
-    said = f"{words_of(written.done)} {not_written_words(written)}"
-    row.note(said, *record_of(written, MOST_KEPT))
+    row.note(written_words(written), *record_of(written, MOST_KEPT))
 
 
 def _end(row: TagSync, target: Target, written: Written) -> None:
     state = TagSync.State.SUCCEEDED
-    message = words_of(written.done)
+    message = written_words(written)
     if written.planned.held:
         state = TagSync.State.WAITING
         message = f"{message} {held_words(target, written.planned)}"
-    if said := not_written_words(written):
+    if not written.is_whole:
         state = TagSync.State.FAILED
-        message = f"{message} {said}"
     row.end(state, timezone.now(), message, *record_of(written, MOST_KEPT))

@@ -40,8 +40,15 @@ def held_words(target: Target, difference: Difference) -> str:
     )
 
 
-def not_written_words(written: Written) -> str:
-    """Why not all was done, and what to do; empty where all was."""
+def written_words(written: Written) -> str:
+    """What was done, why not all, and what to do."""
+    if written.is_whole:
+        return words_of(written.done)
+    done = [words_of(written.done)] if written.done.is_changed else []
+    return " ".join([*done, _not_written_words(written)])
+
+
+def _not_written_words(written: Written) -> str:
     left = f"{len(written.left):,} changes" if len(written.left) != 1 else "1 change"
     if written.list_refused:
         return (

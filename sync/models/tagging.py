@@ -120,7 +120,9 @@ class TagSyncQuerySet(models.QuerySet["TagSync"]):
     def lists_of(self, tenant: Tenant, tag_id: str) -> set[tuple[str, str]]:
         """Kind and company of every list of CMiC's that was put into the tag."""
         options = self.filter(tenant=tenant, tag_id=tag_id, what=TagSync.What.OPTIONS)
-        put = options.exclude(state__in=(TagSync.State.RUNNING, TagSync.State.FAILED))
+        put = options.exclude(state=TagSync.State.RUNNING).exclude(
+            state=TagSync.State.FAILED, added=0
+        )
         return set(put.values_list("kind", "company").distinct())
 
 
@@ -225,7 +227,7 @@ class TagSync(models.Model):
         self._move(
             state=self.State.FAILED,
             ended_at=now,
-            message=f"{self.message} {why}".strip(),
+            message=f"{why} {self.message}".strip(),
             difference={LEFT: [], **self.difference},
         )
 

@@ -210,3 +210,13 @@ def test_the_page_lists_what_was_refused(tenant, pex, admin_client):
     page = admin_client.get(f"/admin/connector/tenant/{tenant.pk}/tags/sync/")
     assert "Refused by PEX" in page.content.decode()
     assert Tenant.objects.get().tag_syncs.count() == 2
+
+
+def test_what_was_put_into_the_tag_is_known_though_an_option_is_always_refused(
+    tenant, pex
+):
+    TagSync.objects.all().delete()
+    assert sync(tenant)[0].state == TagSync.State.FAILED
+    tenant.mappings.filter(field="type_code").update(static_value="G")
+    (row,) = sync(tenant)
+    assert (row.state, row.held > 17) == (TagSync.State.WAITING, True)
