@@ -220,13 +220,13 @@ def kept_words(row: TagSync) -> list[tuple[str, list[str]]]:
         **_TITLES,
         "held": "Waited for a person",
         "refused": "Refused by PEX",
-        "left": "Not written",
+        "left": "Not known to be written",
         "conflicts": "Remarks",
     }
     return [
-        (titles[name], [_in_words(each) for each in rows])
-        for name, rows in row.difference.items()
-        if name in titles and rows
+        (title, [_in_words(each) for each in row.difference[name]])
+        for name, title in titles.items()
+        if row.difference.get(name)
     ]
 
 

@@ -58,7 +58,7 @@ def _not_written_words(written: Written) -> str:
     said = [_refused_words(written)] if written.refused else []
     if written.is_doubtful:
         said.append(
-            f"PEX did not say whether it kept {left}; the next sync reads the tag "
+            f"{left} may not be written, PEX did not say; the next sync reads the tag "
             "again."
         )
     elif written.left:

@@ -227,7 +227,7 @@ class TagSync(models.Model):
         self._move(
             state=self.State.FAILED,
             ended_at=now,
-            message=f"{why} {self.message}".strip(),
+            message=f"{why.rstrip('.')}. {self.message}".strip(),
             difference={LEFT: [], **self.difference},
         )
 

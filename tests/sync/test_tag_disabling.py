@@ -125,4 +125,4 @@ def test_a_lost_answer_and_one_more_stays_on_record(answer, pex):
     assert "What would be disabled has changed meanwhile." in answer()
     row = TagSync.objects.latest("pk")
     assert row.state == TagSync.State.FAILED
-    assert "did not say whether it kept 22 changes" in row.message
+    assert "22 changes may not be written, PEX did not say;" in row.message
