@@ -5,6 +5,7 @@
     ├─ ApiTimeoutError          sent, no answer                     retryable, doubtful
     ├─ ApiResponseError         answered, not accepted
     │  ├─ AuthenticationError   401, or PEX's dead-token sentence   configuration
+    │  │  └─ TokenAddressError   no OAuth token address there       configuration
     │  ├─ AccessDeniedError     403, not licensed                   configuration
     │  ├─ NotFoundError         404
     │  ├─ ConflictError         409
@@ -74,6 +75,10 @@ class ApiResponseError(ConnectorError):
 
 class AuthenticationError(ApiResponseError):
     """The credentials are wrong or dead."""
+
+
+class TokenAddressError(AuthenticationError):
+    """Nobody gives tokens at the address that was entered; the sentence says so."""
 
 
 class AccessDeniedError(ApiResponseError):

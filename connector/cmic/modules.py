@@ -15,6 +15,7 @@ from connector.exceptions import (
     InvalidRequestError,
     NotFoundError,
     RateLimitError,
+    TokenAddressError,
     UnexpectedResponseError,
 )
 
@@ -63,6 +64,8 @@ def settle(states: dict[str, ModuleState]) -> list[ModuleState]:
 
 
 def _problem(error: ConnectorError) -> Problem:
+    if isinstance(error, TokenAddressError):
+        return Problem.NO_TOKEN_ADDRESS
     if isinstance(error, AuthenticationError):
         return Problem.WRONG_PASSWORD
     if isinstance(error, AccessDeniedError):
@@ -87,6 +90,8 @@ def _sentence(
             f"The user has no role for {title}. Ask the CMiC administrator to grant it "
             "under API Security."
         )
+    if problem is Problem.NO_TOKEN_ADDRESS:
+        return error.message
     if problem is Problem.WRONG_PASSWORD and is_oauth:
         return (
             f"{error.message} Enter the OAuth client id and secret again; the "

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from connector.exceptions import (
     ApiConnectionError,
     AuthenticationError,
+    TokenAddressError,
     UnexpectedResponseError,
 )
 from connector.transport import Timeouts, post_form
 
+# Not found, no such method, gone.
+_NO_SUCH_ADDRESS = (404, 405, 410)
 _EARLY = 60  # seconds before its end that a token is replaced
 
 
@@ -44,8 +47,9 @@ class OAuthToken:
         self._lock = _locks.setdefault(credentials, threading.Lock())
 
     def authorization(self) -> str:
-        """Raises `AuthenticationError` if the credentials are refused and
-        `ApiConnectionError` if nobody answers: nothing was sent to CMiC yet."""
+        """Raises `AuthenticationError` if the credentials are refused or their address
+        is wrong, and `ApiConnectionError` if nobody answers: nothing was sent to CMiC
+        yet."""
         with self._lock:
             token, good_until = _tokens.get(self._credentials, ("", 0.0))
             if time.monotonic() >= good_until:
@@ -77,6 +81,15 @@ class OAuthToken:
         if answer.status in (400, 401, 403):
             raise AuthenticationError(
                 f"{self._credentials.token_url} refuses the client id or secret.",
+                system="CMiC",
+                status=answer.status,
+            )
+        if answer.status in _NO_SUCH_ADDRESS:
+            url = self._credentials.token_url
+            raise TokenAddressError(
+                f"The OAuth token address {url} does not exist: it answers "
+                f"{answer.status}. Correct it under Manage credentials; the customer's "
+                "CMiC administrator knows it.",
                 system="CMiC",
                 status=answer.status,
             )

@@ -127,6 +127,7 @@ class Problem(StrEnum):
     NOT_LICENSED = "not licensed"
     NO_ROLE = "no role"
     WRONG_PASSWORD = "wrong password"  # noqa: S105
+    NO_TOKEN_ADDRESS = "wrong token address"  # noqa: S105
     NOT_REACHABLE = "not reachable"
     NOT_CMIC = "not a CMiC address"
 

@@ -6,7 +6,6 @@ what the options become and the records of it are `sync.engine.tag_sync`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from connector.exceptions import ConnectorError
 from connector.models import CodeRefresh, Tenant
 from sync.engine import look_at_filters, look_at_tags, read_lists, sync_tags
 from sync.engine.tag_filters import FilterPlan, pairs_of
+from sync.engine.tag_planning import ShownOtherwiseError, shown_of
 from sync.engine.tag_sync import Look
 from sync.engine.tag_values import targets_of
 from sync.engine.tag_words import counts_of, details_of, held_words, words_of
@@ -101,7 +101,7 @@ class TagsSyncPart:
         if act in (APPLY, READ, DISABLE):
             try:
                 _do(self, request, tenant, act)
-            except (ConnectorError, TagSyncActiveError) as error:
+            except (ConnectorError, TagSyncActiveError, ShownOtherwiseError) as error:
                 messages.error(request, str(error))
             url = reverse("admin:connector_tenant_sync_tags", args=[tenant.pk])
             return HttpResponseRedirect(url)
@@ -114,20 +114,11 @@ def _do(model_admin: Any, request: HttpRequest, tenant: Tenant, act: str) -> Non
             messages.warning(request, remark)
         messages.success(request, "CMiC's lists behind the tags were read.")
         return
-    fields: set[str] = set()
+    said: dict[str, str] = {}
     if act == DISABLE:
-        field = request.POST.get("field", "")
-        seen = _seen(look_at_tags(tenant), field)
-        if not seen or seen != request.POST.get("seen"):
-            messages.error(
-                request,
-                "Nothing was disabled: what would be has changed since the page "
-                "was opened. Look at it again.",
-            )
-            return
-        fields = {field}
+        said = {request.POST.get("field", ""): request.POST.get("seen", "")}
     person: Any = request.user
-    for row in sync_tags(tenant, user=person, disable_all=fields):
+    for row in sync_tags(tenant, user=person, disable_all=said):
         _tell(model_admin, request, tenant, row)
 
 
@@ -206,22 +197,8 @@ def _panel(look: Look) -> Panel:
         summary=f"{words_of(difference)} {difference.unchanged:,} stay as they are.",
         held=Part("Would be disabled", held[:_MOST_SHOWN], len(held)) if held else None,
         held_words=held_words(look.target, difference) if held else "",
-        seen=_digest(look),
+        seen=shown_of(look.target, difference),
     )
-
-
-def _seen(looks: Sequence[Look], field: str) -> str:
-    """Stands for what a person was shown and says yes to."""
-    return next(
-        (_digest(look) for look in looks if look.target.mapping.field == field), ""
-    )
-
-
-def _digest(look: Look) -> str:
-    if look.difference is None or not look.difference.held:
-        return ""
-    values = "\n".join(sorted(option.value for option in look.difference.held))
-    return hashlib.sha256(values.encode()).hexdigest()[:16]
 
 
 def _is_of(panel: Panel, field: str) -> bool:
@@ -239,11 +216,17 @@ def _read_at(tenant: Tenant) -> Any:
 
 def kept_words(row: TagSync) -> list[tuple[str, list[str]]]:
     """What a record tells of its difference, in words."""
-    titles = {**_TITLES, "held": "Waited for a person", "conflicts": "Remarks"}
+    titles = {
+        **_TITLES,
+        "held": "Waited for a person",
+        "refused": "Refused by PEX",
+        "left": "Not known to be written",
+        "conflicts": "Remarks",
+    }
     return [
-        (titles[name], [_in_words(each) for each in rows])
-        for name, rows in row.difference.items()
-        if name in titles
+        (title, [_in_words(each) for each in row.difference[name]])
+        for name, title in titles.items()
+        if row.difference.get(name)
     ]
 
 

@@ -6,6 +6,8 @@ after the options that filters are made of.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -13,30 +15,65 @@ from connector.exceptions import ConnectorError
 from connector.models import Tenant
 from connector.pex.client import PexClient
 from sync.engine.tag_faults import fail
-from sync.engine.tag_filters import Pair, left_over, pairs_of, plan_filters, take_away
+from sync.engine.tag_filters import (
+    FilterPlan,
+    Pair,
+    left_over,
+    pairs_of,
+    plan_filters,
+    take_away,
+)
 from sync.models import SyncRun, TagSync
 
 
+def filters_due(tenant: Tenant, done: Collection[tuple[str, str]] = ()) -> set[str]:
+    """The fields whose filter is to be kept or taken away, without those `done`."""
+    fields = {str(pair.child.field) for pair in pairs_of(tenant)}
+    fields |= {str(row.field) for row in left_over(tenant)}
+    return {each for each in fields if (TagSync.What.FILTER, each) not in done}
+
+
 def sync_filters(
-    tenant: Tenant, client: PexClient, run: SyncRun | None, user: User | None
+    tenant: Tenant,
+    client: PexClient,
+    run: SyncRun | None,
+    user: User | None,
+    fields: Collection[str],
+    alive: Callable[[], None],
 ) -> list[TagSync]:
-    """What became of each; raises as `sync_tags` does."""
-    pairs = pairs_of(tenant)
+    """What became of those of these fields; raises as `sync_tags` does."""
+    pairs = [pair for pair in pairs_of(tenant) if pair.child.field in fields]
     if not pairs:
-        return [_take_away(client, row, run, user) for row in left_over(tenant)]
+        rows = []
+        for made in left_over(tenant):
+            if made.field in fields:
+                alive()
+                rows.append(_take_away(client, made, run, user))
+        return rows
     rows = [_begin_filter(pairs[0], run, user)]
     try:
-        plans = plan_filters(tenant, client)
-        rows += [_begin_filter(each.pair, run, user) for each in plans[1:]]
-        for row, plan in zip(rows, plans, strict=True):
-            if plan.write is not None:
-                plan.write()
-            row.tag_id = plan.child_id
-            state = TagSync.State.FAILED if plan.is_trouble else TagSync.State.SUCCEEDED
-            row.end(state, timezone.now(), plan.said)
+        plans = plan_filters(tenant, client, pairs, alive)
     except ConnectorError as error:
-        fail(rows, error)
+        fail(rows[0], error)
+        return rows
+    for plan in plans:
+        if plan is not plans[0]:
+            rows.append(_begin_filter(plan.pair, run, user))
+        _write(plan, rows[-1], alive)
     return rows
+
+
+def _write(plan: FilterPlan, row: TagSync, alive: Callable[[], None]) -> None:
+    row.tag_id = plan.child_id
+    try:
+        if plan.write is not None:
+            alive()
+            plan.write()
+    except ConnectorError as error:
+        fail(row, error)
+    else:
+        state = TagSync.State.FAILED if plan.is_trouble else TagSync.State.SUCCEEDED
+        row.end(state, timezone.now(), plan.said)
 
 
 def _begin_filter(pair: Pair, run: SyncRun | None, user: User | None) -> TagSync:
@@ -54,7 +91,7 @@ def _take_away(
     try:
         take_away(client, made.tag_id)
     except ConnectorError as error:
-        fail([row], error)
+        fail(row, error)
     else:
         said = "Its filter was taken away, because dependent options are switched off."
         row.end(TagSync.State.SUCCEEDED, timezone.now(), said)

@@ -1,8 +1,6 @@
-"""What becomes of tag syncs that met an error, and which errors end all of them."""
+"""What becomes of a tag sync that met an error, and which errors end all of them."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from django.utils import timezone
 
@@ -10,16 +8,16 @@ from connector.exceptions import AuthenticationError, ConnectorError, RateLimitE
 from sync.models import TagSync
 
 
-def fail(rows: Sequence[TagSync], error: ConnectorError) -> None:
+def fail(row: TagSync, error: ConnectorError) -> None:
     """Raises it again where going on with the next tag makes no sense."""
-    if is_our_limit(error):
+    if row.difference:
+        row.break_off(timezone.now(), error.message)
+    elif is_our_limit(error):
         # Nothing was tried: whoever waits begins with this tag.
-        for row in rows:
-            row.delete()
-        raise error
-    for row in rows:
+        row.delete()
+    else:
         row.end(TagSync.State.FAILED, timezone.now(), error.message)
-    if isinstance(error, AuthenticationError):
+    if is_our_limit(error) or isinstance(error, AuthenticationError):
         raise error
 
 

@@ -6,7 +6,7 @@ whether PEX would take one is `sync.tag_dependencies`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -74,12 +74,17 @@ def pairs_of(tenant: Tenant) -> list[Pair]:
     ]
 
 
-def plan_filters(tenant: Tenant, client: PexClient) -> list[FilterPlan]:
+def plan_filters(
+    tenant: Tenant,
+    client: PexClient,
+    pairs: Sequence[Pair],
+    alive: Callable[[], None] = lambda: None,
+) -> list[FilterPlan]:
     """What is to be done for each pair of tags; reads PEX and writes nothing.
 
-    Raises the errors of `connector.exceptions`.
+    `alive` is called before each pair is looked at. Raises the errors of
+    `connector.exceptions`, and what `alive` raises.
     """
-    pairs = pairs_of(tenant)
     if not pairs:
         return []
     if not client.has_dependencies():
@@ -88,6 +93,7 @@ def plan_filters(tenant: Tenant, client: PexClient) -> list[FilterPlan]:
     all_there = client.list_dependencies()
     plans = []
     for pair in pairs:
+        alive()
         try:
             for row in (pair.parent, pair.child):
                 if row.tag not in dropdowns:

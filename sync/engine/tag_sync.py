@@ -7,7 +7,7 @@ By a run before its purchases, by a person, by a command. What the options becom
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -24,21 +24,26 @@ from connector.exceptions import (
 from connector.models import Tenant
 from connector.pex.client import PexClient
 from connector.pex.tags import Dropdown
-from sync.engine.filter_sync import sync_filters
+from sync.engine.filter_sync import filters_due, sync_filters
 from sync.engine.tag_faults import fail, is_our_limit
 from sync.engine.tag_filters import FilterPlan, pairs_of, plan_filters
+from sync.engine.tag_halving import Written
+from sync.engine.tag_planning import Planner, ShownOtherwiseError
 from sync.engine.tag_values import (
     Target,
     first_kind,
     is_read,
     targets_of,
-    values_of,
 )
-from sync.engine.tag_words import asides_of, counts_of, details_of, held_words, words_of
-from sync.engine.tag_writing import TagUnusableError, Written, find_dropdown, write
+from sync.engine.tag_words import (
+    held_words,
+    record_of,
+    written_words,
+)
+from sync.engine.tag_writing import TagUnusableError, find_dropdown, write
 from sync.models import OptionAlias, SyncRun, TagSync
 from sync.models.tagging import MOST_KEPT, TagSyncActiveError, only_one
-from sync.tag_options import Difference, compare
+from sync.tag_options import Difference
 
 logger = logging.getLogger(__name__)
 
@@ -67,13 +72,13 @@ def look_at_tags(tenant: Tenant, seconds: float | None = None) -> list[Look]:
         except TagUnusableError as error:
             looks.append(Look(target, None, str(error)))
         else:
-            looks.append(Look(target, _plan(tenant, target, dropdown)))
+            looks.append(Look(target, Planner(tenant, target).plan(dropdown)))
     return looks
 
 
 def look_at_filters(tenant: Tenant, seconds: float | None = None) -> list[FilterPlan]:
     """What a sync would do with the filters between tags; as `look_at_tags`."""
-    return plan_filters(tenant, pex_client(tenant, seconds))
+    return plan_filters(tenant, pex_client(tenant, seconds), pairs_of(tenant))
 
 
 def read_lists(tenant: Tenant, alive: Callable[[], None] = lambda: None) -> list[str]:
@@ -96,14 +101,15 @@ def sync_tags(
     *,
     run: SyncRun | None = None,
     user: User | None = None,
-    disable_all: Collection[str] = (),
+    disable_all: Mapping[str, str] | None = None,
     alive: Callable[[], None] = lambda: None,
 ) -> list[TagSync]:
     """Bring every mapped tag with *Sync tag* in line; what became of each.
 
     `disable_all` are fields for which a person said that a short list is to be
-    believed. One tag's trouble does not stop the others, except dead credentials.
-    Raises `TagSyncActiveError` while another process is at it, `AuthenticationError`,
+    believed, with `shown_of` what they were shown. One tag's trouble does not stop the
+    others, except dead credentials. Raises `TagSyncActiveError` while another process
+    is at it, `ShownOtherwiseError` before anything is written, `AuthenticationError`,
     and what keeps clients from being made.
     """
     client = pex_client(tenant)
@@ -111,32 +117,40 @@ def sync_tags(
     with only_one(tenant):
         already = TagSync.objects.done_by(run)
         TagSync.objects.close_abandoned(tenant, timezone.now())
-        for target in targets_of(tenant):
+        confirmed = disable_all or {}
+        # First what a person said yes to: if that has changed, nothing at all is done.
+        targets = sorted(
+            targets_of(tenant), key=lambda each: each.mapping.field not in confirmed
+        )
+        if confirmed.keys() - {each.mapping.field for each in targets}:
+            raise ShownOtherwiseError
+        for target in targets:
             if (TagSync.What.OPTIONS, target.mapping.field) in already:
                 continue
             alive()
             row = TagSync.objects.begin(
                 target.mapping, target.kind, run, user, company=target.company
             )
-            is_said = str(target.mapping.field) in disable_all
-            _sync_one(tenant, client, target, row, disable_all=is_said)
+            shown = confirmed.get(target.mapping.field)
+            _sync_one(tenant, client, target, row, alive, shown=shown)
             done.append(row)
         alive()
-        if not any(what == TagSync.What.FILTER for what, _ in already):
-            done += sync_filters(tenant, client, run, user)
+        if fields := filters_due(tenant, already):
+            done += sync_filters(tenant, client, run, user, fields, alive)
     return done
 
 
 def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
     """The run's own step; its trouble is told in sentences and stops no purchase.
 
-    Each tag once a run, however often that is prepared. Raises `AuthenticationError`,
-    and what `alive` raises; and where our own limits are reached, the error that has
-    the run wait.
+    Each tag once a run, however often that is prepared, unless it was broken off.
+    Raises `AuthenticationError`, and what `alive` raises; and where our own limits are
+    reached, the error that has the run wait.
     """
     tenant = run.tenant
-    wanted = len(targets_of(tenant)) + bool(pairs_of(tenant))
-    if len(TagSync.objects.done_by(run)) >= wanted:
+    already = TagSync.objects.done_by(run)
+    tags = {(TagSync.What.OPTIONS, each.mapping.field) for each in targets_of(tenant)}
+    if tags <= already and not filters_due(tenant, already):
         return []
     remarks: list[str] = []
     try:
@@ -177,11 +191,14 @@ def _sync_one(
     client: PexClient,
     target: Target,
     row: TagSync,
+    alive: Callable[[], None],
     *,
-    disable_all: bool,
+    shown: str | None,
 ) -> None:
+    planner = Planner(tenant, target, shown)
+
     def plan(dropdown: Dropdown) -> Difference:
-        difference = _plan(tenant, target, dropdown, disable_all=disable_all)
+        difference = planner.plan(dropdown)
         # Before it is written: a name that is gone could not be found out later.
         _remember(tenant, dropdown, difference)
         return difference
@@ -190,27 +207,27 @@ def _sync_one(
         _require_usable(tenant, target)
         dropdown = find_dropdown(tenant, client, target.mapping.tag)
         row.tag_id = dropdown.tag.tag_id
-        written = write(client, dropdown, plan)
+        written = write(
+            client,
+            dropdown,
+            plan,
+            note=lambda written: _note(row, written),
+            alive=alive,
+            refused_before=TagSync.objects.refused_in(tenant, row.tag_id),
+        )
+    except ShownOtherwiseError as error:
+        if not row.difference:
+            row.delete()
+            raise
+        # An answer was lost, so that some may be disabled.
+        row.break_off(timezone.now(), error.meanwhile)
     except TagUnusableError as error:
         row.end(TagSync.State.FAILED, timezone.now(), str(error))
     except ConnectorError as error:
-        fail([row], error)
+        fail(row, error)
         logger.warning("Tag “%s” of %s: %s", row.tag, tenant, error)
     else:
         _end(row, target, written)
-
-
-def _plan(
-    tenant: Tenant, target: Target, dropdown: Dropdown, *, disable_all: bool = False
-) -> Difference:
-    tag_id = dropdown.tag.tag_id
-    return compare(
-        values_of(tenant, target, tag_id),
-        dropdown.options,
-        style=target.mapping.label,
-        adopted=OptionAlias.objects.values_of(tenant, tag_id),
-        disable_all=disable_all,
-    )
 
 
 def _remember(tenant: Tenant, dropdown: Dropdown, difference: Difference) -> None:
@@ -226,20 +243,16 @@ def _remember(tenant: Tenant, dropdown: Dropdown, difference: Difference) -> Non
         OptionAlias.objects.remember(tenant, tag_id, names, is_value=False)
 
 
+def _note(row: TagSync, written: Written) -> None:
+    row.note(written_words(written), *record_of(written, MOST_KEPT))
+
+
 def _end(row: TagSync, target: Target, written: Written) -> None:
-    planned, done = written.planned, written.done
     state = TagSync.State.SUCCEEDED
-    message = words_of(done)
-    if planned.held:
+    message = written_words(written)
+    if written.planned.held:
         state = TagSync.State.WAITING
-        message = f"{message} {held_words(target, planned)}"
-    if written.refusal:
+        message = f"{message} {held_words(target, written.planned)}"
+    if not written.is_whole:
         state = TagSync.State.FAILED
-        message = f"{message} {written.refusal}"
-    row.end(
-        state,
-        timezone.now(),
-        message,
-        {**counts_of(done), "held": len(planned.held)},
-        {**details_of(done, MOST_KEPT), **asides_of(planned, MOST_KEPT)},
-    )
+    row.end(state, timezone.now(), message, *record_of(written, MOST_KEPT))

@@ -27,7 +27,12 @@ from sync.models.run import SyncRun
 _LOCK_SPACE = 0x7A65
 # Of each part of a difference; the counts tell of the rest.
 MOST_KEPT = 200
+# Parts of a difference: what PEX refused, and what was not written. Where the second is
+# there, though empty, the sync was not brought to its end.
+REFUSED, LEFT = "refused", "left"
 _LONGEST_TEXT = 200
+
+Part = Mapping[str, list[Any]]
 
 
 class TagSyncActiveError(Exception):
@@ -89,17 +94,22 @@ class TagSyncQuerySet(models.QuerySet["TagSync"]):
         )
 
     def done_by(self, run: SyncRun | None) -> set[tuple[str, str]]:
-        """What a run has synced so far, well or not: `what` and field."""
+        """What a run has brought to its end so far, well or not: `what` and field."""
         ended = self.filter(run=run).exclude(ended_at=None)
-        return set(ended.values_list("what", "field")) if run else set()
+        whole = ended.exclude(difference__has_key=LEFT)
+        return set(whole.values_list("what", "field")) if run else set()
 
     def close_abandoned(self, tenant: Tenant, now: datetime) -> None:
         """For whoever holds the tenant's lock: nobody else can be at work."""
-        self.filter(tenant=tenant, state=TagSync.State.RUNNING).update(
-            state=TagSync.State.FAILED,
-            ended_at=now,
-            message="The process that worked on it was stopped.",
-        )
+        for row in self.filter(tenant=tenant, state=TagSync.State.RUNNING):
+            said = "The process that worked on it was stopped."
+            row.break_off(now, said)
+
+    def refused_in(self, tenant: Tenant, tag_id: str) -> set[tuple[str, str]]:
+        """Value and name of the options of a tag that PEX did not take lately."""
+        rows = self.filter(tenant=tenant, tag_id=tag_id, difference__has_key=REFUSED)
+        latest = rows.order_by("-pk").values_list("difference", flat=True).first()
+        return {(each[0], each[1]) for each in (latest or {}).get(REFUSED, ())}
 
     def last_of_each(self, tenant: Tenant) -> list[TagSync]:
         """The last one that has ended of each tag's options, and of each filter."""
@@ -110,7 +120,9 @@ class TagSyncQuerySet(models.QuerySet["TagSync"]):
     def lists_of(self, tenant: Tenant, tag_id: str) -> set[tuple[str, str]]:
         """Kind and company of every list of CMiC's that was put into the tag."""
         options = self.filter(tenant=tenant, tag_id=tag_id, what=TagSync.What.OPTIONS)
-        put = options.exclude(state__in=(TagSync.State.RUNNING, TagSync.State.FAILED))
+        put = options.exclude(state=TagSync.State.RUNNING).exclude(
+            state=TagSync.State.FAILED, added=0
+        )
         return set(put.values_list("kind", "company").distinct())
 
 
@@ -188,27 +200,47 @@ class TagSync(models.Model):
     def __str__(self) -> str:
         return f"Tag sync {self.pk} of “{self.tag}”"
 
+    def note(self, message: str, counts: Mapping[str, int], difference: Part) -> None:
+        """Put on record what was done so far: whoever works on it may die."""
+        self._move(message=message, difference=_kept(difference), **counts)
+
     def end(
         self,
         state: State,
         now: datetime,
         message: str,
         counts: Mapping[str, int] | None = None,
-        difference: Mapping[str, list[Any]] | None = None,
+        difference: Part | None = None,
     ) -> None:
         """Put on record how it ended, with the beginning of each list of changes."""
-        kept = {
-            name: part[:MOST_KEPT] for name, part in (difference or {}).items() if part
-        }
-        TagSync.objects.filter(pk=self.pk, state=self.State.RUNNING).update(
+        kept = _kept(difference or {})
+        self._move(
             state=state,
             ended_at=now,
             message=message,
             difference=kept,
-            tag_id=self.tag_id,
             **(counts or {}),
         )
+
+    def break_off(self, now: datetime, why: str) -> None:
+        """It failed before its end; what was noted of it stays."""
+        self._move(
+            state=self.State.FAILED,
+            ended_at=now,
+            message=f"{why.rstrip('.')}. {self.message}".strip(),
+            difference={LEFT: [], **self.difference},
+        )
+
+    def _move(self, **values: Any) -> None:
+        """Whoever was taken for dead changes nothing any more."""
+        TagSync.objects.filter(pk=self.pk, state=self.State.RUNNING).update(
+            tag_id=self.tag_id, **values
+        )
         self.refresh_from_db()
+
+
+def _kept(difference: Part) -> dict[str, list[Any]]:
+    return {name: part[:MOST_KEPT] for name, part in difference.items() if part}
 
 
 class Aliases(NamedTuple):

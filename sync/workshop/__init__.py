@@ -23,11 +23,16 @@ from connector.cmic.types import Document
 from sync.receipts import Origin, ReceiptFile, Receipts, left_out
 from sync.workshop.frames import FrameError, read_frame, write_frame
 
-# Seconds by the clock for one piece of work; the child bounds its processor time.
-MOST_SECONDS = 30.0
+# Seconds of the processor for one piece of work; the kernel ends who needs more.
+MOST_SECONDS = 25.0
 MOST_SECONDS_A_FILE = 20.0
-# For trying files one by one: all together must end before the purchase's lease does.
+# For trying files one by one.
 _MOST_SECONDS_ALONE = 90.0
+# Seconds by the clock for each of these: at first, and once more, because a machine may
+# be slow. The longest piece must end before the purchase's lease does.
+_CLOCK, _LONG_CLOCK = 1.5, 4.0
+# Who has worked less than this in the longer time was not slow: it hung.
+_LEAST_WORK = 1.0
 # Seconds to wait for a child that is at work for another purchase.
 _MOST_WAITING = 90.0
 _SLICE = 5.0
@@ -37,11 +42,26 @@ _BROKEN = "reading it took more time or memory than a receipt may."
 
 
 class WorkshopError(Exception):
-    """The work was not done: the child died, hung or answered nonsense."""
+    """The work was not done: the child died, hung or answered nonsense.
+
+    `seconds` of the processor are gone.
+    """
+
+    def __init__(self, message: str, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class WorkshopBusyError(Exception):
-    """No child got free: this says nothing about the files."""
+    """No child got free, or none got on: this says nothing about the files."""
+
+
+class _LateError(Exception):
+    """The clock ended a child, which had worked for `seconds` by then."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"after {seconds:g} seconds of the processor")
+        self.seconds = seconds
 
 
 class _Child:
@@ -60,19 +80,40 @@ class _Child:
     def ask(
         self, head: dict[str, Any], blobs: Sequence[bytes], seconds: float
     ) -> tuple[dict[str, Any], list[bytes]]:
-        """Raises `WorkshopError`; the child is of no use then."""
+        """Raises `WorkshopError`, and `_LateError` after so many `seconds` by the
+        clock; the child is of no use then."""
         stdin, stdout = self.process.stdin, self.process.stdout
         if stdin is None or stdout is None:
             raise WorkshopError("The child has no pipes.")
-        watch = threading.Timer(seconds, self.process.kill)
+        before = self._worked()
+        late: list[float] = []
+
+        def stop() -> None:
+            late.append(self._worked() - before)
+            self.process.kill()
+
+        watch = threading.Timer(seconds, stop)
         watch.start()
         try:
             write_frame(stdin, head, blobs)
-            return read_frame(stdout)
+            answer, found = read_frame(stdout)
         except (OSError, FrameError) as error:
-            raise WorkshopError("The child did not answer.") from error
+            if late:
+                raise _LateError(late[0]) from error
+            worked = self._worked() - before
+            raise WorkshopError("The child did not answer.", worked) from error
         finally:
             watch.cancel()
+        return {**answer, "is_last": answer.get("is_last") or bool(late)}, found
+
+    def _worked(self) -> float:
+        """Seconds of the processor since it began; 0 where the kernel does not tell."""
+        try:
+            with open(f"/proc/{self.process.pid}/stat") as figures:
+                fields = figures.read().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def end(self) -> None:
         self.process.kill()
@@ -97,11 +138,36 @@ class Workshop:
         blobs: Sequence[bytes],
         seconds: float,
         alive: Callable[[], None] = lambda: None,
+        *,
+        is_patient: bool = True,
     ) -> tuple[dict[str, Any], list[bytes]]:
-        """Raises `WorkshopError`, and `WorkshopBusyError` if no child gets free.
+        """The answer to a piece of work, of at most so many `seconds` of the processor.
 
-        `alive` is called now and then while one is waited for, and before it is asked.
+        Who is late by the clock may only be slow, so a patient caller's work is begun
+        once more with a longer time. Raises `WorkshopError`, and `WorkshopBusyError` if
+        no child gets free or gets on. `alive` is called now and then while one is
+        waited for, and before it is asked.
         """
+        head = {**head, "seconds": seconds}
+        try:
+            return self._ask(head, blobs, seconds * _CLOCK, alive)
+        except _LateError as error:
+            if not is_patient:
+                raise WorkshopBusyError("The readers of receipts are slow.") from error
+        try:
+            return self._ask(head, blobs, seconds * _LONG_CLOCK, alive)
+        except _LateError as error:
+            if error.seconds < _LEAST_WORK:
+                raise WorkshopError("The child hung.", seconds) from error
+            raise WorkshopBusyError("The readers of receipts are slow.") from error
+
+    def _ask(
+        self,
+        head: dict[str, Any],
+        blobs: Sequence[bytes],
+        seconds: float,
+        alive: Callable[[], None],
+    ) -> tuple[dict[str, Any], list[bytes]]:
         child = self._free_place(alive)
         answer = None
         try:
@@ -152,7 +218,8 @@ def assemble(
     If the child fails, each file is tried alone, and those that break it are left out;
     the others are tried once more, because a child may also have died by itself.
     Raises `WorkshopError` if that fails as well, `WorkshopBusyError` if nobody had time
-    for it. `alive` is called before each piece of work and while one is waited for.
+    for it or the machine is too slow just now. `alive` is called before each piece of
+    work and while one is waited for.
     """
     try:
         return _assemble(files, stem, limit, MOST_SECONDS, alive)
@@ -167,9 +234,15 @@ def assemble(
 
 
 def thumbnails(document: Document) -> list[bytes]:
-    """As `sync.receipts.thumbnails.thumbnails`, in a child. Raises `WorkshopError`."""
+    """As `sync.receipts.thumbnails.thumbnails`, in a child.
+
+    A person waits for it: it is tried once. Raises `WorkshopError` and
+    `WorkshopBusyError`.
+    """
     head = {"do": "thumbnails", "type": document.content_type}
-    answer, blobs = _workshop.ask(head, [document.content], MOST_SECONDS)
+    answer, blobs = _workshop.ask(
+        head, [document.content], MOST_SECONDS, is_patient=False
+    )
     if answer.get("error"):
         raise WorkshopError("The document's pages cannot be drawn.")
     return blobs
@@ -178,17 +251,18 @@ def thumbnails(document: Document) -> list[bytes]:
 def _sound(
     files: Sequence[ReceiptFile], stem: str, limit: int, alive: Callable[[], None]
 ) -> tuple[list[ReceiptFile], tuple[str, ...]]:
-    usable, warnings = [], []
-    end = time.monotonic() + _MOST_SECONDS_ALONE
+    usable, warnings, spent = [], [], 0.0
     for file in files:
-        if time.monotonic() > end:
-            raise WorkshopError("Too many files break their reader.")
+        if spent > _MOST_SECONDS_ALONE:
+            raise WorkshopError("The files need too much time one by one.", spent)
         try:
-            _assemble([file], stem, limit, MOST_SECONDS_A_FILE, alive)
-        except WorkshopError:
+            _, seconds = _worked_on([file], stem, limit, MOST_SECONDS_A_FILE, alive)
+        except WorkshopError as error:
+            seconds = error.seconds
             warnings.append(left_out(file.name, _BROKEN))
         else:
             usable.append(file)
+        spent += seconds
     return usable, tuple(warnings)
 
 
@@ -199,6 +273,17 @@ def _assemble(
     seconds: float,
     alive: Callable[[], None] = lambda: None,
 ) -> Receipts:
+    return _worked_on(files, stem, limit, seconds, alive)[0]
+
+
+def _worked_on(
+    files: Sequence[ReceiptFile],
+    stem: str,
+    limit: int,
+    seconds: float,
+    alive: Callable[[], None],
+) -> tuple[Receipts, float]:
+    """And the seconds of the processor that went into it."""
     head = {
         "do": "assemble",
         "stem": stem,
@@ -213,11 +298,12 @@ def _assemble(
             same = answer["same"]
             content = blobs[0] if same is None else files[same].content
             document = Document(content, answer["type"], answer["name"])
-        return Receipts(
+        receipts = Receipts(
             document,
             tuple(answer["warnings"]),
             tuple(Origin(name, page) for name, page in answer["pages"]),
             answer["excess"],
         )
+        return receipts, float(answer["seconds"])
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise WorkshopError("The child answered nonsense.") from error

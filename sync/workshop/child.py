@@ -7,6 +7,7 @@ itself after a number of answers or once it has grown large.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import resource
 import sys
@@ -21,7 +22,6 @@ from sync.receipts.thumbnails import thumbnails
 from sync.workshop.frames import FrameError, read_frame, write_frame
 
 MOST_MEMORY = 1024 * 1024 * 1024  # of addresses, libraries included
-_MOST_PROCESSOR_SECONDS = 25
 _MOST_ANSWERS = 500
 _LARGE = 250 * 1024 * 1024
 
@@ -44,8 +44,10 @@ def main() -> int:
             head, blobs = read_frame(source)
         except FrameError:
             return 0
-        _bound_processor_time()
+        before = time.process_time()
+        _bound_processor_time(head["seconds"])
         answer, found = _do(head, blobs)
+        answer["seconds"] = time.process_time() - before
         is_last = _resident() > _LARGE or number == _MOST_ANSWERS
         write_frame(target, {**answer, "is_last": is_last}, found)
     return 0
@@ -61,10 +63,10 @@ def _resident() -> int:
         return 0
 
 
-def _bound_processor_time() -> None:
-    used = int(time.process_time()) + 1
+def _bound_processor_time(seconds: float) -> None:
+    used = math.ceil(time.process_time() + seconds)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (used + _MOST_PROCESSOR_SECONDS, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (used, hard))
 
 
 def _do(head: dict[str, Any], blobs: list[bytes]) -> Answer:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from connector.models import Tenant
-from sync.engine import read_lists, sync_tags
+from sync.engine import look_at_tags, read_lists, sync_tags
+from sync.engine.tag_planning import shown_of
 from tests.simulators.pex.tags import JOB, PHASE, Option
 
 FIELDS = {JOB: "job_dept_eqp", PHASE: "cost_code_account_category"}
@@ -22,6 +23,19 @@ def sync(tenant, **options):
     tenant = Tenant.objects.get(pk=tenant.pk)
     read_lists(tenant)
     return sync_tags(tenant, **options)
+
+
+def disable(tenant, tag, **options):
+    """As a person does it: look at what waits of this tag, and say yes to that."""
+    tenant = Tenant.objects.get(pk=tenant.pk)
+    read_lists(tenant)
+    (look,) = [
+        each
+        for each in look_at_tags(tenant)
+        if each.target.mapping.field == FIELDS[tag]
+    ]
+    shown = {FIELDS[tag]: shown_of(look.target, look.difference)}
+    return sync_tags(tenant, disable_all=shown, **options)
 
 
 def set_options(pex, tag, *options):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
+from connector.exceptions import RateLimitError
 from connector.models import Tenant
 from connector.pex.dependency_types import Dependency, OptionRule
-from sync.models import TagSync
+from sync import engine
+from sync.engine.tag_sync import sync_before_purchases
+from sync.models import SyncRun, TagSync
 from sync.tag_dependencies import is_same, obstacle, rules_for
 from tests.simulators.pex.asking import Body
+from tests.simulators.pex.errors import RefusalError
 from tests.simulators.pex.tags import (
     CATEGORY,
     CATEGORY_ID,
@@ -154,3 +160,88 @@ def test_what_we_made_is_taken_away_when_the_switch_goes_off(tenant, pex):
     assert "was taken away" in rows[0].message
     assert pex.dependencies.all() == [theirs]
     assert filter_rows(sync(tenant)) == []
+
+
+class DiedError(Exception):
+    pass
+
+
+class TestOnceARun:
+    """Whatever happens between two filters, each is done once."""
+
+    @pytest.fixture
+    def run(self, tenant):
+        return engine.request_run(tenant, SyncRun.Trigger.MANUAL)[0]
+
+    def filters_of(self, run):
+        rows = run.tag_syncs.filter(what=TagSync.What.FILTER).order_by("pk")
+        return [(row.field, row.state) for row in rows]
+
+    def break_once_made(self, pex, count, error):
+        """Raises once, as soon as PEX has so many filters."""
+        errors = [error]
+
+        def alive():
+            if errors and len(pex.dependencies.all()) >= count:
+                raise errors.pop()
+
+        return alive
+
+    BOTH: ClassVar = [
+        ("cost_code_account_category", "succeeded"),
+        ("cost_type_tran_code", "succeeded"),
+    ]
+
+    def test_a_run_that_died_between_two_goes_on_with_the_second(
+        self, tenant, pex, run
+    ):
+        with pytest.raises(DiedError):
+            sync_before_purchases(run, self.break_once_made(pex, 1, DiedError()))
+        assert len(pex.dependencies.all()) == 1
+        sync_before_purchases(run, lambda: None)
+        assert len(pex.dependencies.all()) == 2
+        made = [row for row in self.filters_of(run) if row[1] == "succeeded"]
+        assert made == self.BOTH
+        pex.clear_calls()
+        sync_before_purchases(run, lambda: None)
+        assert pex.calls == []
+
+    def test_our_own_limit_between_two_keeps_the_record_of_the_first(
+        self, tenant, pex, run
+    ):
+        limit = RateLimitError("Too many calls just now.", system="PEX")
+        with pytest.raises(RateLimitError):
+            sync_before_purchases(run, self.break_once_made(pex, 1, limit))
+        assert self.filters_of(run) == self.BOTH[:1]
+        sync_before_purchases(run, lambda: None)
+        assert self.filters_of(run) == self.BOTH
+
+    def test_trouble_with_the_first_does_not_stop_the_second(self, tenant, pex, run):
+        create = pex.dependencies.create
+
+        def refused(child, body):
+            if child == PHASE_ID:
+                raise RefusalError(500, "down")
+            return create(child, body)
+
+        pex.dependencies.create = refused
+        sync_before_purchases(run, lambda: None)
+        assert [state for _, state in self.filters_of(run)] == ["failed", "succeeded"]
+        assert pex.dependencies.all() == pex.dependencies.of_child(CATEGORY_ID) != []
+
+    def test_who_died_taking_them_away_goes_on(self, tenant, pex, run):
+        sync(tenant)
+        Tenant.objects.update(dependent_options=False)
+        run = SyncRun.objects.get(pk=run.pk)
+
+        errors = [DiedError()]
+
+        def alive():
+            if errors and len(pex.dependencies.all()) < 2:
+                raise errors.pop()
+
+        with pytest.raises(DiedError):
+            sync_before_purchases(run, alive)
+        sync_before_purchases(run, lambda: None)
+        assert pex.dependencies.all() == []
+        assert len(self.filters_of(run)) == 2

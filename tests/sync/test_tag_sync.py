@@ -14,7 +14,7 @@ from connector.models import Tenant
 from sync.models import OptionAlias, TagSync
 from sync.models.tagging import TagSyncActiveError, lock_number
 from tests.simulators.pex.tags import JOB, LEFTOVER_JOB, PHASE, RESTRICTED_JOB, Option
-from tests.sync.tags import follow, listed, set_options, sync, writes
+from tests.sync.tags import disable, follow, listed, set_options, sync, writes
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
 
@@ -151,7 +151,7 @@ class TestFollowing:
         row = only(sync(tenant))
         found = listed(pex)
         assert row.state == TagSync.State.WAITING
-        row = only(sync(tenant, disable_all={"job_dept_eqp"}))
+        row = only(disable(tenant, JOB))
         found = listed(pex)
         assert found["10"] == ("Field operations", True)
         assert found["017401"] == ("Main Street Garage", False)
@@ -163,7 +163,7 @@ class TestFollowing:
         tenant.mappings.filter(field="type_code").update(static_value="E")
         follow(tenant, PHASE)
         tenant.mappings.filter(field="job_dept_eqp").update(sync_options=False)
-        sync(tenant, disable_all={"cost_code_account_category"})
+        sync(tenant)
         assert {"ENGINE", "MAINT", "BODY"} <= listed(pex, PHASE).keys()
 
     def test_a_name_that_stood_for_two_codes_stands_for_none(self, tenant):
@@ -225,7 +225,7 @@ class TestTrouble:
         assert listed(pex) == before
         assert row.held == 23
         assert "until a person says" in row.message
-        row = only(sync(tenant, disable_all={"job_dept_eqp"}))
+        row = only(disable(tenant, JOB))
         assert row.state == TagSync.State.SUCCEEDED
         assert row.disabled == 23
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from urllib.parse import urljoin
 
 import pytest
 from django.utils import timezone
@@ -209,3 +210,18 @@ def test_an_outage_of_an_hour_ends_the_run_and_the_purchases_stay(tenant, pex, c
     assert (run.status, run.reason) == ("failed", "outage")
     row = row_of(purchase)
     assert row.status == "pending"
+
+
+def test_a_wrong_token_address_ends_the_run_at_once_and_says_so(tenant, pex, cmic):
+    connection = tenant.cmic
+    connection.auth = "oauth"
+    connection.token_url = urljoin(cmic.url, "/elsewhere/token")
+    connection.oauth_client_id = "sandbox-client"
+    connection.oauth_client_secret = "sandbox-secret"
+    connection.save()
+    pex.add_purchase(amount=Decimal("5.00"))
+    run = execute(tenant)
+    assert (run.status, run.reason) == ("failed", "credentials_refused")
+    assert f"{connection.token_url} does not exist: it answers 404." in run.message
+    assert "Correct it under Manage credentials" in run.message
+    assert cmic.invoices() == []

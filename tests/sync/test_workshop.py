@@ -6,7 +6,9 @@ import time
 import zlib
 
 import pytest
+from PIL import Image
 
+from connector.cmic.types import Document
 from sync import workshop
 from sync.receipts import ReceiptFile
 from sync.workshop import WorkshopBusyError, WorkshopError
@@ -74,6 +76,53 @@ def test_a_child_that_died_by_itself_costs_no_receipt(monkeypatch):
     assert receipts.warnings == ()
     assert len(receipts.pages) == 2
     assert asked == [2, 1, 1, 2]
+
+
+def test_a_slow_machine_costs_no_receipt(monkeypatch):
+    ask, times = workshop._Child.ask, []
+
+    def ask_slowly(self, head, blobs, seconds):
+        times.append(seconds)
+        if len(times) == 1:
+            # A clock so short that the child has hardly begun by then.
+            seconds = 0.01
+        return ask(self, head, blobs, seconds)
+
+    workshop._workshop.close()
+    monkeypatch.setattr(workshop._Child, "ask", ask_slowly)
+    receipts = made(GOOD, GOOD)
+    assert receipts.warnings == ()
+    assert len(receipts.pages) == 2
+    assert len(times) == 2
+    assert times[1] > 2 * times[0]
+
+
+def test_a_machine_too_slow_for_any_file_says_nothing_against_them(monkeypatch):
+    ask = workshop._Child.ask
+
+    def ask_slowly(self, head, blobs, seconds):
+        # A new child works half a second before it begins to read.
+        return ask(self, head, blobs, 0.2)
+
+    workshop._workshop.close()
+    monkeypatch.setattr(workshop._Child, "ask", ask_slowly)
+    monkeypatch.setattr(workshop, "_LEAST_WORK", 0.02)
+    with pytest.raises(WorkshopBusyError, match="slow"):
+        made(GOOD)
+    with pytest.raises(WorkshopBusyError, match="slow"):
+        workshop.thumbnails(Document(GOOD, "image/png", "x.png"))
+
+
+def test_a_file_that_keeps_the_processor_busy_is_named(monkeypatch):
+    slow = corpus.saved(Image.new("RGB", (8000, 6000)), "TIFF", compression="packbits")
+    assert made(slow).warnings == ()
+    monkeypatch.setattr(workshop, "MOST_SECONDS", 0.1)
+    monkeypatch.setattr(workshop, "MOST_SECONDS_A_FILE", 0.1)
+    monkeypatch.setattr(workshop, "_CLOCK", 600.0)
+    receipts = made(slow, GOOD)
+    (warning,) = receipts.warnings
+    assert warning.startswith("Receipt 1 was left out: reading it took more time")
+    assert receipts.document.content is GOOD
 
 
 def test_whoever_waits_says_that_it_is_alive(monkeypatch):

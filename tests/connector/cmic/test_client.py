@@ -3,6 +3,7 @@
 import hashlib
 from datetime import date
 from decimal import Decimal
+from urllib.parse import urljoin
 
 import pytest
 
@@ -17,6 +18,7 @@ from connector.cmic.types import (
     InvoiceLine,
     LineType,
     Location,
+    Problem,
 )
 from connector.exceptions import (
     AccessDeniedError,
@@ -25,6 +27,7 @@ from connector.exceptions import (
     InvalidRequestError,
     RateLimitError,
     ServerError,
+    TokenAddressError,
     UnexpectedResponseError,
 )
 from connector.transport import Timeouts
@@ -299,6 +302,22 @@ def test_refused_oauth_credentials_are_an_authentication_error(sim):
     oauth = OAuthCredentials(f"{sim.url}/oauth2/token", "sandbox-client", "wrong")
     with pytest.raises(AuthenticationError):
         CmicClient(sim.url, oauth=oauth).find_invoice("001", "PEX01", "PEX-1")
+
+
+def test_a_token_address_that_does_not_exist_is_a_fault_of_the_settings(sim):
+    url = urljoin(sim.url, "/elsewhere/token")
+    oauth = OAuthCredentials(url, "sandbox-client", "sandbox-secret")
+    client = CmicClient(sim.url, oauth=oauth)
+    with pytest.raises(TokenAddressError) as raised:
+        client.find_invoice("001", "PEX01", "PEX-1")
+    assert str(raised.value) == (
+        f"The OAuth token address {url} does not exist: it answers 404. Correct it "
+        "under Manage credentials; the customer's CMiC administrator knows it."
+    )
+    assert not raised.value.retryable
+    assert not raised.value.may_have_succeeded
+    states = {state.problem for state in client.check()}
+    assert states == {Problem.NO_TOKEN_ADDRESS}
 
 
 def test_the_documents_bytes_arrive_as_they_are(sim):
