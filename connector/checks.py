@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import datetime
 from typing import TypeVar
 
 from django.db import transaction
@@ -214,6 +215,19 @@ def check_cmic(tenant: Tenant, *, seconds: float | None = None) -> list[ModuleSt
     states = ask_cmic(tenant.cmic, seconds=seconds)
     _record(tenant.cmic, **module_columns(states))
     return states
+
+
+def remember_refusal(
+    tenant: Tenant, error: ConnectorError, begun_at: datetime | None
+) -> None:
+    """A sync that began then found its credentials refused: the connection's state says
+    so, unless they were replaced meanwhile."""
+    connection = getattr(tenant, "pex" if error.system == "PEX" else "cmic", None)
+    if connection is None or begun_at is None:
+        return
+    changed_at = connection.credentials_changed_at
+    if changed_at is None or changed_at <= begun_at:
+        _record(connection, is_ok=False, check_message=error.message)
 
 
 def remember_tags(connection: PexConnection, tags: Sequence[Tag]) -> None:

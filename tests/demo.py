@@ -15,6 +15,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,7 @@ def load_tenant(file: Path, pex: int, cmic: int) -> None:
         SyncRun.objects.filter(tenant=before).delete()
         before.delete()
     tenant, _ = import_tenant(data, os.environ)
+    call_command("check_connection", tenant.slug, as_json=True, stdout=StringIO())
     refresh_all(tenant, cmic_client(tenant))
 
 

@@ -20,6 +20,7 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from sync.admin.currency import currency_of
+from sync.admin.readonly import is_id
 from sync.admin.wording import money
 from sync.models import Decision, DecisionRefusedError, PurchaseSync
 
@@ -77,8 +78,9 @@ class DecisionsPart:
     ) -> list[Any]:
         offered: list[Any] = super().get_actions_detail(request, object_id)  # type: ignore[misc]
         verbs = {_VERBS[kind]: kind for kind in Decision.Kind}
+        rows = self.get_queryset(request)  # type: ignore[attr-defined]
         row: PurchaseSync | None = (
-            self.get_queryset(request).filter(pk=object_id).first()  # type: ignore[attr-defined]
+            rows.filter(pk=object_id).first() if is_id(object_id) else None
         )
         return [
             each

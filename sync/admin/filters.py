@@ -35,6 +35,7 @@ OUTCOMES: dict[str, Q] = {
 }
 _LARGEST_ID = 2**63 - 1
 _MOST_WORDS = 8
+_DAYS = {"occurred_at": "day of the card's use", "created_at": "day of its start"}
 
 
 class ReasonFilter(DropdownFilter):
@@ -149,6 +150,10 @@ class CauseFilter(DropdownFilter):
 
 class BusinessDayFilter(RangeDateFilter):
     """From and to are whole US Eastern business days, both included."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.title = _DAYS[self.field_path]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[PurchaseSync]

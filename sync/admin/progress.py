@@ -23,7 +23,7 @@ from sync.models import RunOutcome, Status, SyncRun
 
 _TITLES = {
     "seen": "seen",
-    "completed": "in CMiC",
+    "completed": "completed",
     "waiting": "waiting",
     "blocked": "blocked",
     "skipped": "skipped",

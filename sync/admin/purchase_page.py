@@ -12,15 +12,18 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from connector.admin.states import minute
+from connector.admin.states import clock, minute
 from sync.admin.currency import currency_of
 from sync.admin.invoice import invoice_card
 from sync.admin.receipts import document_words
 from sync.admin.remedies import remedy_for
 from sync.admin.story import MOST_ATTEMPTS, attempts_of, run_link, story_of
 from sync.admin.wording import NO_REASONS, PEOPLE, PURCHASE_COLOURS, money, tenant_link
-from sync.models import PurchaseSync, Status
+from sync.models import Decision, PurchaseSync, Status, SyncRun
 from sync.reasons import Who
+
+SENDABLE = (Status.PENDING, Status.POSTING)
+_TO_BE_SENT = (Status.PENDING, Status.POSTING, Status.POSTED)
 
 
 class PurchasePage:
@@ -37,21 +40,23 @@ class PurchasePage:
                     "merchant",
                     "cardholder",
                     "amount_words",
-                    "approval",
+                    "approval_words",
                     "has_attachments",
+                    "document",
                     "tags",
                 )
             },
         ),
         (
             "In CMiC",
-            {"fields": ("cmic_ids", "document", "run_link", "updated")},
+            {"fields": ("cmic_ids", "run_link", "updated")},
         ),
     )
     readonly_fields = (
         "transaction",
         "tenant_link",
         "amount_words",
+        "approval_words",
         "tags",
         "cmic_ids",
         "document",
@@ -69,7 +74,7 @@ class PurchasePage:
             purchase=row,
             colour=PURCHASE_COLOURS[Status(row.status)],
             what=what_it_is(row, currency),
-            next=_next(row),
+            lede=_lede(row),
             reasons=[_reason(each, row.tenant_id) for each in row.reasons],
             invoice=invoice_card(row, attempts[-1] if attempts else None),
             story=story_of(row, attempts, currency),
@@ -87,15 +92,23 @@ class PurchasePage:
         kind = " (refund or credit)" if purchase.is_refund else ""
         return f"{money(purchase.amount, currency_of(purchase))}{kind}"
 
+    @admin.display(description="Approval")
+    def approval_words(self, purchase: PurchaseSync) -> str:
+        words = {"notreviewed": "not reviewed", "noreceipt": "waits for a receipt"}
+        return words.get(purchase.approval, purchase.approval) or "none"
+
     @admin.display(description="Tags")
     def tags(self, purchase: PurchaseSync) -> SafeString | str:
         """As PEX had them when the purchase was last judged; those of splits below."""
         facts = purchase.facts or {}
+        pex = getattr(purchase.tenant, "pex", None)
+        names = {tag["id"]: tag["name"] for tag in (pex.tags if pex else [])}
         rows = [("", *tag) for tag in facts.get("tags", [])]
         for number, split in enumerate(facts.get("splits", []), start=1):
             rows += [(f"Split {number}, ", *tag) for tag in split["tags"]]
         shown = (
-            (place, name or tag_id, value or "–") for place, tag_id, name, value in rows
+            (place, name or names.get(tag_id, tag_id), value or "–")
+            for place, tag_id, name, value in rows
         )
         text = "<p>{}{}: <strong>{}</strong></p>"
         return format_html_join("", text, shown) or "None."
@@ -133,16 +146,16 @@ def what_it_is(row: PurchaseSync, currency: str) -> str:
     return f"{kind}{money(row.amount, currency)}{at}{who}"
 
 
-def _next(row: PurchaseSync) -> str:
-    """What becomes of it now, in sentences."""
-    said = []
-    if not row.reasons:
+def _lede(row: PurchaseSync) -> str:
+    """What it is and what becomes of it now, in sentences."""
+    said = [_state(row)]
+    if row.status in SENDABLE and not row.reasons:
         said.append(NO_REASONS.get(Status(row.status), ""))
     if row.needs_person:
         said.append("It waits for a person.")
-    elif row.is_deferred:
-        said.append("The next sync takes it up again.")
-    elif row.status in (Status.SKIPPED, Status.BLOCKED):
+    elif row.status in _TO_BE_SENT:
+        said.append(_when(row))
+    elif row.status == Status.BLOCKED:
         said.append("Every sync looks at it again and sends it once nothing is left.")
     if row.not_before is not None:
         said.append(f"It goes on by itself at {minute(row.not_before)}.")
@@ -154,6 +167,39 @@ def _next(row: PurchaseSync) -> str:
     return " ".join(each for each in said if each)
 
 
+def _state(row: PurchaseSync) -> str:
+    """Of what is in CMiC or was settled by a person, who said so."""
+    marked = row.decisions.filter(kind=Decision.Kind.MARK_SYNCED).last()
+    if marked is not None and row.posting_at is None:
+        by = marked.decided_by.get_username() if marked.decided_by else "somebody"
+        return f"Marked as synced by {by}; the connector did not send it."
+    if row.status == Status.POSTED:
+        return f"It is in CMiC as {row.invoice_number}; only PEX's marker is missing."
+    if row.status == Status.COMPLETED:
+        return NO_REASONS[Status.COMPLETED]
+    return ""
+
+
+def _when(row: PurchaseSync) -> str:
+    """When somebody works on it next: a run that is at work, or the next sync."""
+    run = SyncRun.objects.filter(tenant=row.tenant_id).order_by("-pk").first()
+    if run is not None and run.is_active and not row.is_deferred:
+        if run.resume_at is not None:
+            at = clock(run.resume_at)
+            return f"Run {run.pk} waits and goes on at {at}: {run.message}"
+        return f"Run {run.pk} is at work and takes it up."
+    said = []
+    if run is not None and run.status == SyncRun.State.FAILED:
+        said.append(f"Run {run.pk} ended before it was done: {run.message}")
+    tenant = row.tenant
+    if tenant.auto_sync and tenant.next_auto_sync_at:
+        at = minute(tenant.next_auto_sync_at)
+        said.append(f"The next sync, {at}, takes it up, or an Execute before it.")
+    else:
+        said.append("The next Execute takes it up; auto-sync is off.")
+    return " ".join(said)
+
+
 def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
@@ -163,7 +209,7 @@ def _reason(reason: dict[str, str], tenant_id: int) -> dict[str, Any]:
     remedy = remedy_for(reason.get("code", ""), tenant_id)
     return {
         "message": reason.get("message", ""),
-        "who": PEOPLE[Who(who)] if who in list(Who) else who,
+        "who": PEOPLE[Who(who)] if who in list(Who) and remedy.asks else "",
         "how": remedy.sentence,
         "links": remedy.links,
     }

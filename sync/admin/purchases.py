@@ -6,6 +6,8 @@ Their page is `sync.admin.purchase_page`; what serves each filter is an index of
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -36,14 +38,14 @@ from sync.admin.filters import (
 )
 from sync.admin.paging import BoundedPaginator
 from sync.admin.purchase_page import PurchasePage
-from sync.admin.readonly import ReadOnly
+from sync.admin.readonly import ReadOnly, is_id
 from sync.admin.receipts import ReceiptsPart
 from sync.admin.tables import PURCHASES
 from sync.admin.wording import PURCHASE_COLOURS, first_reason, money
 from sync.models import PurchaseSync
 from sync.models.purchase_indexes import words
 
-_LONGEST_ID = 18  # digits that certainly fit PostgreSQL's bigint
+_AMOUNT = re.compile(r"\$?(-?[\d,]{1,12}\.\d\d)", re.ASCII)
 
 
 class PurchaseChangeList(ChangeList):
@@ -105,7 +107,8 @@ class PurchaseSyncAdmin(
     list_fullwidth = True
     search_fields = ("invoice_number",)
     search_help_text = (
-        "PEX transaction, invoice number, or how words of merchant and cardholder begin"
+        "Transaction, invoice number, amount, or how words of merchant and cardholder "
+        "begin"
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -114,13 +117,17 @@ class PurchaseSyncAdmin(
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """A transaction's number, the beginning of an invoice's, or words."""
+        """A transaction's number, how an invoice's begins, an amount, or words."""
         term = search_term.strip().replace("\x00", "")
         if not term:
             return queryset, False
-        found = Q(invoice_number__startswith=term.upper()) & ~Q(invoice_number="")
-        if term.isascii() and term.isdecimal() and len(term) <= _LONGEST_ID:
-            found |= Q(pex_transaction_id=int(term))
+        number = term.upper().replace(" ", "")
+        found = Q(invoice_number__startswith=number) & ~Q(invoice_number="")
+        digits = number.removeprefix("PEX").removeprefix("-")
+        if is_id(digits):
+            found |= Q(pex_transaction_id=int(digits))
+        if amount := _AMOUNT.fullmatch(number):
+            found |= Q(amount=Decimal(amount[1].replace(",", "")))
         if query := words_query(term):
             queryset = queryset.alias(words=words())
             found |= Q(words=SearchQuery(query, config="simple", search_type="raw"))

@@ -6,6 +6,14 @@ from typing import Any
 
 from django.http import HttpRequest
 
+_LONGEST_ID = 18  # digits that certainly fit PostgreSQL's bigint
+
+
+def is_id(text: str | int) -> bool:
+    """Whether it can be a row's number; addresses are typed by hand, too."""
+    said = str(text)
+    return said.isascii() and said.isdecimal() and len(said) <= _LONGEST_ID
+
 
 class ReadOnly:
     """No adding, changing or deleting in the admin, whatever the permissions."""

@@ -13,6 +13,7 @@ from sync.reasons import ReasonCode
 
 _SETTINGS = ("transactions", "Open the transaction settings")
 _MAPPINGS = ("mappings", "Open the field mappings")
+_NOTHING = "Nothing to do"
 _CONNECTIONS = ("general", "Open the connections")
 
 # The sentence, and the parts of the tenant's page that it speaks of.
@@ -41,7 +42,8 @@ _REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
         (_SETTINGS,),
     ),
     ReasonCode.ALREADY_SYNCED: (
-        "Nothing to do if CMiC has it. If not, delete the note in PEX.",
+        "Nothing to do if CMiC has it. If you have looked and it does not, delete the "
+        "note in PEX: the next sync then sends it.",
         (),
     ),
     ReasonCode.VALUE_MISSING: (
@@ -80,7 +82,8 @@ _REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     ),
     ReasonCode.OUTAGE: ("Nothing to do: the next sync tries it again.", ()),
     ReasonCode.CREDENTIALS_REFUSED: (
-        "Enter credentials that work; the next sync goes on.",
+        "Grant the right that is named, or enter credentials that work; the next sync "
+        "goes on.",
         (_CONNECTIONS,),
     ),
 }
@@ -92,6 +95,11 @@ class Remedy:
 
     sentence: str
     links: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def asks(self) -> bool:
+        """Whether anybody has to do something."""
+        return not self.sentence.startswith(_NOTHING)
 
 
 def remedy_for(code: str, tenant_id: int) -> Remedy:

@@ -16,13 +16,17 @@ from connector.admin.states import minute
 from connector.history import entries_of
 from sync.admin.tags import TAG_SYNC_COLOURS, kept_words
 from sync.models import PurchaseSync, RunOutcome, Status, SyncRun, TagSync
+from sync.reasons import ReasonCode
 
-_HELD = Q(status__in=(Status.BLOCKED, Status.FAILED, Status.POSTING))
+# As `sync.engine.counts` counts them: what asks a person is blocked.
+_HELD = Q(status__in=(Status.BLOCKED, Status.FAILED)) | Q(
+    status=Status.POSTING, reasons__contains=[{"code": ReasonCode.LOST_ANSWER}]
+)
 # What became of a purchase, compared with the run before: the names of links, too.
 CHANGES = {
     "new": "seen for the first time",
     "newly_held": "newly blocked or failed",
-    "solved": "in CMiC now that were held before",
+    "solved": "done now that were held before",
     "still_held": "still blocked or failed",
 }
 _MOST_ENTRIES = 10
@@ -41,7 +45,8 @@ class RunChanges:
 def changes_of(run: SyncRun, user: User | AnonymousUser) -> RunChanges:
     """Settings only for those who may look at the tenant. A constant number of
     queries."""
-    before = run_before(run)
+    # A run that never came to see its purchases tells nothing of them.
+    before = run_before(run) if run.counts.get("seen") else None
     counts = (
         {name: changed(run, before, name).count() for name in CHANGES} if before else {}
     )
@@ -71,7 +76,8 @@ def changed(run: SyncRun, before: SyncRun, name: str) -> QuerySet[RunOutcome]:
         return after.filter(~Exists(earlier))
     was_held = Exists(earlier.filter(_HELD))
     if name == "solved":
-        return after.filter(was_held, status=Status.COMPLETED)
+        in_cmic = (Status.POSTED, Status.COMPLETED)
+        return after.filter(was_held, status__in=in_cmic)
     return after.filter(_HELD, was_held if name == "still_held" else ~was_held)
 
 

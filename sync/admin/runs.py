@@ -29,13 +29,11 @@ from sync.admin.export import ExportPart
 from sync.admin.filters import BusinessDayFilter
 from sync.admin.paging import BoundedPaginator
 from sync.admin.progress import counts_in_words, panel_context, progress_json
-from sync.admin.readonly import ReadOnly
+from sync.admin.readonly import ReadOnly, is_id
 from sync.admin.tables import RUNS
 from sync.admin.wording import RUN_COLOURS, duration, starter, tenant_link
 from sync.engine import stop
 from sync.models import PurchaseSync, Status, SyncRun
-
-_LONGEST_ID = 18  # digits that certainly fit PostgreSQL's bigint
 
 
 @admin.register(SyncRun)
@@ -86,7 +84,8 @@ class SyncRunAdmin(ExportPart, VisibleOnly, ReadOnly, ModelAdmin):
     ) -> list[Any]:
         """Only what runs can be stopped."""
         offered: list[Any] = super().get_actions_detail(request, object_id)
-        is_active = SyncRun.objects.active().filter(pk=object_id).exists()
+        active = SyncRun.objects.active()
+        is_active = is_id(object_id) and active.filter(pk=object_id).exists()
         return offered if is_active else []
 
     @action(description="Stop", url_path="stop", permissions=["stop"], icon="stop")
@@ -127,7 +126,7 @@ class SyncRunAdmin(ExportPart, VisibleOnly, ReadOnly, ModelAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         """A number is the run's own."""
         number = search_term.strip().lower().removeprefix("run").strip()
-        if number.isascii() and number.isdecimal() and len(number) <= _LONGEST_ID:
+        if is_id(number):
             return queryset.filter(pk=number), False
         found: tuple[QuerySet[Any], bool] = super().get_search_results(
             request, queryset, search_term

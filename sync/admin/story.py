@@ -161,7 +161,8 @@ def _answered(attempt: SyncAttempt) -> str:
     if attempt.answer_status:
         said = f"HTTP {attempt.answer_status}"
     else:
-        said = "an answer" if attempt.answer else "no answer on record"
+        is_lost = attempt.outcome == SyncAttempt.Outcome.LOST
+        said = "the connection was lost" if is_lost else "no answer on record"
     if attempt.ended_at is None:
         return f", {said}"
     seconds = (attempt.ended_at - attempt.started_at).total_seconds()

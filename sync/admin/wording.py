@@ -45,9 +45,8 @@ ATTEMPT_COLOURS = {
 }
 # In place of reasons, for a purchase that has none.
 NO_REASONS = {
-    Status.PENDING: "Nothing stands in the way: it is sent by the next worker.",
+    Status.PENDING: "Nothing stands in the way.",
     Status.POSTING: "Sending was begun; the answer of CMiC is not on record yet.",
-    Status.POSTED: "It is in CMiC; the marker in PEX is written next.",
     Status.COMPLETED: "It is in CMiC, and PEX has the marker.",
 }
 PEOPLE = {
@@ -70,6 +69,9 @@ _SOURCES = {
 
 
 def code_in_words(code: str) -> str:
+    """A reason's code. “Pending” is a status too, of what goes next."""
+    if code == ReasonCode.PENDING:
+        return "not settled yet"
     return code.replace("_", " ").replace("cmic", "CMiC")
 
 

@@ -192,7 +192,7 @@ def _reason(error: ConnectorError) -> Reason:
     is_denied = isinstance(error, AccessDeniedError)
     return Reason(
         ReasonCode.CREDENTIALS_REFUSED if is_denied else ReasonCode.OUTAGE,
-        f"{error.message} It is tried again at the next sync.",
+        f"{error.message.rstrip('.')}. It is tried again at the next sync.",
         Who.SUPPORT,
     )
 

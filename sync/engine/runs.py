@@ -19,6 +19,7 @@ from django.db import (
 from django.db.models import Min
 from django.utils import timezone
 
+from connector.checks import remember_refusal
 from connector.clients import cmic_client
 from connector.exceptions import (
     AccessDeniedError,
@@ -261,6 +262,7 @@ def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
     except SettingsIncompleteError as error:
         fail(run, error.message)
     except (AuthenticationError, AccessDeniedError) as error:
+        remember_refusal(run.tenant, error, run.started_at)
         fail(run, error.message, SyncRun.Reason.CREDENTIALS_REFUSED)
     except RateLimitError as error:
         wait = timedelta(seconds=error.retry_after or PAUSE.total_seconds())

@@ -115,7 +115,7 @@ def test_the_story_goes_from_the_swipe_to_the_marker_in_time_order(admin_client,
         "CMiC has no job “999”.",
         "The same in 2 more runs",
         "answer lost",
-        "no answer on record after 2.0 s",
+        "the connection was lost after 2.0 s",
         "“Send again” by admin",
         "Not in Image Manager.",
         "HTTP 200 after 2.0 s",
@@ -154,7 +154,8 @@ def test_a_blocked_purchase_shows_the_invoice_that_it_would_be(admin_client, acm
     assert "The invoice as it would be sent" in said
     assert "Number PEX-4711 Date 2026/03/02" in said
     assert "Description Ferguson Supply - Ana Ruiz" in said
-    assert "Image Manager › AP Invoices › Card receipts › PEX-4711" in said
+    # Nothing was sent, so there is nothing to look for.
+    assert "Image Manager" not in said
     for code, source in (("017401", "tag"), ("02.100", "default"), ("4000", "static")):
         assert f"{code} {source}" in said
 
@@ -166,14 +167,19 @@ def test_a_sent_purchase_shows_the_invoice_as_it_was_sent(admin_client, acme):
         lines=[LINE],
         invoice_on=SWIPED.date(),
         invoice_number="PEX-4711",
+        posting_at=SWIPED,
         posted_at=SWIPED,
     )
     header = {"Apri_Inv_Code": "PEX-4711", "Apri_Ven_Code": "OLDVENDOR"}
-    add_attempt(row, 5, "accepted", payload={"srcUuid": "X", "headerData": header})
+    place = {
+        "srcUuid": acme.transactions.source_uuid,
+        "docTypeUuid": "no longer known",
+    }
+    add_attempt(row, 5, "accepted", payload={**place, "headerData": header})
     said = words_of(admin_client, row)
     assert "The invoice as it was sent" in said
     assert "Vendor OLDVENDOR" in said
-    assert "Image Manager › X › PEX-4711" in said
+    assert "Image Manager › AP Invoices › no longer known › PEX-4711" in said
 
 
 @pytest.mark.parametrize("values", [{"amount": None}, {"invoice_on": None}, {}])
@@ -228,3 +234,76 @@ def test_the_page_costs_the_same_for_any_history(admin_client, acme):
             page_of(admin_client, row)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(
+    ("run", "auto_sync", "words"),
+    [
+        (None, False, "The next Execute takes it up; auto-sync is off."),
+        ({"status": "running"}, True, "is at work and takes it up."),
+        (
+            {"status": "running", "resume_at": SWIPED, "message": "CMiC is down."},
+            True,
+            "waits and goes on at 10:00:00 EST: CMiC is down.",
+        ),
+        (
+            {"status": "failed", "message": "The password is wrong."},
+            True,
+            "ended before it was done: The password is wrong. The next sync, Mar 3,",
+        ),
+    ],
+)
+def test_what_is_to_be_sent_says_when(admin_client, acme, run, auto_sync, words):
+    acme.auto_sync = auto_sync
+    acme.next_auto_sync_at = SWIPED + timedelta(days=1) if auto_sync else None
+    acme.save()
+    row = add_purchase(add_run(acme), 4711, status="pending", lines=[LINE])
+    if run:
+        add_run(acme, **run)
+    assert words in words_of(admin_client, row)
+
+
+def test_what_was_only_marked_does_not_claim_to_be_in_cmic(admin_client, acme):
+    row = add_purchase(add_run(acme), 4711, invoice_number="PEX-4711")
+    Decision.objects.create(
+        purchase=row,
+        kind="mark_synced",
+        why="Booked by hand.",
+        decided_by=User.objects.get(username="admin"),
+    )
+    said = words_of(admin_client, row)
+    assert "Marked as synced by admin; the connector did not send it." in said
+    assert "It is in CMiC" not in said
+
+
+def test_a_missing_marker_does_not_hide_that_cmic_has_it(admin_client, acme):
+    denied = {"code": "credentials_refused", "message": "No right.", "who": "support"}
+    row = add_purchase(
+        add_run(acme),
+        4711,
+        status="posted",
+        invoice_number="PEX-4711",
+        posting_at=SWIPED,
+        reasons=[denied],
+        is_deferred=True,
+    )
+    said = words_of(admin_client, row)
+    assert "It is in CMiC as PEX-4711; only PEX's marker is missing." in said.replace(
+        "&#x27;", "'"
+    )
+    assert "Grant the right that is named" in said
+
+
+def test_where_nothing_is_to_be_done_nobody_is_asked(admin_client, acme):
+    declined = {"code": "declined", "message": "Declined.", "who": "cardholder"}
+    row = add_purchase(add_run(acme), 4711, status="skipped", reasons=[declined])
+    said = words_of(admin_client, row)
+    assert "Nothing to do." in said
+    assert "This is for" not in said
+
+
+@pytest.mark.parametrize("name", ["purchasesync", "syncrun", "preview", "alert"])
+def test_a_mistyped_address_is_not_found(admin_client, acme, name):
+    for wrong in ("abc", "1/mark", "9" * 30, "²"):
+        url = f"/admin/sync/{name}/{wrong}/change/"
+        assert admin_client.get(url).status_code == 404

@@ -161,7 +161,7 @@ class TestOnceItHasEnded:
             "solved": {"70002"},
             "still_held": {"70004"},
         }
-        assert "1 in CMiC now that were held before" in said
+        assert "1 done now that were held before" in said
         assert "2 newly blocked or failed" in said
         for name, numbers in found.items():
             body = admin_client.get(PURCHASES, {"run": f"{run.pk}-{name}"})

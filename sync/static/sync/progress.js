@@ -32,6 +32,10 @@ document.addEventListener("DOMContentLoaded", () => {
             return;
           }
           panel.removeAttribute("data-progress");
+          // What has ended cannot be stopped.
+          for (const link of document.querySelectorAll('a[href$="/stop/"]')) {
+            link.hidden = true;
+          }
           panel.dispatchEvent(new Event("connector:ended", { bubbles: true }));
           document.removeEventListener("visibilitychange", wait);
           return;
