@@ -67,7 +67,7 @@ def main() -> int:
             exit_code, run = execute()
             agrees = show(run, ports)
             say(f"\nAdmin: {url(ports['web'])}/admin/   login: {USER} / {password}")
-            say("The other tenant has trouble of every kind; that takes a minute …")
+            say("The other tenant has trouble of every kind; that takes a moment …")
         agrees &= troubled.show(say)
         if not once:
             say("Ctrl-C stops everything.")
