@@ -60,6 +60,8 @@ def starting_worker(
     with running(
         *("celery", "-A", "config", "worker", "--pool", "threads"),
         *("--queues", "manual,auto", "--concurrency", str(concurrency)),
+        # As the Procfile has it; asking around for others takes more than a second.
+        *("--without-gossip", "--without-mingle"),
         *("--loglevel", "DEBUG" if log else "WARNING"),
         env=environment(**extra),
         log=log,

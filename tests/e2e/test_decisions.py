@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from sync.models import Decision, PurchaseSync
 from tests.driver import execute, number_of
 from tests.e2e.conftest import log_in
+from tests.e2e.keyboard import go_to
 from tests.factories import make_tenant
 
 pytestmark = pytest.mark.browser
@@ -96,21 +97,3 @@ def test_a_refused_purchase_is_tried_again_without_a_mouse(page, pex, cmic):
     assert Decision.objects.get().why == "The period was opened."
     assert execute(tenant).status == "succeeded"
     assert len(cmic.invoices()) == 1
-
-
-def go_to(page, text):
-    """With Tab alone, to what says so; where one is must be seen."""
-    for _ in range(120):
-        page.keyboard.press("Tab")
-        said = page.evaluate(
-            "() => document.activeElement.matches('a, button')"
-            " ? document.activeElement.innerText : ''"
-        )
-        if text in said:
-            seen = page.evaluate(
-                "() => { const style = getComputedStyle(document.activeElement);"
-                "return style.outlineStyle !== 'none' || style.boxShadow !== 'none'; }"
-            )
-            assert seen, f"Nobody sees that “{text}” has the focus."
-            return
-    raise AssertionError(f"The keyboard does not reach “{text}”.")
