@@ -254,6 +254,7 @@ UNFOLD = {
         lambda request: static("connector/tenant.css"),
         lambda request: static("connector/dashboard.css"),
     ],
+    "SCRIPTS": [lambda request: static("connector/names.js")],
     "TABS": [
         {
             "models": [{"name": "connector.tenant", "detail": True}],

@@ -26,6 +26,13 @@ SHAPES = {"1280": (1280, 900), "390": (390, 844)}
 PASSWORD = "a sandbox password"
 CHECKED = {("1280", "light"), ("390", "dark")}
 _SET_THEME = "dark => document.documentElement.classList.toggle('dark', dark)"
+# Colours that fade would be judged half-way; what turns for ever is not waited for.
+_SETTLE = """async () => {
+    for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
+    const ended = document.getAnimations().map((one) => one.finished.catch(() => 0));
+    const longest = new Promise((done) => setTimeout(done, 400));
+    await Promise.race([Promise.all(ended), longest]);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +68,8 @@ def page(live_server, browser):
 
 @pytest.fixture
 def worker(live_server):
-    with running_worker():
+    # What a test holds up while it looks at a page is no fault of the other side.
+    with running_worker(HTTP_TIMEOUT="40", LEASE_SECONDS="90"):
         yield
 
 
@@ -85,7 +93,7 @@ def show():
                 if not (folder or is_checked):
                     continue
                 page.evaluate(_SET_THEME, theme == "dark")
-                page.wait_for_timeout(300)
+                page.evaluate(_SETTLE)
                 if folder:
                     path = Path(folder) / f"{name}-{width}-{theme}.png"
                     page.screenshot(path=path, full_page=True)
