@@ -11,7 +11,7 @@ from django.db import connections
 from playwright.sync_api import Page, sync_playwright
 
 from tests.conftest import find_chromium
-from tests.e2e.barriers import refuse_barriers
+from tests.e2e.barriers import OF_COLOURS, refuse_barriers
 from tests.worker import running_worker
 
 CHROMIUM_OPTIONS = [
@@ -98,7 +98,8 @@ def show():
                     path = Path(folder) / f"{name}-{width}-{theme}.png"
                     page.screenshot(path=path, full_page=True)
                 if is_checked:
-                    refuse_barriers(page, f"{name} at {width}, {theme}")
+                    rules = OF_COLOURS if theme == "dark" else None
+                    refuse_barriers(page, f"{name} at {width}, {theme}", rules)
         page.set_viewport_size({"width": 1280, "height": 900})
         page.evaluate(_SET_THEME, False)
 

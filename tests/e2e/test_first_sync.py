@@ -131,7 +131,8 @@ def test_a_tenant_is_set_up_and_executed(page, pex, cmic, show):
     show(page, "purchase-blocked")
 
     page.goto("/admin/sync/purchasesync/")
-    expect(page.get_by_text("pending").first).to_be_visible()
+    unsettled = page.locator("td.field-reason", has_text="not settled yet")
+    expect(unsettled).to_be_visible()
     show(page, "purchases")
     page.get_by_role("link", name=str(sent), exact=True).click()
     expect(page.get_by_text("accepted")).to_be_visible()
