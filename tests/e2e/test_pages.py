@@ -8,12 +8,18 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from connector.cmic.types import CodeKind
-from connector.models import CmicCode
-from sync.models import Decision, RunOutcome, SyncAttempt, TagSync
+from sync.models import Decision, RunOutcome, SyncAttempt
 from tests.e2e.conftest import log_in
 from tests.factories import make_tenant
-from tests.sync.rows import REFUND, UNKNOWN_JOB, add_alert, add_purchase, add_run
+from tests.sync.rows import (
+    REFUND,
+    UNKNOWN_JOB,
+    add_alert,
+    add_names,
+    add_purchase,
+    add_run,
+    add_tag_sync,
+)
 
 SWIPED = datetime(2026, 11, 2, 15, 0, tzinfo=UTC)
 LOST = {
@@ -45,20 +51,7 @@ LINES = [
 @pytest.fixture
 def acme(administrator):
     tenant = make_tenant()
-    settings = tenant.transactions
-    for kind, code, name in (
-        (CodeKind.SOURCE, settings.source_uuid, "AP Invoices"),
-        (CodeKind.DOCUMENT_TYPE, settings.document_type_uuid, "Card receipts"),
-        (CodeKind.COMPANY, settings.company_code, "Acme"),
-    ):
-        CmicCode.objects.create(
-            tenant=tenant,
-            kind=kind,
-            code=code,
-            name=name,
-            currency="USD",
-            seen_at=timezone.now(),
-        )
+    add_names(tenant)
     return tenant
 
 
@@ -176,18 +169,11 @@ def test_a_run_that_is_at_work_and_one_that_has_ended(page, acme, show):
     RunOutcome.objects.create(run=ended, purchase=row, status="completed")
     acme.transactions.approved_only = True
     acme.transactions.save()
-    TagSync.objects.create(
-        tenant=acme,
-        run=ended,
-        field="job_dept_eqp",
-        kind="job",
-        tag="Job",
-        state="succeeded",
+    add_tag_sync(
+        ended,
         message="1 option was added.",
         added=1,
         difference={"added": [["24-0999", "North Tower"]]},
-        started_at=now,
-        ended_at=now,
     )
     log_in(page, "admin")
     page.goto(reverse("admin:sync_syncrun_change", args=[ended.pk]))

@@ -8,7 +8,16 @@ from decimal import Decimal
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
-from sync.models import Alert, Preview, PreviewedPurchase, PurchaseSync, SyncRun
+from connector.cmic.types import CodeKind
+from connector.models import CmicCode
+from sync.models import (
+    Alert,
+    Preview,
+    PreviewedPurchase,
+    PurchaseSync,
+    SyncRun,
+    TagSync,
+)
 
 LOOKING = (
     "connector.view_tenant",
@@ -66,6 +75,39 @@ def add_purchase(run, number, *, status="completed", **values):
     return PurchaseSync.objects.create(
         tenant=run.tenant, run=run, pex_transaction_id=number, status=status, **values
     )
+
+
+def add_names(tenant, currency="USD"):
+    """What CMiC calls the tenant's company and the place of its invoices."""
+    chosen = tenant.transactions
+    for kind, code, name in (
+        (CodeKind.SOURCE, chosen.source_uuid, "AP Invoices"),
+        (CodeKind.DOCUMENT_TYPE, chosen.document_type_uuid, "Card receipts"),
+        (CodeKind.COMPANY, chosen.company_code, "Acme"),
+    ):
+        CmicCode.objects.create(
+            tenant=tenant,
+            kind=kind,
+            code=code,
+            name=name,
+            currency=currency,
+            seen_at=timezone.now(),
+        )
+
+
+def add_tag_sync(run, **values):
+    """One of a tag's options that the run has made."""
+    now = timezone.now()
+    values = {
+        "field": "job_dept_eqp",
+        "kind": "job",
+        "tag": "Job",
+        "state": "succeeded",
+        "started_at": now,
+        "ended_at": now,
+        **values,
+    }
+    return TagSync.objects.create(tenant=run.tenant, run=run, **values)
 
 
 def add_alert(tenant, **values):

@@ -9,16 +9,19 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import strip_tags
 
-from connector.cmic.types import CodeKind
-from connector.models import CmicCode
 from sync.admin.remedies import remedy_for
 from sync.models import Decision, RunOutcome, SyncAttempt
 from sync.reasons import ReasonCode
 from tests.factories import make_tenant
-from tests.sync.rows import UNKNOWN_JOB, add_purchase, add_run, text_of
+from tests.sync.rows import (
+    UNKNOWN_JOB,
+    add_names,
+    add_purchase,
+    add_run,
+    text_of,
+)
 
 SWIPED = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 LINE = {
@@ -32,18 +35,7 @@ LINE = {
 @pytest.fixture
 def acme(db):
     tenant = make_tenant()
-    settings = tenant.transactions
-    for kind, code, name in (
-        (CodeKind.SOURCE, settings.source_uuid, "AP Invoices"),
-        (CodeKind.DOCUMENT_TYPE, settings.document_type_uuid, "Card receipts"),
-        (CodeKind.COMPANY, settings.company_code, "Acme"),
-    ):
-        CmicCode.objects.update_or_create(
-            tenant=tenant,
-            kind=kind,
-            code=code,
-            defaults={"name": name, "currency": "CAD", "seen_at": timezone.now()},
-        )
+    add_names(tenant, currency="CAD")
     return tenant
 
 

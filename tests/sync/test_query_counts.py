@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from sync.models import Decision, RunOutcome, SyncAttempt, TagSync
+from sync.models import Decision, RunOutcome, SyncAttempt
 from tests.factories import make_tenant
 from tests.sync.rows import (
     REFUND,
@@ -16,6 +16,7 @@ from tests.sync.rows import (
     add_preview,
     add_purchase,
     add_run,
+    add_tag_sync,
     body_of,
 )
 from tests.sync.test_roles import PAGES, address
@@ -57,16 +58,7 @@ def add_rows(tenant, start, count):
             started_at=run.started_at,
         )
         Decision.objects.create(purchase=row, kind="send_again", why="x")
-        TagSync.objects.create(
-            tenant=tenant,
-            run=run,
-            field="job_dept_eqp",
-            kind="job",
-            tag="Job",
-            state="succeeded",
-            started_at=run.started_at,
-            ended_at=run.started_at,
-        )
+        add_tag_sync(run)
         alert = add_alert(tenant, occasion=str(number))
         person = User.objects.create_user(f"person-{number}", password="x")
         group = Group.objects.create(name=f"Group {number}")

@@ -14,10 +14,10 @@ from django.utils.html import strip_tags
 
 from connector.cmic.types import CodeKind
 from connector.models import CmicCode
-from sync.models import PurchaseSync, RunOutcome, TagSync
+from sync.models import PurchaseSync, RunOutcome
 from tests.factories import make_tenant
 from tests.people import add_staff
-from tests.sync.rows import UNKNOWN_JOB, add_person, add_purchase, add_run
+from tests.sync.rows import UNKNOWN_JOB, add_person, add_purchase, add_run, add_tag_sync
 
 PURCHASES = reverse("admin:sync_purchasesync_changelist")
 
@@ -201,19 +201,11 @@ class TestOnceItHasEnded:
 
     def test_what_it_wrote_to_tags_is_shown_with_details(self, admin_client, acme):
         run = add_run(acme)
-        now = timezone.now()
-        TagSync.objects.create(
-            tenant=acme,
-            run=run,
-            field="job_dept_eqp",
-            kind="job",
-            tag="Job",
-            state="succeeded",
+        add_tag_sync(
+            run,
             message="1 option was added.",
             added=1,
             difference={"added": [["24-0999", "North <b>Tower</b>"]]},
-            started_at=now,
-            ended_at=now,
         )
         said = words_of(admin_client, run)
         assert "1 option was added." in said
