@@ -6,6 +6,7 @@ What a decision does, and who made it, is kept by `sync.models.decision`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -19,7 +20,7 @@ from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from sync.admin.currency import currency_of
+from sync.admin.currency import Currencies, currency_of
 from sync.admin.readonly import is_id
 from sync.admin.wording import money
 from sync.models import Decision, DecisionRefusedError, PurchaseSync
@@ -174,8 +175,8 @@ class DecisionsPart:
             "several": True,
             "total": total,
             "count": len(chosen),
-            "named": chosen[:_MOST_NAMED],
-            "others": list(rows.exclude(pk__in=applying)[:_MOST_NAMED]),
+            "named": _named(chosen[:_MOST_NAMED]),
+            "others": _named(rows.exclude(pk__in=applying)[:_MOST_NAMED]),
             "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "select_across": request.POST.get("select_across", "0"),
             "action": request.POST.get("action", ""),
@@ -213,6 +214,12 @@ _VERBS = {
 
 def _applies(kind: Decision.Kind, row: PurchaseSync) -> bool:
     return Decision.objects.waiting(kind).filter(pk=row.pk).exists()
+
+
+def _named(rows: Iterable[PurchaseSync]) -> list[tuple[PurchaseSync, str]]:
+    """Each with its amount in words."""
+    currencies = Currencies()
+    return [(row, money(row.amount, currencies.of(row))) for row in rows]
 
 
 def _make(

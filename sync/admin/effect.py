@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from connector.drafts import Draft, read_draft
 from connector.models import Tenant
+from sync.admin.currency import currency_of_tenant
+from sync.admin.wording import money
 from sync.engine import Effect, Kind, effect_of
 
 _SHOWN = 50
@@ -58,6 +60,7 @@ def effect_json(draft: Draft, *, may_see: bool) -> dict[str, Any]:
     ):
         effect = effect_of(saved, draft.tenant, timezone.now())
     counts = {kind: effect.count(kind) for kind in Kind}
+    currency = currency_of_tenant(saved.pk)
     context = {
         "problems": draft.problems,
         "effect": effect,
@@ -66,7 +69,7 @@ def effect_json(draft: Draft, *, may_see: bool) -> dict[str, Any]:
             for kind, count in counts.items()
             if count
         ],
-        "changes": [_shown(change) for change in effect.changes[:_SHOWN]]
+        "changes": [_shown(change, currency) for change in effect.changes[:_SHOWN]]
         if may_see
         else [],
         "more": max(0, len(effect.changes) - _SHOWN),
@@ -75,9 +78,10 @@ def effect_json(draft: Draft, *, may_see: bool) -> dict[str, Any]:
     return {"counts": counts, "html": html}
 
 
-def _shown(change: Any) -> dict[str, Any]:
+def _shown(change: Any, currency: str) -> dict[str, Any]:
     return {
         "row": change.row,
+        "amount": money(change.row.amount, currency),
         "what": _SENTENCES[change.kind][0],
         "before": _codes(change.before),
         "after": _codes(change.after),

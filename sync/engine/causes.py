@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.db import connection
 
-from connector.models import Tenant
+from connector.models import CmicCode, Tenant
 from connector.token_life import token_warning
 from sync.models import SyncRun
 
@@ -68,13 +69,16 @@ def _purchases(tenant: Tenant) -> list[Cause]:
             [tenant.pk],
         )
         [(lost, amount)] = cursor.fetchall()
+    chosen = getattr(tenant, "transactions", None)
+    company = chosen.company_code if chosen else ""
+    currency = CmicCode.objects.currency_of(tenant.pk, company)
     causes = [
         Cause(
             f"purchases:{code}",
             str(code).replace("_", " ").capitalize(),
             f"For example: {message}" if message else "",
             count,
-            f"{total:,.2f}" if total is not None else "",
+            _money(total, currency),
         )
         for code, count, total, message in found
     ]
@@ -85,7 +89,11 @@ def _purchases(tenant: Tenant) -> list[Cause]:
                 "A person must say whether CMiC has it",
                 "CMiC's answer was lost. Decide on the purchase's page.",
                 lost,
-                f"{amount:,.2f}" if amount is not None else "",
+                _money(amount, currency),
             )
         )
     return causes
+
+
+def _money(amount: Decimal | None, currency: str) -> str:
+    return "" if amount is None else f"{amount:,.2f} {currency}".rstrip()

@@ -16,7 +16,7 @@ from sync.engine import send_alerts, write_daily_alerts, write_urgent_alerts
 from sync.models import Alert, PurchaseSync
 from tests.factories import CMIC_PASSWORD, PEX_TOKEN, make_tenant
 from tests.mailbox import mailbox
-from tests.sync.rows import UNKNOWN_JOB, add_purchase, add_run
+from tests.sync.rows import UNKNOWN_JOB, add_names, add_purchase, add_run
 
 NOON = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -51,6 +51,13 @@ def block(tenant, number=1):
     return add_purchase(
         add_run(tenant), number, status="blocked", reasons=[UNKNOWN_JOB]
     )
+
+
+def test_amounts_in_mails_have_their_currency(acme, mails):
+    add_names(acme, currency="CAD")
+    block(acme)
+    mail_on(NOON)
+    assert "1 purchase, 118.40 CAD" in text_of(mails[0])
 
 
 def test_what_is_new_is_mailed_once_and_then_that_it_is_solved(acme, mails, settings):
