@@ -25,13 +25,13 @@ help:
 demo: $(STAMP)
 	@exec $(RUN) -m tests.demo $(if $(ONCE),--once)
 
-# Four processes for two cores, because most of the time is spent waiting; and then
+# Three processes for two cores, because most of the time is spent waiting; and then
 # those tests that measure time, with the machine for themselves.
 test: $(STAMP)
 ifdef ARGS
 	@exec $(RUN) -m pytest $(ARGS)
 else
-	@$(RUN) -m pytest -n 4 --dist worksteal -m 'not alone'
+	@$(RUN) -m pytest -n 3 --dist worksteal -m 'not alone'
 	@exec $(RUN) -m pytest -m alone
 endif
 
