@@ -14,10 +14,10 @@ from connector.admin.states import minute
 from connector.models import Field, Tenant
 from connector.models.access import is_limited
 from connector.models.mapping import CODE_FIELDS
-from sync.admin.currency import Currencies
 from sync.admin.remedies import remedy_for
-from sync.admin.wording import PEOPLE, code_in_words, money
+from sync.admin.wording import PEOPLE, code_in_words
 from sync.causes import Cause, causes
+from sync.money import Currencies, money
 from sync.reasons import ReasonCode, Who
 
 PAGE_SIZE = 25
@@ -55,7 +55,7 @@ class CausesPart:
             tenants = [chosen] if tenants is None or chosen in tenants else []
         # One more than is shown tells whether there is another page.
         found = causes(tenants, first, first + PAGE_SIZE + 1, whole=True)
-        currencies = Currencies()
+        currencies = Currencies(each.tenant.pk for each in found)
         may_refresh = request.user.has_perm("connector.change_tenant")
         context = {
             **self.admin_site.each_context(request),

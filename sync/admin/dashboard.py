@@ -19,12 +19,12 @@ from connector.admin.states import minute
 from connector.models import Tenant
 from sync.admin.causes import cause_row, visible_ids
 from sync.admin.chart import chart_of
-from sync.admin.currency import Currencies
 from sync.admin.tenant_states import STATES, states_of
-from sync.admin.wording import PURCHASE_COLOURS, first_reason, money
+from sync.admin.wording import PURCHASE_COLOURS, first_reason
 from sync.causes import causes
 from sync.models import Heartbeat, PurchaseSync, Status
 from sync.models.purchase_indexes import OPEN
+from sync.money import Currencies, money
 
 ROWS = 8
 LATE = timedelta(minutes=3)
@@ -43,14 +43,15 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "next_runs": _next_runs(tenants),
         }
     if user.has_perm("sync.view_purchasesync"):
-        currencies = Currencies()
+        found = causes(ids, 0, ROWS)
+        longest = _longest(PurchaseSync.objects.visible_to(user))
+        currencies = Currencies(
+            [each.tenant.pk for each in found] + [each.tenant_id for each in longest]
+        )
         context |= {
             "shows_purchases": True,
-            "causes": [cause_row(each, currencies) for each in causes(ids, 0, ROWS)],
-            "longest": [
-                _waiting(each, currencies)
-                for each in _longest(PurchaseSync.objects.visible_to(user))
-            ],
+            "causes": [cause_row(each, currencies) for each in found],
+            "longest": [_waiting(each, currencies) for each in longest],
             "chart": chart_of(ids),
         }
     return context

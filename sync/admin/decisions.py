@@ -20,10 +20,9 @@ from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from sync.admin.currency import Currencies, currency_of
 from sync.admin.readonly import is_id
-from sync.admin.wording import money
 from sync.models import Decision, DecisionRefusedError, PurchaseSync
+from sync.money import Currencies, money
 
 _QUESTIONS = {
     Decision.Kind.IS_THERE: (
@@ -146,7 +145,7 @@ class DecisionsPart:
             "title": f"{kind.label}: {row}",
             "original": row,
             "purchase": row,
-            "amount": money(row.amount, currency_of(row)),
+            "amount": money(row.amount, Currencies().of(row)),
             "applies": _applies(kind, row),
             "back_url": _page(row),
         }
@@ -218,7 +217,8 @@ def _applies(kind: Decision.Kind, row: PurchaseSync) -> bool:
 
 def _named(rows: Iterable[PurchaseSync]) -> list[tuple[PurchaseSync, str]]:
     """Each with its amount in words."""
-    currencies = Currencies()
+    rows = list(rows)
+    currencies = Currencies(row.tenant_id for row in rows)
     return [(row, money(row.amount, currencies.of(row))) for row in rows]
 
 

@@ -13,9 +13,8 @@ from django.utils import timezone
 
 from connector.drafts import Draft, read_draft
 from connector.models import Tenant
-from sync.admin.currency import currency_of_tenant
-from sync.admin.wording import money
 from sync.engine import Effect, Kind, effect_of
+from sync.money import Currencies, money
 
 _SHOWN = 50
 _SENTENCES = {
@@ -60,7 +59,7 @@ def effect_json(draft: Draft, *, may_see: bool) -> dict[str, Any]:
     ):
         effect = effect_of(saved, draft.tenant, timezone.now())
     counts = {kind: effect.count(kind) for kind in Kind}
-    currency = currency_of_tenant(saved.pk)
+    currency = Currencies().of_tenant(saved.pk)
     context = {
         "problems": draft.problems,
         "effect": effect,

@@ -32,7 +32,6 @@ from unfold.decorators import action, display
 from connector.admin.states import minute
 from connector.admin.visible import TenantFilter, VisibleOnly
 from connector.models import Tenant
-from sync.admin.currency import currency_of_tenant
 from sync.admin.days import days
 from sync.admin.export import csv_answer
 from sync.admin.paging import BoundedPaginator
@@ -42,7 +41,6 @@ from sync.admin.wording import (
     PURCHASE_COLOURS,
     folded,
     line_table,
-    money,
     pretty,
     reason_list,
     tenant_link,
@@ -50,6 +48,7 @@ from sync.admin.wording import (
 from sync.engine import RunRefusedError, request_preview, window_for
 from sync.engine.comparing import compare
 from sync.models import Preview, PreviewedPurchase, Status, SyncRun
+from sync.money import Currencies, money
 from sync.tasks import preview_on_commit
 from sync.window import Window
 
@@ -241,7 +240,7 @@ def _summary(preview: Preview) -> str:
     counts = _counts(preview)
     count, amount = counts.get(Status.PENDING, (0, None))
     purchases = "1 purchase" if count == 1 else f"{count:,} purchases"
-    over = f" over {money(amount, currency_of_tenant(preview.tenant_id))}"
+    over = f" over {money(amount, Currencies().of_tenant(preview.tenant_id))}"
     at = minute(preview.ended_at) if preview.ended_at else ""
     others = [
         f"{counts[status][0]:,} {title}"
@@ -261,7 +260,7 @@ def _shown(preview: Preview, request: HttpRequest) -> dict[str, Any]:
         chosen = next((each for each in _TITLES if each in counts), "")
     pages = Paginator(preview.purchases.filter(status=chosen), PAGE_SIZE)
     page = pages.get_page(request.GET.get("page"))
-    currency = currency_of_tenant(preview.tenant_id)
+    currency = Currencies().of_tenant(preview.tenant_id)
     return {
         "parts": [
             (counts[status][0], title, f"?{urlencode({'show': status})}", status)

@@ -14,12 +14,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connector.admin.states import clock
-from sync.admin.currency import currency_of_tenant
 from sync.admin.run_changes import CHANGES, changes_of
-from sync.admin.wording import RUN_COLOURS, duration, money
+from sync.admin.wording import RUN_COLOURS, duration
 from sync.engine.counts import count_outcomes
 from sync.engine.pace import Pace, pace_of
 from sync.models import RunOutcome, Status, SyncRun
+from sync.money import Currencies, money
 
 _TITLES = {
     "seen": "seen",
@@ -145,7 +145,7 @@ def outcome_of(run: SyncRun) -> str:
         took = f" in {duration(run.ended_at - run.started_at)}"
     purchases = "1 purchase" if sent == 1 else f"{sent:,} purchases"
     if sent:
-        over = money(amount, currency_of_tenant(run.tenant_id))
+        over = money(amount, Currencies().of_tenant(run.tenant_id))
         said = f"It brought {purchases} over {over} into CMiC{took}."
     elif run.status in (SyncRun.State.SUCCEEDED, SyncRun.State.PARTIAL):
         said = f"It found nothing that could be sent{took}."

@@ -13,13 +13,13 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from connector.admin.states import clock, minute
-from sync.admin.currency import currency_of
 from sync.admin.invoice import invoice_card
 from sync.admin.receipts import document_words
 from sync.admin.remedies import remedy_for
 from sync.admin.story import MOST_ATTEMPTS, attempts_of, run_link, story_of
-from sync.admin.wording import NO_REASONS, PEOPLE, PURCHASE_COLOURS, money, tenant_link
+from sync.admin.wording import NO_REASONS, PEOPLE, PURCHASE_COLOURS, tenant_link
 from sync.models import Decision, PurchaseSync, Status, SyncRun
+from sync.money import Currencies, money
 from sync.reasons import Who
 
 SENDABLE = (Status.PENDING, Status.POSTING)
@@ -69,7 +69,7 @@ class PurchasePage:
     ) -> HttpResponse:
         row: PurchaseSync = kwargs["obj"]
         attempts = attempts_of(row)
-        currency = currency_of(row)
+        currency = Currencies().of(row)
         context.update(
             purchase=row,
             colour=PURCHASE_COLOURS[Status(row.status)],
@@ -90,7 +90,7 @@ class PurchasePage:
     @admin.display(description="Amount")
     def amount_words(self, purchase: PurchaseSync) -> str:
         kind = " (refund or credit)" if purchase.is_refund else ""
-        return f"{money(purchase.amount, currency_of(purchase))}{kind}"
+        return f"{money(purchase.amount, Currencies().of(purchase))}{kind}"
 
     @admin.display(description="Approval")
     def approval_words(self, purchase: PurchaseSync) -> str:

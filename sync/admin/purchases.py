@@ -24,7 +24,6 @@ from unfold.views import ChangeList
 from connector.admin.states import minute
 from connector.admin.visible import TenantFilter, VisibleOnly
 from sync.admin.causes import CausesPart
-from sync.admin.currency import Currencies
 from sync.admin.decisions import DecisionsPart
 from sync.admin.export import ExportPart
 from sync.admin.filters import (
@@ -41,9 +40,10 @@ from sync.admin.purchase_page import PurchasePage
 from sync.admin.readonly import ReadOnly, is_id
 from sync.admin.receipts import ReceiptsPart
 from sync.admin.tables import PURCHASES
-from sync.admin.wording import PURCHASE_COLOURS, first_reason, money
+from sync.admin.wording import PURCHASE_COLOURS, first_reason
 from sync.models import PurchaseSync
 from sync.models.purchase_indexes import words
+from sync.money import Currencies, money
 
 _AMOUNT = re.compile(r"\$?(-?[\d,]{1,12}\.\d\d)", re.ASCII)
 
@@ -53,8 +53,8 @@ class PurchaseChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        currencies = Currencies()
         shown: list[Any] = list(self.result_list)  # type: ignore[has-type]
+        currencies = Currencies(row.tenant_id for row in shown)
         for row in shown:
             row.currency = currencies.of(row)
         self.result_list = shown

@@ -20,7 +20,6 @@ from sync.admin.wording import (
     PURCHASE_COLOURS,
     folded,
     label,
-    money,
     pretty,
 )
 from sync.models import (
@@ -30,6 +29,7 @@ from sync.models import (
     Status,
     SyncAttempt,
 )
+from sync.money import money
 
 # The newest; more than these make no story any more.
 MOST_ATTEMPTS = 50

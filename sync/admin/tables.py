@@ -13,10 +13,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from sync.admin.currency import Currencies
 from sync.admin.wording import code_in_words, starter
 from sync.engine.counts import COUNTS
 from sync.models import PreviewedPurchase, PurchaseSync, SyncRun
+from sync.money import Currencies
 
 Cell = str | int | Decimal | date | datetime | None
 ZONE = "US Eastern"

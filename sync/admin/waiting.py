@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from connector.models import Tenant
 from sync.admin.causes import cause_row
-from sync.admin.currency import Currencies
 from sync.causes import causes
 from sync.models import PurchaseSync, Status
+from sync.money import Currencies
 
 _MOST_CAUSES = 5
 # Words of one, of several, and the statuses that they speak of.

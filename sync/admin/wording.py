@@ -17,6 +17,7 @@ from connector.cmic.types import LineType
 from connector.models import Tenant
 from connector.models.mapping import KINDS_BY_TYPE
 from sync.models import Status, SyncAttempt, SyncRun
+from sync.money import money
 from sync.reasons import ReasonCode, Who
 
 RUN_COLOURS = {
@@ -162,11 +163,6 @@ def label(colour: str, text: str) -> SafeString:
     return mark_safe(  # noqa: S308 - the template escapes
         render_to_string("unfold/helpers/label.html", {"type": colour, "text": text})
     )
-
-
-def money(amount: Decimal | None, currency: str = "") -> str:
-    """“1,234.50 USD”; without the currency where CMiC did not tell it."""
-    return "" if amount is None else f"{amount:,.2f} {currency}".rstrip()
 
 
 def pretty(data: Any) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from django.db import connection
 
-from connector.models import CmicCode, Tenant
+from connector.models import Tenant
 from connector.token_life import token_warning
 from sync.models import SyncRun
+from sync.money import Currencies, money
 
 _PURCHASES = """
 SELECT reason->>'code', count(*), sum(amount), min(reason->>'message')
@@ -69,16 +69,14 @@ def _purchases(tenant: Tenant) -> list[Cause]:
             [tenant.pk],
         )
         [(lost, amount)] = cursor.fetchall()
-    chosen = getattr(tenant, "transactions", None)
-    company = chosen.company_code if chosen else ""
-    currency = CmicCode.objects.currency_of(tenant.pk, company)
+    currency = Currencies().of_tenant(tenant.pk)
     causes = [
         Cause(
             f"purchases:{code}",
             str(code).replace("_", " ").capitalize(),
             f"For example: {message}" if message else "",
             count,
-            _money(total, currency),
+            money(total, currency),
         )
         for code, count, total, message in found
     ]
@@ -89,11 +87,7 @@ def _purchases(tenant: Tenant) -> list[Cause]:
                 "A person must say whether CMiC has it",
                 "CMiC's answer was lost. Decide on the purchase's page.",
                 lost,
-                _money(amount, currency),
+                money(amount, currency),
             )
         )
     return causes
-
-
-def _money(amount: Decimal | None, currency: str) -> str:
-    return "" if amount is None else f"{amount:,.2f} {currency}".rstrip()

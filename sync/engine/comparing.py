@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from sync.models import (
@@ -15,6 +14,7 @@ from sync.models import (
     Status,
     SyncRun,
 )
+from sync.money import money
 
 _IN_CMIC = (Status.POSTED, Status.COMPLETED)
 
@@ -102,7 +102,7 @@ def _difference(
 def _changes(row: PreviewedPurchase, purchase: PurchaseSync) -> list[str]:
     pairs: list[tuple[str, Any, Any]] = [
         ("number", row.invoice_number, purchase.invoice_number),
-        ("amount", _money(row.amount), _money(purchase.amount)),
+        ("amount", money(row.amount), money(purchase.amount)),
         ("date", row.invoice_on, purchase.invoice_on),
         ("merchant", row.merchant, purchase.merchant),
         ("cardholder", row.cardholder, purchase.cardholder),
@@ -114,10 +114,6 @@ def _changes(row: PreviewedPurchase, purchase: PurchaseSync) -> list[str]:
         for name, before, after in pairs
         if before != after
     ]
-
-
-def _money(amount: Decimal | None) -> str:
-    return "" if amount is None else f"{amount:,.2f}"
 
 
 def _codes(lines: Sequence[dict[str, Any]]) -> str:
