@@ -14,6 +14,7 @@ from connector.admin.states import minute
 from connector.models import Field, Tenant
 from connector.models.access import is_limited
 from connector.models.mapping import CODE_FIELDS
+from sync.admin.readonly import is_id
 from sync.admin.remedies import remedy_for
 from sync.admin.wording import PEOPLE, code_in_words
 from sync.causes import Cause, causes
@@ -21,7 +22,6 @@ from sync.money import Currencies, money
 from sync.reasons import ReasonCode, Who
 
 PAGE_SIZE = 25
-_LONGEST_NUMBER = 9
 _MOST_PAGES = 400
 _OF_CODES = (
     ReasonCode.VALUE_UNKNOWN,
@@ -111,5 +111,4 @@ def _what(reason: Any) -> str:
 
 def _number(text: str) -> int:
     """0, which no row has, for what is no number."""
-    is_number = text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
-    return int(text) if is_number else 0
+    return int(text) if is_id(text) else 0

@@ -14,6 +14,7 @@ from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter, TextFi
 from unfold.utils import parse_date_str
 
 from connector.pex.reading import EASTERN
+from sync.admin.readonly import is_id
 from sync.admin.run_changes import CHANGES, purchases_changed
 from sync.admin.wording import REASON_CHOICES
 from sync.models import PurchaseSync, RunOutcome, Status, SyncRun
@@ -33,7 +34,6 @@ OUTCOMES: dict[str, Q] = {
     "failed": Q(status=Status.FAILED),
     "waiting": Q(status__in=UNFINISHED) & ~(Q(status=Status.POSTING) & _ASKED),
 }
-_LARGEST_ID = 2**63 - 1
 _MOST_WORDS = 8
 _DAYS = {"occurred_at": "day of the card's use", "created_at": "day of its start"}
 
@@ -116,9 +116,7 @@ class RunFilter(DropdownFilter):
             return queryset
         number, _, outcome = value.partition("-")
         wanted = OUTCOMES.get(outcome or "seen")
-        if not (number.isascii() and number.isdecimal()):
-            return queryset.none()
-        if int(number) > _LARGEST_ID:
+        if not is_id(number):
             return queryset.none()
         if outcome in CHANGES:
             run = SyncRun.objects.filter(pk=number).first()

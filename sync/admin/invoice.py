@@ -12,13 +12,13 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from connector.cmic.flysheets import Layout, payload
-from connector.cmic.types import CodeKind, Invoice
+from connector.cmic.types import CodeKind
 from connector.exceptions import SettingsIncompleteError
 from connector.models import CmicCode, Tenant
 from sync.admin.wording import folded, line_table, pretty
-from sync.coding import CodedLine
+from sync.engine.invoices import invoice_of
 from sync.engine.rules import invoice_rules, location, require_complete
-from sync.invoicing import build_invoice, invoice_number
+from sync.invoicing import invoice_number
 from sync.models import PurchaseSync, Status, SyncAttempt
 from sync.reasons import ReasonCode
 
@@ -73,26 +73,13 @@ def _as_it_would_be(row: PurchaseSync, tenant: Tenant) -> InvoiceCard:
     )
     try:
         require_complete(tenant)
-        invoice = _build(row, tenant)
+        number = invoice_number(row.pex_transaction_id, row.generation)
+        invoice = invoice_of(row, number, invoice_rules(tenant))
     except (SettingsIncompleteError, ValueError) as error:
         return InvoiceCard(title, str(error), lines=line_table(row.lines))
     layout = tenant.cmic.layout()
     content = payload(invoice, layout, location(tenant))
     return _card(title, row, tenant, layout, content)
-
-
-def _build(row: PurchaseSync, tenant: Tenant) -> Invoice:
-    if row.amount is None or row.invoice_on is None:
-        raise ValueError("PEX told no amount or no date that could be read.")
-    return build_invoice(
-        number=invoice_number(row.pex_transaction_id, row.generation),
-        on=row.invoice_on,
-        amount=row.amount,
-        merchant=row.merchant,
-        cardholder=row.cardholder,
-        lines=[CodedLine.from_json(line) for line in row.lines],
-        rules=invoice_rules(tenant),
-    )
 
 
 def _card(

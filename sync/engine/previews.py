@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
@@ -19,10 +19,12 @@ from django.utils import timezone
 from connector.cmic.flysheets import payload
 from connector.exceptions import ConnectorError
 from connector.models import Tenant
+from sync.engine.invoices import invoice_of
 from sync.engine.rules import invoice_rules, location, require_complete
 from sync.engine.runs import RunRefusedError, lease_time, window_for
+from sync.engine.steps import MESSAGE_LOST_AFTER
 from sync.engine.survey import Survey, survey
-from sync.invoicing import build_invoice, invoice_number
+from sync.invoicing import invoice_number
 from sync.models import Preview, PreviewedPurchase, PreviewLostError, PurchaseSync
 from sync.models.run import SyncRun
 from sync.selection import Judgement
@@ -30,8 +32,6 @@ from sync.window import Window
 
 logger = logging.getLogger(__name__)
 
-# A message that is not taken up for so long is taken for lost.
-_MESSAGE_LOST_AFTER = timedelta(seconds=30)
 _CHUNK = 5000
 
 
@@ -109,7 +109,7 @@ def make_preview(preview_id: int) -> None:
 
 def due_previews(now: datetime) -> list[int]:
     """Those whose message or worker died."""
-    lost, dead = now - _MESSAGE_LOST_AFTER, now - lease_time()
+    lost, dead = now - MESSAGE_LOST_AFTER, now - lease_time()
     waiting = Preview.objects.filter(state=Preview.State.QUEUED, created_at__lt=lost)
     died = Preview.objects.filter(state=Preview.State.RUNNING, heartbeat_at__lt=dead)
     return list((waiting | died).values_list("pk", flat=True))
@@ -124,7 +124,7 @@ def _make(preview: Preview) -> None:
         lambda: preview.beat(timezone.now()),
     )
     rows = [_kept(preview, each, seen) for each in prospects(tenant, seen)]
-    _add_invoices(tenant, rows, seen)
+    _add_invoices(tenant, rows)
     preview.finish(rows, timezone.now(), " ".join(seen.remarks))
 
 
@@ -166,21 +166,11 @@ def _kept(preview: Preview, prospect: Prospect, seen: Survey) -> PreviewedPurcha
     )
 
 
-def _add_invoices(tenant: Tenant, rows: list[PreviewedPurchase], seen: Survey) -> None:
+def _add_invoices(tenant: Tenant, rows: list[PreviewedPurchase]) -> None:
     """All that would be uploaded for those that would be sent, but the document."""
     rules, where = invoice_rules(tenant), location(tenant)
     layout = tenant.cmic.layout()
-    judged = {each.purchase.transaction_id: each for each in seen.judgements}
     for row in rows:
-        if row.status != "pending" or row.invoice_on is None or row.amount is None:
-            continue
-        invoice = build_invoice(
-            number=row.invoice_number,
-            on=row.invoice_on,
-            amount=row.amount,
-            merchant=row.merchant,
-            cardholder=row.cardholder,
-            lines=judged[row.pex_transaction_id].lines,
-            rules=rules,
-        )
-        row.invoice = payload(invoice, layout, where)
+        if row.status == "pending" and row.invoice_on and row.amount is not None:
+            invoice = invoice_of(row, row.invoice_number, rules)
+            row.invoice = payload(invoice, layout, where)

@@ -17,14 +17,12 @@ from django.utils import timezone
 
 from connector.models import Tenant
 from sync.engine.runs import RunRefusedError, lease_time, request_run, start_lanes
-from sync.engine.steps import Step
+from sync.engine.steps import MESSAGE_LOST_AFTER, Step
 from sync.models import SyncRun
 
 logger = logging.getLogger(__name__)
 
 _DAY = timedelta(days=1)
-# A message that is not taken up for so long is taken for lost.
-_MESSAGE_LOST_AFTER = timedelta(seconds=30)
 
 
 def recover() -> list[Step]:
@@ -42,7 +40,7 @@ def _is_stuck(run: SyncRun, now: datetime) -> bool:
     if run.resume_at is not None:
         return run.resume_at <= now
     if run.status == SyncRun.State.QUEUED:
-        return run.created_at < now - _MESSAGE_LOST_AFTER
+        return run.created_at < now - MESSAGE_LOST_AFTER
     return run.heartbeat_at is None or run.heartbeat_at < now - lease_time()
 
 

@@ -18,12 +18,12 @@ from connector.cmic.flysheets import payload
 from connector.cmic.types import Document, UploadAnswer
 from connector.exceptions import ConnectorError
 from connector.pex.types import MARKER_TEXT
-from sync.coding import CodedLine
 from sync.engine.context import RunContext
 from sync.engine.documents import Fetched, fetch_document
+from sync.engine.invoices import invoice_of
 from sync.engine.runs import lease_time
 from sync.engine.settling import look_up, put_on_record, settle
-from sync.invoicing import build_invoice, digest, invoice_number
+from sync.invoicing import digest, invoice_number
 from sync.models import Decision, PurchaseSync, Status, SyncAttempt
 from sync.receipts import fingerprint
 from sync.selection import MARKED
@@ -111,17 +111,8 @@ def _begin(
 ) -> _Parcel:
     """Commit number and digest: from here on the invoice may exist."""
     rules = context.invoice_rules
-    if row.invoice_on is None or row.amount is None:
-        raise ValueError(f"{row} is to be sent without a date or an amount.")
-    invoice = build_invoice(
-        number=invoice_number(row.pex_transaction_id, row.generation),
-        on=row.invoice_on,
-        amount=row.amount,
-        merchant=row.merchant,
-        cardholder=row.cardholder,
-        lines=[CodedLine.from_json(line) for line in row.lines],
-        rules=rules,
-    )
+    number = invoice_number(row.pex_transaction_id, row.generation)
+    invoice = invoice_of(row, number, rules)
     content = payload(invoice, context.layout, context.location)
     document_digest = fingerprint(document)
     with transaction.atomic():

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+
+# A message that is not taken up for so long is taken for lost.
+MESSAGE_LOST_AFTER = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
