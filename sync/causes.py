@@ -38,29 +38,54 @@ WHERE {OPEN_SQL} AND (%(all)s OR tenant_id = ANY(%(tenants)s))
 GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %(limit)s OFFSET %(offset)s
 """  # noqa: S608 - OPEN_SQL is ours
 _PEOPLE = ", (array_agg(DISTINCT cardholder) FILTER (WHERE cardholder <> ''))[1:{}]"
-# The codes that stand before and after a value in CMiC's list, for each value at once.
-_NEAR = f"""
+# The codes that stand before and after each value in CMiC's order: from each the next
+# is looked up, because a code stands there once for each job. `place` narrows to what
+# hangs on the codes before it, in the form that the index for that has.
+_SAME = """c.tenant_id = wanted.tenant AND c.kind = wanted.kind
+        AND c.company = scope.company AND c.is_active {place}"""
+_OF_PLACE = "AND c.grandparent = wanted.grandparent AND c.parent = wanted.parent"
+_NEXT = """
+    {name} AS (
+        (SELECT c.code, 1 AS step FROM connector_cmiccode c
+            WHERE {same} AND c.code {first} wanted.value
+            ORDER BY c.code {order} LIMIT 1)
+        UNION ALL
+        (SELECT next.code, {name}.step + 1 FROM {name} CROSS JOIN LATERAL (
+            SELECT c.code FROM connector_cmiccode c WHERE {same}
+                AND c.code {further} {name}.code ORDER BY c.code {order} LIMIT 1) next
+            WHERE {name}.step < {neighbours})
+    )"""
+_NEAR = """
 SELECT wanted.number, near.code FROM unnest(%(tenants)s::bigint[],
     %(kinds)s::text[], %(values)s::text[], %(grandparents)s::text[],
     %(parents)s::text[]) WITH ORDINALITY
     AS wanted(tenant, kind, value, grandparent, parent, number)
 JOIN connector_transactionsettings chosen ON chosen.tenant_id = wanted.tenant
-CROSS JOIN LATERAL (
-    (SELECT code FROM connector_cmiccode c WHERE c.tenant_id = wanted.tenant
-        AND c.kind = wanted.kind AND c.company IN ('', chosen.company_code)
-        AND c.is_active AND c.code >= wanted.value
-        AND (wanted.parent = '' OR c.parent = wanted.parent
-            AND c.grandparent = wanted.grandparent)
-        ORDER BY c.code LIMIT {_NEIGHBOURS})
-    UNION
-    (SELECT code FROM connector_cmiccode c WHERE c.tenant_id = wanted.tenant
-        AND c.kind = wanted.kind AND c.company IN ('', chosen.company_code)
-        AND c.is_active AND c.code < wanted.value
-        AND (wanted.parent = '' OR c.parent = wanted.parent
-            AND c.grandparent = wanted.grandparent)
-        ORDER BY c.code DESC LIMIT {_NEIGHBOURS})
-) near
-"""  # noqa: S608 - a number of ours
+CROSS JOIN LATERAL unnest(ARRAY['', chosen.company_code]) AS scope(company)
+CROSS JOIN LATERAL (WITH RECURSIVE {above}, {below}
+    SELECT code FROM above UNION SELECT code FROM below) near
+"""
+
+
+def _near(place: str) -> str:
+    same = _SAME.format(place=place)
+    above = _NEXT.format(
+        name="above",
+        same=same,
+        first=">=",
+        further=">",
+        order="",
+        neighbours=_NEIGHBOURS,
+    )
+    below = _NEXT.format(
+        name="below",
+        same=same,
+        first="<",
+        further="<",
+        order="DESC",
+        neighbours=_NEIGHBOURS,
+    )
+    return _NEAR.format(above=above, below=below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +143,28 @@ def _cause(group: Sequence[Any], sample: PurchaseSync) -> Cause:
 
 
 def _with_suggestions(found: Sequence[Cause]) -> list[Cause]:
-    """The nearest codes that CMiC has, in one query for all of them."""
+    """The nearest codes that CMiC has, in two queries for all of them."""
     asked = [
         cause
         for cause in found
         if cause.reason.get("code") in _OF_VALUES and cause.reason.get("value")
     ]
+    of_place = [cause for cause in asked if cause.reason.get("place")]
+    anywhere = [cause for cause in asked if not cause.reason.get("place")]
+    nearest = _nearest(of_place, _OF_PLACE) | _nearest(anywhere, "")
+    return [replace(each, suggestions=nearest.get(_id(each), ())) for each in found]
+
+
+def _nearest(
+    asked: Sequence[Cause], place: str
+) -> dict[tuple[int, str], tuple[str, ...]]:
     if not asked:
-        return list(found)
+        return {}
     places = [[*cause.reason.get("place", ()), "", ""] for cause in asked]
-    near: dict[int, list[str]] = {}
+    near: list[list[str]] = [[] for _ in asked]
     with connection.cursor() as cursor:
         cursor.execute(
-            _NEAR,
+            _near(place),
             {
                 "tenants": [cause.tenant.pk for cause in asked],
                 "kinds": [cause.reason.get("kind", "") for cause in asked],
@@ -140,13 +174,15 @@ def _with_suggestions(found: Sequence[Cause]) -> list[Cause]:
             },
         )
         for number, code in cursor.fetchall():
-            near.setdefault(number - 1, []).append(code)
-    nearest = {
-        cause.key: tuple(
-            difflib.get_close_matches(
-                cause.reason["value"], near.get(number, []), MOST_SUGGESTIONS
-            )
+            near[number - 1].append(code)
+    return {
+        _id(cause): tuple(
+            difflib.get_close_matches(cause.reason["value"], codes, MOST_SUGGESTIONS)
         )
-        for number, cause in enumerate(asked)
+        for cause, codes in zip(asked, near, strict=True)
     }
-    return [replace(each, suggestions=nearest.get(each.key, ())) for each in found]
+
+
+def _id(cause: Cause) -> tuple[int, str]:
+    """Two tenants may share a key, and have other codes."""
+    return cause.tenant.pk, cause.key

@@ -128,6 +128,43 @@ class TestCauses:
         assert row["cause"].suggestions == ("24-0998",)
         assert "Nearest in CMiC: 24-0998 ." in words_of(looking, CAUSES)
 
+    def test_a_code_that_many_jobs_have_hides_no_other(self, looking):
+        tenant = make_tenant()
+        jobs = [f"24-{number:04}" for number in range(60)]
+        for code, parents in (("02.999", jobs), ("02.998", jobs), ("02.990", ["1"])):
+            CmicCode.objects.bulk_create(
+                CmicCode(
+                    tenant=tenant,
+                    kind=CodeKind.COST_CODE,
+                    parent=parent,
+                    code=code,
+                    company=tenant.transactions.company_code,
+                    seen_at=timezone.now(),
+                )
+                for parent in parents
+            )
+        reason = {**UNKNOWN, "kind": "cost_code", "value": "02.9999"}
+        block(add_run(tenant), 1, reason)
+        [row] = looking.get(CAUSES).context["rows"]
+        assert row["cause"].suggestions == ("02.999", "02.998", "02.990")
+
+    def test_each_tenant_is_shown_codes_of_its_own(self, looking):
+        for slug, code in (("one", "24-0998"), ("two", "24-0990")):
+            tenant = make_tenant()
+            tenant.slug = tenant.name = slug
+            tenant.save()
+            CmicCode.objects.create(
+                tenant=tenant,
+                kind=CodeKind.JOB,
+                code=code,
+                company=tenant.transactions.company_code,
+                seen_at=timezone.now(),
+            )
+            block(add_run(tenant), 1, UNKNOWN)
+        rows = looking.get(CAUSES).context["rows"]
+        shown = {row["cause"].tenant.name: row["cause"].suggestions for row in rows}
+        assert shown == {"one": ("24-0998",), "two": ("24-0990",)}
+
     def test_what_is_not_open_there_is_compared_with_what_is(self, looking):
         tenant = make_tenant()
         for parent, code in (("24-0117", "02.101"), ("24-0118", "02.100")):
