@@ -169,7 +169,7 @@ class PreviewAdmin(VisibleOnly, ReadOnly, ModelAdmin):
         preview: Preview = kwargs["obj"]
         context.update(_panel(preview))
         if preview.state == Preview.State.DONE:
-            context.update(_shown(preview, request))
+            context.update(_shown(preview, context["parts"], request))
             context["comparison"] = _compared(preview)
         page: HttpResponse = super().render_change_form(request, context, **kwargs)
         return page
@@ -222,22 +222,24 @@ def _panel(preview: Preview) -> dict[str, Any]:
         Preview.State.FAILED: "It could not be made.",
     }
     state = Preview.State(preview.state)
+    parts = _parts(preview) if state == Preview.State.DONE else {}
     return {
         "preview": preview,
         "colour": PREVIEW_COLOURS[state],
-        "said": said.get(state) or _summary(preview),
+        "said": said.get(state) or _summary(preview, parts),
+        "parts": parts,
     }
 
 
-def _counts(preview: Preview) -> dict[str, tuple[int, Any]]:
+def _parts(preview: Preview) -> dict[str, tuple[int, Any]]:
+    """Number and amount of its purchases, by status."""
     rows: QuerySet[PreviewedPurchase] = preview.purchases.order_by()
     found = rows.values_list("status").annotate(Count("pk"), Sum("amount"))
     return {status: (count, amount) for status, count, amount in found}
 
 
-def _summary(preview: Preview) -> str:
+def _summary(preview: Preview, counts: dict[str, tuple[int, Any]]) -> str:
     """“Execute would now send 41 purchases over 12,345.67 USD; 7 are blocked …”"""
-    counts = _counts(preview)
     count, amount = counts.get(Status.PENDING, (0, None))
     purchases = "1 purchase" if count == 1 else f"{count:,} purchases"
     over = f" over {money(amount, Currencies().of_tenant(preview.tenant_id))}"
@@ -252,9 +254,10 @@ def _summary(preview: Preview) -> str:
     return f"On {at} Execute would have sent {sent}.{rest}"
 
 
-def _shown(preview: Preview, request: HttpRequest) -> dict[str, Any]:
+def _shown(
+    preview: Preview, counts: dict[str, tuple[int, Any]], request: HttpRequest
+) -> dict[str, Any]:
     """A page of its purchases, of one status if one is chosen."""
-    counts = _counts(preview)
     chosen = request.GET.get("show", "")
     if chosen not in counts:
         chosen = next((each for each in _TITLES if each in counts), "")
@@ -262,7 +265,7 @@ def _shown(preview: Preview, request: HttpRequest) -> dict[str, Any]:
     page = pages.get_page(request.GET.get("page"))
     currency = Currencies().of_tenant(preview.tenant_id)
     return {
-        "parts": [
+        "tiles": [
             (counts[status][0], title, f"?{urlencode({'show': status})}", status)
             for status, title in _TITLES.items()
             if status in counts

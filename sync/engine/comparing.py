@@ -73,13 +73,11 @@ def compare(preview: Preview) -> Comparison | None:
 
 
 def _was_sent(outcome: RunOutcome, run: SyncRun) -> bool:
-    posted = outcome.purchase.posted_at
+    """By this run; what a person marked, or an earlier run sent, was not."""
     begun = outcome.purchase.posting_at
-    return (
-        outcome.status in _IN_CMIC
-        and None not in (posted, begun, run.started_at)
-        and begun >= run.started_at  # type: ignore[operator]
-    )
+    if begun is None or run.started_at is None or outcome.status not in _IN_CMIC:
+        return False
+    return begun >= run.started_at
 
 
 def _difference(
