@@ -1,5 +1,6 @@
 """Children that read receipts: one that crashes, hangs or grows costs one file."""
 
+import itertools
 import os
 import signal
 import time
@@ -98,19 +99,32 @@ def test_a_slow_machine_costs_no_receipt(monkeypatch):
 
 
 def test_a_machine_too_slow_for_any_file_says_nothing_against_them(monkeypatch):
-    ask = workshop._Child.ask
+    ask, worked = workshop._Child.ask, itertools.count(step=5.0)
 
     def ask_slowly(self, head, blobs, seconds):
-        # A new child works half a second before it begins to read.
-        return ask(self, head, blobs, 0.2)
+        # A new child needs ten times as long before it begins to read.
+        return ask(self, head, blobs, 0.05)
 
     workshop._workshop.close()
     monkeypatch.setattr(workshop._Child, "ask", ask_slowly)
-    monkeypatch.setattr(workshop, "_LEAST_WORK", 0.02)
+    # What the kernel counts in so short a time is now something and now nothing.
+    monkeypatch.setattr(workshop._Child, "_worked", lambda self: next(worked))
     with pytest.raises(WorkshopBusyError, match="slow"):
         made(GOOD)
     with pytest.raises(WorkshopBusyError, match="slow"):
         workshop.thumbnails(Document(GOOD, "image/png", "x.png"))
+
+
+def test_what_a_child_has_worked_is_known_from_outside():
+    child = workshop._Child()
+    try:
+        head = {"do": "thumbnails", "type": "image/png", "seconds": 30}
+        answer, _ = child.ask(head, [GOOD], 60)
+        assert not answer["error"]
+        assert child._worked() > answer["seconds"]
+        assert 0.05 < child._worked() < 60
+    finally:
+        child.end()
 
 
 def test_a_file_that_keeps_the_processor_busy_is_named(monkeypatch):
