@@ -36,11 +36,6 @@ SHARED_KINDS = (
     CodeKind.SOURCE,
     CodeKind.DOCUMENT_TYPE,
 )
-_TITLES = {
-    CodeKind.CATEGORY: "cost type",
-    CodeKind.SOURCE: "Imaging source",
-    CodeKind.REGISTRY_GROUP: "group",
-}
 # Below a job that is not chosen, a code may stand a hundred thousand times: one look
 # into the index for each different code, instead of reading all their rows.
 _DISTINCT_CODES = """
@@ -98,10 +93,6 @@ class Shelf:
         )
         return is_open and self.kind not in NAMED_ONLY
 
-    @property
-    def title(self) -> str:
-        return title_of(self.kind)
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -116,11 +107,6 @@ class Found:
 
     choices: Sequence[Choice]
     has_more: bool
-
-
-def title_of(kind: CodeKind) -> str:
-    """What people call one value of the kind, in the middle of a sentence."""
-    return _TITLES.get(kind, kind.value.replace("_", " "))
 
 
 def kind_of(name: str, type_code: str) -> CodeKind | None:

@@ -270,8 +270,9 @@ class _Reader:
         self._alive()
 
     def _note(self, kind: CodeKind, error: ConnectorError) -> None:
-        title = kind.value.replace("_", " ")
-        self.refused.append(f"CMiC does not show its {title} list: {error.message}")
+        self.refused.append(
+            f"CMiC does not show its {kind.label} list: {error.message}"
+        )
         self._state.message = " ".join(self.refused)
 
 

@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from connector.checks import remember_tags
-from connector.choices import title_of
 from connector.clients import pex_client
 from connector.cmic.types import CodeKind
 from connector.codes import line_type
@@ -102,7 +101,7 @@ def _rows_to_tag(tenant: Tenant) -> list[tuple[FieldMapping, CodeKind]]:
     for _, kind in wanted:
         if not _codes(tenant, kind).exists():
             raise TagsRefusedError(
-                f"CMiC's list of {title_of(kind)} codes was not read yet, and a tag "
+                f"CMiC's list of {kind.plural} was not read yet, and a tag "
                 "needs options. Press Refresh codes first."
             )
     return wanted
@@ -117,7 +116,7 @@ def _create(
     required: bool,
 ) -> Tag:
     """The new tag; where PEX's answer was lost, it is asked whether it has it."""
-    description = f"CMiC {title_of(kind)}, for the PEX Connector for CMiC."
+    description = f"CMiC {kind.label}, for the PEX Connector for CMiC."
     try:
         return client.create_dropdown(name, description, options, required=required)
     except ConnectorError as error:

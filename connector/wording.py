@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
-from connector.choices import Above, find, kind_of, shelf_of, title_of
+from connector.choices import Above, find, kind_of, shelf_of
 from connector.cmic.types import LineType
 from connector.models import Field, FieldMapping, Tenant
 from connector.models.codes import CodeState
@@ -109,7 +110,7 @@ def mapping_words(row: FieldMapping, rows: Rows) -> Words:
                 format_html("{}", "A department has no third code: nothing is sent.")
             )
         return Words(format_html("{}", "Choose the Type Code first."), "open")
-    title = title_of(kind).capitalize()
+    title = capfirst(kind.label)
     if row.tag:
         return _tag_words(title, row, rows)
     if not row.static_value:
@@ -148,7 +149,7 @@ def _broken_by_type(row: FieldMapping, rows: Rows, was: LineType) -> list[str]:
         state, _ = find(rows.tenant.pk, shelf, code)
         if state is not CodeState.ACTIVE:
             broken.append(
-                f"{name}: {code} is no {title_of(kind)}. Choose one in its place."
+                f"{name}: {code} is no {kind.label}. Choose one in its place."
             )
     if row.tag:
         broken.append(

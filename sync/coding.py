@@ -265,10 +265,6 @@ def _unreadable(rule: FieldRule) -> Reason:
     )
 
 
-def _title(kind: CodeKind) -> str:
-    return kind.value.replace("_", " ")
-
-
 def _who(source: str) -> Who:
     return Who.CARDHOLDER if source == Source.TAG else Who.SUPPORT
 
@@ -276,7 +272,7 @@ def _who(source: str) -> Who:
 def _unknown(rule: FieldRule, code: str, source: str) -> Reason:
     return Reason(
         ReasonCode.VALUE_UNKNOWN,
-        f"{rule.label}: CMiC has no {_title(rule.kind)} “{code}” ({source}).",
+        f"{rule.label}: CMiC has no {rule.kind.label} “{code}” ({source}).",
         _who(source),
         field=rule.label,
         kind=rule.kind,
@@ -287,7 +283,7 @@ def _unknown(rule: FieldRule, code: str, source: str) -> Reason:
 def _inactive(rule: FieldRule, code: str, source: str) -> Reason:
     return Reason(
         ReasonCode.VALUE_INACTIVE,
-        f"{rule.label}: the {_title(rule.kind)} “{code}” is closed or inactive in CMiC "
+        f"{rule.label}: the {rule.kind.label} “{code}” is closed or inactive in CMiC "
         f"({source}).",
         _who(source),
         field=rule.label,
@@ -301,7 +297,7 @@ def _not_together(line: CodedLine, rule: FieldRule, place: Place) -> Reason:
     on = " / ".join(part for part in (grandparent, parent) if part)
     return Reason(
         ReasonCode.COMBINATION_INVALID,
-        f"{rule.label}: the {_title(kind)} “{code}” is not open on {on} in CMiC.",
+        f"{rule.label}: the {kind.label} “{code}” is not open on {on} in CMiC.",
         Who.CARDHOLDER if Source.TAG in line.sources else Who.SUPPORT,
         field=rule.label,
         kind=kind,

@@ -44,6 +44,14 @@ class ReasonCode(StrEnum):
     CREDENTIALS_REFUSED = "credentials_refused"
 
 
+def code_title(code: str) -> str:
+    """What people call a reason's code, in the middle of a sentence; also one that
+    another release wrote. “Pending” is a status too, of what goes next."""
+    if code == ReasonCode.PENDING:
+        return "not settled yet"
+    return code.replace("_", " ").replace("cmic", "CMiC")
+
+
 # Not for sending at all; every other code blocks a purchase that should be sent.
 SKIPPING = frozenset(
     {

@@ -26,7 +26,6 @@ from connector.choices import (
     is_sure,
     search,
     shelf_of,
-    title_of,
 )
 from connector.drafts import Draft, read_draft
 from connector.models import Field, Tenant
@@ -122,7 +121,7 @@ def choices_json(tenant: Tenant, name: str, asked: Any) -> dict[str, Any]:
     hint = ""
     if free and not found.choices and not term:
         hint = (
-            f"CMiC's {title_of(shelf.kind)} list was not read yet, or CMiC cannot be "
+            f"CMiC's {shelf.kind.label} list was not read yet, or CMiC cannot be "
             "reached. Type a code: it stays unchecked until the list is read."
         )
         if shelf.company and shelf.company != saved_company:

@@ -37,6 +37,28 @@ class CodeKind(StrEnum):
     SOURCE = "source"
     DOCUMENT_TYPE = "document_type"
 
+    @property
+    def label(self) -> str:
+        """What people call one value of it, in the middle of a sentence."""
+        return _LABELS.get(self, self.value.replace("_", " "))
+
+    @property
+    def plural(self) -> str:
+        """What people call several."""
+        return _PLURALS.get(self, f"{self.label}s")
+
+
+# What the API calls a job's category is the cost type of the product's field mapping.
+_LABELS = {
+    CodeKind.CATEGORY: "cost type",
+    CodeKind.SOURCE: "Imaging source",
+    CodeKind.REGISTRY_GROUP: "group",
+}
+_PLURALS = {
+    CodeKind.COMPANY: "companies",
+    CodeKind.EQUIPMENT: "pieces of equipment",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Code:

@@ -14,7 +14,7 @@ from connector.cmic.types import CodeKind
 from connector.models.connections import CmicConnection
 from connector.models.tenant import Tenant
 
-KIND_CHOICES = [(kind.value, kind.value.replace("_", " ")) for kind in CodeKind]
+KIND_CHOICES = [(kind.value, kind.label) for kind in CodeKind]
 
 
 class CodeState(enum.Enum):
@@ -128,4 +128,4 @@ class CodeRefresh(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.tenant}"
+        return f"{self.get_kind_display()} of {self.tenant}"

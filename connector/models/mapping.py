@@ -177,11 +177,10 @@ class FieldMapping(models.Model):
         if kind is CodeKind.ACCOUNT:
             company = ""
         state = CmicCode.objects.state_of(self.tenant_id, kind, code, company=company)
-        title = kind.value.replace("_", " ")
         if state == CmicCode.State.UNKNOWN:
-            return {attribute: f"CMiC has no {title} “{code}”."}
+            return {attribute: f"CMiC has no {kind.label} “{code}”."}
         if state == CmicCode.State.INACTIVE:
-            return {attribute: f"The {title} “{code}” is not active in CMiC."}
+            return {attribute: f"The {kind.label} “{code}” is not active in CMiC."}
         return {}
 
     def _kind(self) -> CodeKind | None:

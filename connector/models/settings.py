@@ -140,24 +140,18 @@ class TransactionSettings(models.Model):
             return {}
         company = self.company_code
         checks = (
-            ("company_code", CodeKind.COMPANY, company, "", "company"),
-            ("vendor_code", CodeKind.VENDOR, self.vendor_code, company, "vendor"),
-            ("source_uuid", CodeKind.SOURCE, self.source_uuid, "", "Imaging source"),
-            (
-                "document_type_uuid",
-                CodeKind.DOCUMENT_TYPE,
-                self.document_type_uuid,
-                "",
-                "document type",
-            ),
+            ("company_code", CodeKind.COMPANY, company, ""),
+            ("vendor_code", CodeKind.VENDOR, self.vendor_code, company),
+            ("source_uuid", CodeKind.SOURCE, self.source_uuid, ""),
+            ("document_type_uuid", CodeKind.DOCUMENT_TYPE, self.document_type_uuid, ""),
         )
         errors: dict[str, str] = {}
-        for field, kind, code, scope, title in checks:
+        for field, kind, code, scope in checks:
             state = CmicCode.objects.state_of(self.tenant_id, kind, code, company=scope)
             if code and state == CmicCode.State.UNKNOWN:
-                errors[field] = f"CMiC has no {title} “{code}”."
+                errors[field] = f"CMiC has no {kind.label} “{code}”."
             elif code and state == CmicCode.State.INACTIVE:
-                errors[field] = f"The {title} “{code}” is not active in CMiC."
+                errors[field] = f"The {kind.label} “{code}” is not active in CMiC."
         return errors
 
 

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 
 from connector.admin.states import minute
 from connector.models import Field, Tenant
@@ -16,10 +17,10 @@ from connector.models.access import is_limited
 from connector.models.mapping import CODE_FIELDS
 from sync.admin.readonly import is_id
 from sync.admin.remedies import remedy_for
-from sync.admin.wording import PEOPLE, code_in_words
+from sync.admin.wording import PEOPLE
 from sync.causes import Cause, causes
 from sync.money import Currencies, money
-from sync.reasons import ReasonCode, Who
+from sync.reasons import ReasonCode, Who, code_title
 
 PAGE_SIZE = 25
 _MOST_PAGES = 400
@@ -85,7 +86,7 @@ def cause_row(cause: Cause, currencies: Currencies) -> dict[str, Any]:
     query = urlencode({"tenant__id__exact": cause.tenant.pk, "cause": cause.key})
     return {
         "cause": cause,
-        "title": code_in_words(code).capitalize(),
+        "title": capfirst(code_title(code)),
         "what": _what(reason),
         "message": reason.get("message", ""),
         "amount": money(cause.amount, currencies.of_tenant(cause.tenant.pk)),

@@ -13,10 +13,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from sync.admin.wording import code_in_words, starter
+from sync.admin.wording import starter
 from sync.engine.counts import COUNTS
 from sync.models import PreviewedPurchase, PurchaseSync, SyncRun
 from sync.money import Currencies
+from sync.reasons import code_title
 
 Cell = str | int | Decimal | date | datetime | None
 ZONE = "US Eastern"
@@ -38,7 +39,7 @@ def _purchases(purchases: Iterable[PurchaseSync]) -> Iterator[list[Cell]]:
             row.tenant.name,
             str(row.pex_transaction_id),
             row.get_status_display(),
-            _each(row.reasons, lambda reason: code_in_words(reason.get("code", ""))),
+            _each(row.reasons, lambda reason: code_title(reason.get("code", ""))),
             _each(row.reasons, lambda reason: reason.get("message", "")),
             _local(row.occurred_at),
             _local(row.settled_at),
@@ -81,7 +82,7 @@ def _previewed(purchases: Iterable[PreviewedPurchase]) -> Iterator[list[Cell]]:
         yield [
             str(row.pex_transaction_id),
             row.get_status_display(),
-            _each(row.reasons, lambda reason: code_in_words(reason.get("code", ""))),
+            _each(row.reasons, lambda reason: code_title(reason.get("code", ""))),
             _each(row.reasons, lambda reason: reason.get("message", "")),
             _local(row.occurred_at),
             row.merchant,

@@ -18,7 +18,7 @@ from connector.models import Tenant
 from connector.models.mapping import KINDS_BY_TYPE
 from sync.models import Status, SyncAttempt, SyncRun
 from sync.money import money
-from sync.reasons import ReasonCode, Who
+from sync.reasons import ReasonCode, Who, code_title
 
 RUN_COLOURS = {
     SyncRun.State.QUEUED: "default",
@@ -69,20 +69,13 @@ _SOURCES = {
 }
 
 
-def code_in_words(code: str) -> str:
-    """A reason's code. “Pending” is a status too, of what goes next."""
-    if code == ReasonCode.PENDING:
-        return "not settled yet"
-    return code.replace("_", " ").replace("cmic", "CMiC")
-
-
-REASON_CHOICES = [(str(code), code_in_words(code)) for code in ReasonCode]
+REASON_CHOICES = [(str(code), code_title(code)) for code in ReasonCode]
 
 
 def first_reason(reasons: Sequence[Mapping[str, str]]) -> str:
     if not reasons:
         return ""
-    words = code_in_words(reasons[0].get("code", ""))
+    words = code_title(reasons[0].get("code", ""))
     more = len(reasons) - 1
     return f"{words} + {more} more" if more else words
 
@@ -130,7 +123,7 @@ def line_table(lines: Iterable[Mapping[str, Any]]) -> SafeString:
 
 def _codes(line: Mapping[str, Any]) -> SafeString:
     kinds = KINDS_BY_TYPE.get(line["type"], ())
-    titles = [kind.value.replace("_", " ") for kind in kinds]
+    titles = [kind.label for kind in kinds]
     titles += [""] * (len(line["codes"]) - len(titles))
     return format_html_join(
         "",

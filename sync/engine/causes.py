@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
+from django.utils.text import capfirst
 
 from connector.models import Tenant
 from connector.token_life import token_warning
 from sync.models import SyncRun
 from sync.money import Currencies, money
+from sync.reasons import code_title
 
 _PURCHASES = """
 SELECT reason->>'code', count(*), sum(amount), min(reason->>'message')
@@ -73,7 +75,7 @@ def _purchases(tenant: Tenant) -> list[Cause]:
     causes = [
         Cause(
             f"purchases:{code}",
-            str(code).replace("_", " ").capitalize(),
+            capfirst(code_title(code)),
             f"For example: {message}" if message else "",
             count,
             money(total, currency),

@@ -181,7 +181,7 @@ def _require_usable(tenant: Tenant, target: Target) -> None:
         )
     if not is_read(tenant, target):
         raise TagUnusableError(
-            f"CMiC's list of {target.values_title} was not read yet. Press Refresh "
+            f"CMiC's list of {target.kind.plural} was not read yet. Press Refresh "
             "codes; if it stays so, CMiC does not show that list to this user."
         )
 

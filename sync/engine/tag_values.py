@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from connector.choices import SHARED_KINDS, title_of
+from connector.choices import SHARED_KINDS
 from connector.cmic.types import CodeKind
 from connector.codes import line_type
 from connector.models import CmicCode, CodeRefresh, Field, FieldMapping, Tenant
@@ -55,13 +55,6 @@ class Target:
     @property
     def title(self) -> str:
         return str(self.mapping.get_field_display())
-
-    @property
-    def values_title(self) -> str:
-        """What its options stand for, in the middle of a sentence."""
-        if self.kind is CodeKind.EQUIPMENT:
-            return "pieces of equipment"
-        return f"{title_of(self.kind)}s"
 
 
 def targets_of(tenant: Tenant) -> list[Target]:

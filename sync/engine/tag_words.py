@@ -34,7 +34,7 @@ def words_of(difference: Difference) -> str:
 def held_words(target: Target, difference: Difference) -> str:
     count = len(difference.held)
     return (
-        f"CMiC offers so few {target.values_title} that {count:,} of the options would "
+        f"CMiC offers so few {target.kind.plural} that {count:,} of the options would "
         "be disabled, more than half of them: they stay enabled until a person says on "
         "the Sync tags page that this is right."
     )

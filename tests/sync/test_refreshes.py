@@ -214,7 +214,7 @@ class TestButton:
             "rows": 120_000,
             "last_count": 500_000,
         }
-        assert "category, 120,000 so far (there were 500,000 the last time)" in html
+        assert "cost type, 120,000 so far (there were 500,000 the last time)" in html
 
     def test_the_page_says_how_old_the_codes_are_and_why_the_last_ones_failed(
         self, acme

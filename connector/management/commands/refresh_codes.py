@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from connector.clients import cmic_client
+from connector.cmic.types import CodeKind
 from connector.codes import refresh_all
 from connector.exceptions import ConnectorError, RefreshActiveError
 from connector.management.tenants import get_tenant
@@ -37,7 +38,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(counts))
             return
         for kind, count in counts.items():
-            self.stdout.write(f"{kind.replace('_', ' '):<18} {count:>8,}")
+            self.stdout.write(f"{CodeKind(kind).label:<18} {count:>8,}")
 
     def _refresh(self, tenant: Tenant) -> dict[str, int]:
         """Whoever reads them already is waited for, and then they are read anew."""
