@@ -55,7 +55,7 @@ bench: $(STAMP)
 	@exec $(RUN) -m tests.benchmarks $(ARGS)
 
 fuzz: $(STAMP)
-	@exec $(RUN) -m tests.receipt_fuzz $(or $(FILES),20000) var/fuzz
+	@exec $(RUN) -m tests.sync.receipts.fuzz $(or $(FILES),20000) var/fuzz
 
 # mypy's plugin loads the settings, and its fast exit would leave their services running.
 lint: $(STAMP)

@@ -246,7 +246,7 @@ UNFOLD = {
             "href": lambda request: static("connector/favicon.svg"),
         }
     ],
-    "DASHBOARD_CALLBACK": "sync.admin.dashboard.fill",
+    "DASHBOARD_CALLBACK": "sync.admin.dashboard.dashboard.fill",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [

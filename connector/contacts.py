@@ -1,6 +1,6 @@
 """Addresses that alerts of a tenant go to: one a line, each a plain address.
 
-What is mailed, and when, is `sync.engine.alerts`.
+What is mailed, and when, is `sync.engine.alert.writing`.
 """
 
 from __future__ import annotations

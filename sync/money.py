@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from connector.cmic.types import CodeKind
+from connector.api.cmic.types import CodeKind
 from connector.models import CmicCode, TransactionSettings
 from sync.models import PurchaseSync
 

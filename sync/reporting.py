@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sync.engine.counts import counts_of
-from sync.engine.previews import Prospect
+from sync.engine.preview.previews import Prospect
+from sync.engine.run.counts import counts_of
 from sync.models import PurchaseSync, RunOutcome, SyncRun
-from sync.selection import Judgement
-from sync.window import Window
+from sync.rules.selection import Judgement
+from sync.rules.window import Window
 
 
 def run_json(run: SyncRun) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from connector.checks import check_pex
-from connector.codes import refresh_requested
-from connector.exceptions import AuthenticationError, ConnectorError
+from connector.api.exceptions import AuthenticationError, ConnectorError
+from connector.codes.reading import refresh_requested
+from connector.connections.probing import check_pex
+from connector.connections.token_life import token_warning
 from connector.models import PexConnection, Tenant
-from connector.token_life import token_warning
 from sync import engine
 from sync.engine import Step
 from sync.models import Heartbeat

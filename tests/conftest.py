@@ -14,9 +14,9 @@ from django.core.management.commands import flush
 from django.db import connection, connections
 from requests.adapters import HTTPAdapter
 
-from tests.factories import make_tenant
 from tests.simulators.cmic import CmicSimulator
 from tests.simulators.pex import PexSimulator
+from tests.support.factories import make_tenant
 
 
 def find_chromium() -> str | None:

@@ -21,12 +21,12 @@ PURE_RULES = (
     "tag_options",
 )
 NO_DJANGO = (
-    "connector/exceptions.py",
-    "connector/http.py",
-    "connector/limits.py",
-    "connector/option_names.py",
-    "connector/parsing.py",
-    "connector/transport.py",
+    "connector/api/exceptions.py",
+    "connector/api/http.py",
+    "connector/api/limits.py",
+    "connector/api/pex/option_names.py",
+    "connector/api/parsing.py",
+    "connector/api/transport.py",
 )
 _RECEIPT_READERS = tuple(
     f"sync.receipts.{name}"
@@ -70,26 +70,28 @@ def test_the_apps_know_nothing_of_the_tests():
 
 def test_the_clients_know_neither_django_nor_a_model():
     clients = [ROOT / name for name in NO_DJANGO]
-    clients += modules("connector/pex", "connector/cmic")
-    unwanted = ("django", "connector.models", "connector.clients", "config")
+    clients += modules("connector/api/pex", "connector/api/cmic")
+    unwanted = ("django", "connector.models", "connector.connections.clients", "config")
     assert importers(clients, *unwanted) == []
 
 
 @pytest.mark.parametrize("name", PURE_RULES)
 def test_a_pure_rule_imports_no_io(name):
-    for imported, line in imports(ROOT / "sync" / f"{name}.py"):
+    for imported, line in imports(ROOT / "sync" / "rules" / f"{name}.py"):
         top, _, _ = imported.partition(".")
         assert top not in IO_LIBRARIES, f"{name}.py:{line} imports {imported}"
         if top == "connector":
             known = ("types", ".reading", ".option_names")
             assert any(each in imported for each in known), imported
         if top == "sync":
-            assert imported.split(".")[1] in PURE_RULES, imported
+            assert imported.split(".")[2] in PURE_RULES, imported
 
 
 @pytest.mark.parametrize("name", PURE_RULES)
 def test_a_pure_rule_asks_no_clock(name):
-    for node in ast.walk(ast.parse((ROOT / "sync" / f"{name}.py").read_text())):
+    for node in ast.walk(
+        ast.parse((ROOT / "sync" / "rules" / f"{name}.py").read_text())
+    ):
         if isinstance(node, ast.Attribute):
             assert node.attr not in ("now", "today", "utcnow"), f"{name}:{node.lineno}"
 
@@ -120,9 +122,9 @@ def test_the_engine_sends_no_messages():
 def test_the_models_know_neither_engine_nor_clients():
     unwanted = (
         "sync.engine",
-        "connector.clients",
-        "connector.http",
-        "connector.transport",
+        "connector.connections.clients",
+        "connector.api.http",
+        "connector.api.transport",
     )
     assert importers(modules("sync/models", "connector/models"), *unwanted) == []
 
@@ -132,7 +134,7 @@ def test_requests_is_used_in_one_place_only():
         line.split(":")[0]
         for line in importers(modules("connector", "sync", "config"), "requests")
     }
-    assert users == {"connector/http.py", "connector/transport.py"}
+    assert users == {"connector/api/http.py", "connector/api/transport.py"}
 
 
 def test_messages_are_sent_in_one_place_only():
@@ -181,7 +183,7 @@ def test_a_status_is_set_in_the_models_only():
                 writers.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     # An error remembers the HTTP status it was answered with.
     assert [
-        each for each in writers if not each.startswith("connector/exceptions.py")
+        each for each in writers if not each.startswith("connector/api/exceptions.py")
     ] == []
 
 

@@ -4,7 +4,7 @@
 registers that, because this app knows nothing of syncing.
 """
 
-from connector.admin import access
+from connector.admin import people
 from connector.admin.tenant import TenantAdmin
 
-__all__ = ["TenantAdmin", "access"]
+__all__ = ["TenantAdmin", "people"]

@@ -14,7 +14,11 @@ from django.utils.safestring import SafeString
 from unfold.admin import StackedInline
 from unfold.overrides import FORMFIELD_OVERRIDES_INLINE
 
-from connector.admin.states import changed_sentence, cmic_sentence, pex_sentence
+from connector.admin.connection_words import (
+    changed_sentence,
+    cmic_sentence,
+    pex_sentence,
+)
 from connector.models import CmicConnection, PexConnection, Tenant
 
 MANAGE = "Manage credentials"

@@ -8,7 +8,7 @@ from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 
-from connector.mapping_forms import FieldMappingForm, FieldMappingFormSet
+from connector.admin.forms.mappings import FieldMappingForm, FieldMappingFormSet
 from connector.models import Field, FieldMapping, Tenant
 
 

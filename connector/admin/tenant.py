@@ -13,20 +13,20 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from connector.admin.choices import ChoicesPart
-from connector.admin.credentials import CredentialsPart
-from connector.admin.history import HistoryPart
+from connector.admin.connection_words import LABEL_COLOURS, cmic_label, pex_label
 from connector.admin.inlines import CmicConnectionInline, PexConnectionInline
-from connector.admin.live import check_cmic_again
 from connector.admin.mappings import FieldMappingInline
-from connector.admin.states import LABEL_COLOURS, cmic_label, pex_label
+from connector.admin.pages.choices import ChoicesPart
+from connector.admin.pages.credentials import CredentialsPart
+from connector.admin.pages.history import HistoryPart
+from connector.admin.pages.live import check_cmic_again
+from connector.admin.pages.tags import TagsPart
+from connector.admin.pages.transfer import TransferPart
 from connector.admin.steps import TITLES, next_tab, steps_of, tab_url
-from connector.admin.tags import TagsPart
 from connector.admin.transactions import TransactionSettingsInline
-from connector.admin.transfer import TransferPart
 from connector.admin.visible import VisibleTenants
+from connector.connections.token_life import token_warning
 from connector.models import Field, FieldMapping, Tenant, TransactionSettings
-from connector.token_life import token_warning
 
 
 class TenantAdmin(

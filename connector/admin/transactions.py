@@ -6,9 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from connector.admin.forms.settings import TransactionSettingsForm
 from connector.admin.inlines import OnePartInline
 from connector.models import TransactionSettings
-from connector.settings_forms import TransactionSettingsForm
 
 
 class TransactionSettingsInline(OnePartInline):

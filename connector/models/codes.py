@@ -1,6 +1,7 @@
 """CMiC's reference data as last read: what there is to choose from and check against.
 
-Reading it is `connector.codes`; this module only knows how to ask what is there.
+Reading it is `connector.codes.reading`; this module only knows how to ask what is
+there.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import enum
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from connector.cmic.types import CodeKind
+from connector.api.cmic.types import CodeKind
 from connector.models.connections import CmicConnection
 from connector.models.tenant import Tenant
 

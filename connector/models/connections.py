@@ -12,8 +12,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connector.addresses import AddressError, check_address, origin
-from connector.cmic.flysheets import Layout
+from connector.api.addresses import AddressError, check_address, origin
+from connector.api.cmic.flysheets import Layout
 from connector.fields import SecretField
 from connector.models.tenant import Tenant
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from connector.cmic.types import CodeKind, LineType
+from connector.api.cmic.types import CodeKind, LineType
 from connector.models.codes import CmicCode
 from connector.models.recorded import record_history
 from connector.models.tenant import Tenant
@@ -62,7 +62,7 @@ class FieldMapping(models.Model):
     default_value = models.CharField(_("default"), max_length=64, blank=True)
     sync_options = models.BooleanField(_("sync tag"), default=False)
     label = models.CharField(max_length=10, choices=Label, default=Label.NAME)
-    # Lists with commas, as people write them: `sync.option_filter` reads them.
+    # Lists with commas, as people write them: `sync.rules.option_filter` reads them.
     only_statuses = models.CharField(_("only with status"), max_length=100, blank=True)
     only_prefixes = models.CharField(
         _("only codes starting with"), max_length=200, blank=True

@@ -1,7 +1,8 @@
 """Who reads a tenant's codes anew, how far they are, and how the last reading ended.
 
-Owns the lease that lets one process at a time do it; reading is `connector.codes`.
-Each move is one guarded UPDATE, so that a process may die between any two of them.
+Owns the lease that lets one process at a time do it; reading is
+`connector.codes.reading`. Each move is one guarded UPDATE, so that a process may die
+between any two of them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from connector.exceptions import RefreshActiveError
+from connector.api.exceptions import RefreshActiveError
 from connector.models.codes import KIND_CHOICES
 from connector.models.tenant import Tenant
 

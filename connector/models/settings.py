@@ -12,11 +12,11 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connector.cmic.types import CodeKind
+from connector.api.cmic.types import CodeKind
+from connector.api.pex.reading import EASTERN
 from connector.models.codes import CmicCode
 from connector.models.recorded import record_history
 from connector.models.tenant import Tenant
-from connector.pex.reading import EASTERN
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
 

@@ -11,9 +11,9 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from connector.admin.states import minute
+from connector.admin.connection_words import minute
 from connector.admin.visible import TenantFilter, VisibleOnly
-from sync.admin.readonly import ReadOnly
+from sync.admin.lists.readonly import ReadOnly
 from sync.admin.wording import tenant_link
 from sync.models import Alert
 

@@ -11,16 +11,16 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 
-from connector.admin.states import minute
+from connector.admin.connection_words import minute
 from connector.models import Field, Tenant
 from connector.models.access import is_limited
 from connector.models.mapping import CODE_FIELDS
-from sync.admin.readonly import is_id
+from sync.admin.lists.readonly import is_id
 from sync.admin.remedies import remedy_for
 from sync.admin.wording import PEOPLE
 from sync.causes import Cause, causes
 from sync.money import Currencies, money
-from sync.reasons import ReasonCode, Who, code_title
+from sync.rules.reasons import ReasonCode, Who, code_title
 
 PAGE_SIZE = 25
 _MOST_PAGES = 400

@@ -6,11 +6,11 @@ from datetime import date, datetime
 
 from django.utils import timezone
 
-from connector.admin.states import minute
+from connector.admin.connection_words import minute
 from connector.models import Tenant
 from sync.engine import window_for
 from sync.models import SyncRun
-from sync.window import Window, business_day
+from sync.rules.window import Window, business_day
 
 
 def settings_words(tenant: Tenant, now: datetime | None = None) -> list[str]:

@@ -1,6 +1,6 @@
 """Previews in the admin (F23): asked for on a tenant's page, looked at here.
 
-Nothing here sends anything; what a preview holds is `sync.engine.previews`.
+Nothing here sends anything; what a preview holds is `sync.engine.preview.previews`.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from connector.admin.states import minute
+from connector.admin.connection_words import minute
 from connector.admin.visible import TenantFilter, VisibleOnly
 from connector.models import Tenant
 from sync.admin.days import days
-from sync.admin.export import csv_answer
-from sync.admin.paging import BoundedPaginator
-from sync.admin.readonly import ReadOnly
-from sync.admin.tables import PREVIEWED
+from sync.admin.lists.export import csv_answer
+from sync.admin.lists.paging import BoundedPaginator
+from sync.admin.lists.readonly import ReadOnly
+from sync.admin.lists.tables import PREVIEWED
 from sync.admin.wording import (
     PURCHASE_COLOURS,
     folded,
@@ -46,11 +46,11 @@ from sync.admin.wording import (
     tenant_link,
 )
 from sync.engine import RunRefusedError, request_preview, window_for
-from sync.engine.comparing import compare
+from sync.engine.preview.comparing import compare
 from sync.models import Preview, PreviewedPurchase, Status, SyncRun
 from sync.money import Currencies, money
+from sync.rules.window import Window
 from sync.tasks import preview_on_commit
-from sync.window import Window
 
 PREVIEW_COLOURS = {
     Preview.State.QUEUED: "default",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from sync.reasons import ReasonCode
+from sync.rules.reasons import ReasonCode
 
 _SETTINGS = ("transactions", "Open the transaction settings")
 _MAPPINGS = ("mappings", "Open the field mappings")

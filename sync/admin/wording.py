@@ -13,12 +13,12 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from connector.cmic.types import LineType
+from connector.api.cmic.types import LineType
 from connector.models import Tenant
 from connector.models.mapping import KINDS_BY_TYPE
 from sync.models import Status, SyncAttempt, SyncRun
 from sync.money import money
-from sync.reasons import ReasonCode, Who, code_title
+from sync.rules.reasons import ReasonCode, Who, code_title
 
 RUN_COLOURS = {
     SyncRun.State.QUEUED: "default",

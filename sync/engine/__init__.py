@@ -4,19 +4,17 @@ The engine sends no messages. It returns what should happen next as `Step`s, and
 `sync.tasks` sends them.
 """
 
-from sync.engine.alerts import (
+from sync.engine.alert.mailing import send_alerts
+from sync.engine.alert.writing import (
     write_daily_alerts,
     write_refused,
     write_urgent_alerts,
 )
-from sync.engine.effect import Effect, Kind, effect_of
-from sync.engine.lanes import sync_next
-from sync.engine.mailing import send_alerts
-from sync.engine.previews import due_previews, make_preview, request_preview
-from sync.engine.recovery import due_tenants, recover
-from sync.engine.refreshes import due_refreshes
-from sync.engine.retention import prune
-from sync.engine.runs import (
+from sync.engine.preview.effect import Effect, Kind, effect_of
+from sync.engine.preview.previews import due_previews, make_preview, request_preview
+from sync.engine.run.lanes import sync_next
+from sync.engine.run.recovery import due_tenants, recover
+from sync.engine.run.runs import (
     RunRefusedError,
     prepare,
     request_run,
@@ -24,12 +22,14 @@ from sync.engine.runs import (
     window_for,
 )
 from sync.engine.steps import Step
-from sync.engine.tag_sync import (
+from sync.engine.tags.sync import (
     look_at_filters,
     look_at_tags,
     read_lists,
     sync_tags,
 )
+from sync.engine.upkeep.refreshes import due_refreshes
+from sync.engine.upkeep.retention import prune
 
 __all__ = [
     "Effect",

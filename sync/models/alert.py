@@ -1,6 +1,7 @@
 """Alert: a mail about one tenant, kept from its writing until long after its sending.
 
-Owns who sends it and when it is tried again. What it says is `sync.engine.alerts`.
+Owns who sends it and when it is tried again. What it says is
+`sync.engine.alert.writing`.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Alert(models.Model):
     occasion = models.CharField(max_length=100)
     recipients = models.JSONField(default=list)
     subject = models.CharField(max_length=300)
-    # Each a `sync.engine.causes.Cause`, with "state": new, still or solved.
+    # Each a `sync.engine.alert.troubles.Cause`, with "state": new, still or solved.
     causes = models.JSONField(default=list)
     created_at = models.DateTimeField()
     not_before = models.DateTimeField()

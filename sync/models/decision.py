@@ -15,10 +15,10 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from sync.invoicing import invoice_number
 from sync.models.purchase import PurchaseSync
 from sync.models.states import JUDGEABLE, Status, check_move
-from sync.reasons import ReasonCode
+from sync.rules.invoicing import invoice_number
+from sync.rules.reasons import ReasonCode
 
 
 class DecisionRefusedError(Exception):

@@ -16,14 +16,14 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from connector.cmic.types import FoundInvoice
-from sync.facts import to_json
-from sync.invoicing import invoice_number
+from connector.api.cmic.types import FoundInvoice
 from sync.models.purchase import PurchaseSync
 from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, Status, check_move
-from sync.reasons import Reason, ReasonCode, Who
-from sync.selection import Judgement
+from sync.rules.facts import to_json
+from sync.rules.invoicing import invoice_number
+from sync.rules.reasons import Reason, ReasonCode, Who
+from sync.rules.selection import Judgement
 
 BATCH = 500
 

@@ -2,7 +2,7 @@
 then sent (F23).
 
 Owns the states of a preview and who may write its rows; what becomes of a purchase is
-judged by `sync.engine.previews`, with the rules of a run.
+judged by `sync.engine.preview.previews`, with the rules of a run.
 """
 
 from __future__ import annotations

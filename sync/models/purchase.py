@@ -22,7 +22,7 @@ from sync.models.claiming import PurchaseSyncQuerySet
 from sync.models.purchase_indexes import INDEXES
 from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, Status, check_move
-from sync.reasons import Reason
+from sync.rules.reasons import Reason
 
 _ALWAYS = Q()
 
@@ -73,7 +73,7 @@ class PurchaseSync(models.Model):
     invoice_on = models.DateField(_("invoice date"), null=True)
     has_attachments = models.BooleanField(null=True)
     lines = models.JSONField(default=list)
-    # What PEX said of it when it was last judged (`sync.facts`).
+    # What PEX said of it when it was last judged (`sync.rules.facts`).
     facts = models.JSONField(null=True)
 
     generation = models.PositiveIntegerField(default=1)
@@ -99,7 +99,7 @@ class PurchaseSync(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    # Names what each of its reasons waits for (`sync.reasons.cause_key`).
+    # Names what each of its reasons waits for (`sync.rules.reasons.cause_key`).
     causes = models.GeneratedField(
         expression=Func(F("reasons"), function="sync_cause_keys"),
         output_field=ArrayField(models.TextField()),

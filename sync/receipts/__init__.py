@@ -3,7 +3,7 @@
 Here are the values that travel between the parts, and nothing that needs a picture
 library, because a worker loads this. What reads the bytes of others (`kinds`,
 `metadata`, `pictures`, `pdfs`, `assembly`, `thumbnails`) is loaded and run by the
-children of `sync.workshop` only. `default_page` draws from our own facts.
+children of `sync.workshop.pool` only. `default_page` draws from our own facts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from connector.cmic.types import Document
+from connector.api.cmic.types import Document
 
 PDF, PNG, JPEG = "application/pdf", "image/png", "image/jpeg"
 EXTENSIONS = {PDF: "pdf", PNG: "png", JPEG: "jpg"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from connector.cmic.types import Document
+from connector.api.cmic.types import Document
 from sync.receipts import (
     JPEG,
     MOST_BYTES,

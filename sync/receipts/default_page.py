@@ -12,7 +12,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from connector.cmic.types import Document
+from connector.api.cmic.types import Document
 from sync.receipts import PDF, file_name
 
 NO_ATTACHMENT_TITLE = "No Attachment"

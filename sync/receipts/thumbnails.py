@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pypdfium2
 from PIL import Image
 
-from connector.cmic.types import Document
+from connector.api.cmic.types import Document
 from sync.receipts import PDF
 
 MOST_PAGES = 24

@@ -15,7 +15,7 @@ import time
 import warnings
 from typing import Any
 
-from connector.cmic.types import Document
+from connector.api.cmic.types import Document
 from sync.receipts import ReceiptFile
 from sync.receipts.assembly import assemble
 from sync.receipts.thumbnails import thumbnails

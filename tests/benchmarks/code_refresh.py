@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.processes import ROOT, free_port, running, url, wait_for
+from tests.support.processes import ROOT, free_port, running, url, wait_for
 
 SIZES = (50_000, 100_000, 250_000, 500_000)
 MOST_JOBS = 30_000
@@ -77,10 +77,10 @@ def _measure(cmic_url: str) -> list[dict[str, Any]]:
     from django.core.management import call_command
 
     import sync.tasks  # noqa: F401
-    from connector.clients import cmic_client
-    from connector.codes import refresh_all
+    from connector.codes.reading import refresh_all
+    from connector.connections.clients import cmic_client
     from connector.models import Tenant
-    from tests.factories import make_tenant
+    from tests.support.factories import make_tenant
 
     call_command("migrate", verbosity=0)
     Tenant.objects.all().delete()

@@ -14,7 +14,7 @@ from tests.benchmarks.stage import (
     sandbox,
     worker,
 )
-from tests.driver import drive
+from tests.support.driver import drive
 
 
 def cost(counts: tuple[int, ...] = (50, 200, 800)) -> list[dict]:

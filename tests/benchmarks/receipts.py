@@ -11,8 +11,8 @@ from PIL import Image
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from sync import workshop
 from sync.receipts import ReceiptFile
+from sync.workshop import pool
 
 LIMIT = 10 * 1024 * 1024
 
@@ -31,7 +31,7 @@ def receipts() -> list[dict]:
 
 def _figures(name: str, contents: list[bytes]) -> dict:
     files = [ReceiptFile(str(n), each) for n, each in enumerate(contents, 1)]
-    workshop.assemble(files, stem="PEX-1", limit=LIMIT)
+    pool.assemble(files, stem="PEX-1", limit=LIMIT)
     one, peak = _rate(files, 1)
     two, both = _rate(files, 16)
     started, copies = time.perf_counter(), 200
@@ -55,13 +55,13 @@ def _rate(files: list[ReceiptFile], lanes: int) -> tuple[float, float]:
     def lane(_: int) -> tuple[int, float]:
         count, most = 0, 0.0
         while time.perf_counter() < deadline:
-            workshop.assemble(files, stem="PEX-1", limit=LIMIT)
+            pool.assemble(files, stem="PEX-1", limit=LIMIT)
             count += 1
             most = max(most, _children_memory())
         return count, most
 
-    with ThreadPoolExecutor(lanes) as pool:
-        for count, most in pool.map(lane, range(lanes)):
+    with ThreadPoolExecutor(lanes) as threads:
+        for count, most in threads.map(lane, range(lanes)):
             done, peak = done + count, max(peak, most)
     return done / (time.perf_counter() - started), peak
 

@@ -16,14 +16,21 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from connector.clients import cmic_client
-from connector.codes import refresh_all
+from connector.codes.reading import refresh_all
+from connector.connections.clients import cmic_client
 from connector.models import Tenant
 from sync import engine, tasks
 from sync.models import SyncRun
-from tests.factories import make_tenant
-from tests.processes import free_port, get_json, post_json, running, url, wait_for
-from tests.worker import running_worker
+from tests.support.factories import make_tenant
+from tests.support.processes import (
+    free_port,
+    get_json,
+    post_json,
+    running,
+    url,
+    wait_for,
+)
+from tests.support.worker import running_worker
 
 LONGEST_RUN = 600  # seconds
 

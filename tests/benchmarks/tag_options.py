@@ -15,7 +15,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.processes import ROOT, free_port, get_json, post_json, running, url, wait_for
+from tests.support.processes import (
+    ROOT,
+    free_port,
+    get_json,
+    post_json,
+    running,
+    url,
+    wait_for,
+)
 
 SIZES = (20_000, 100_000)
 _VAR = ROOT / "var" / "tag-options"
@@ -85,8 +93,9 @@ def _measure(pex_url: str, size: int) -> list[dict[str, Any]]:
 
     import sync.tasks  # noqa: F401
     from connector.models import CodeRefresh, Tenant
-    from sync.engine import sync_tags, tag_sync
-    from tests.factories import make_tenant
+    from sync.engine import sync_tags
+    from sync.engine.tags import sync as tag_sync
+    from tests.support.factories import make_tenant
 
     call_command("migrate", verbosity=0)
     Tenant.objects.all().delete()

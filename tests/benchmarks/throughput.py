@@ -9,9 +9,9 @@ from time import perf_counter
 
 from django.utils import timezone
 
-from connector.clients import cmic_client, pex_client
-from connector.cmic.flysheets import Layout, payload
-from connector.cmic.types import Invoice, InvoiceLine, LineType, Location
+from connector.api.cmic.flysheets import Layout, payload
+from connector.api.cmic.types import Invoice, InvoiceLine, LineType, Location
+from connector.connections.clients import cmic_client, pex_client
 from sync.receipts.default_page import no_attachment
 from tests.benchmarks.stage import (
     fresh_tenant,

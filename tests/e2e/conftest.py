@@ -12,7 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from tests.conftest import find_chromium
 from tests.e2e.barriers import OF_COLOURS, refuse_barriers
-from tests.worker import running_worker
+from tests.support.worker import running_worker
 
 CHROMIUM_OPTIONS = [
     "--headless",

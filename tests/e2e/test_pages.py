@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from sync.models import Decision, RunOutcome, SyncAttempt
 from tests.e2e.conftest import log_in
-from tests.factories import make_tenant
-from tests.sync.rows import (
+from tests.support.factories import make_tenant
+from tests.support.rows import (
     REFUND,
     UNKNOWN_JOB,
     add_alert,

@@ -10,13 +10,13 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from connector.models import Tenant, TenantAccess
-from connector.portability import import_tenant
 from connector.roles import Role
+from connector.transfer.importing import import_tenant
 from sync.models import SyncRun
 from tests.e2e.conftest import log_in
-from tests.factories import make_tenant, tenant_data
-from tests.people import add_staff
-from tests.sync.rows import add_purchase, add_run
+from tests.support.factories import make_tenant, tenant_data
+from tests.support.people import add_staff
+from tests.support.rows import add_purchase, add_run
 
 pytestmark = pytest.mark.browser
 

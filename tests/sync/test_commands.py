@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from connector.models import Tenant
 from sync import engine
 from sync.models import PurchaseSync, SyncRun
-from tests.driver import drive, execute, set_up
+from tests.support.driver import drive, execute, set_up
 
 pytestmark = pytest.mark.django_db
 

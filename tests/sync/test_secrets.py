@@ -30,11 +30,11 @@ from redis import Redis
 from connector.models import CmicConnection, PexConnection, Tenant
 from sync.models import PurchaseSync, SyncRun
 from sync.tasks import recover, renew_tokens
-from tests.factories import tenant_data
 from tests.simulators.cmic import CmicSimulator
 from tests.simulators.pex import PexSimulator
-from tests.sync.test_roles import OF_NO_ROW, PAGES, address
-from tests.worker import running_worker
+from tests.support.factories import tenant_data
+from tests.support.worker import running_worker
+from tests.sync.admin.test_roles import OF_NO_ROW, PAGES, address
 
 LONGEST_RUN = 60  # seconds
 TOKEN = "pex-token-7f3a91c2d4e5"

@@ -13,15 +13,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import strip_tags
 
-from connector.cmic.types import CodeKind, LineType
+from connector.admin.forms.mapping_words import Rows, mapping_words
+from connector.api.cmic.types import CodeKind, LineType
 from connector.models import CmicCode, CodeRefresh, RefreshState
-from connector.wording import Rows, mapping_words
 from sync.admin.wording import line_table
-from sync.coding import Catalog, CodedLine, CodingRules, FieldRule, check_line
 from sync.engine import write_daily_alerts
 from sync.models import Alert, TagSync
-from tests.factories import make_tenant
-from tests.sync.rows import LOOKING, add_person, add_purchase, add_run, text_of
+from sync.rules.coding import Catalog, CodedLine, CodingRules, FieldRule, check_line
+from tests.support.factories import make_tenant
+from tests.support.rows import LOOKING, add_person, add_purchase, add_run, text_of
 
 KINDS = (CodeKind.JOB, CodeKind.COST_CODE, CodeKind.CATEGORY)
 REFUSED = {

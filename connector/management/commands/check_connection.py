@@ -11,12 +11,12 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.utils import timezone
 
-from connector.checks import check_cmic, check_pex, pex_message
-from connector.cmic.reference import MODULES
-from connector.exceptions import ConnectorError, SettingsIncompleteError
+from connector.api.cmic.reference import MODULES
+from connector.api.exceptions import ConnectorError, SettingsIncompleteError
+from connector.connections.probing import check_cmic, check_pex, pex_message
+from connector.connections.token_life import token_warning
 from connector.management.tenants import get_tenant
 from connector.models import Tenant
-from connector.token_life import token_warning
 
 
 class Command(BaseCommand):

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from connector.exporting import export_tenant
 from connector.management.tenants import get_tenant
+from connector.transfer.exporting import export_tenant
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from connector.portability import ImportRefusedError, import_tenant
+from connector.transfer.importing import ImportRefusedError, import_tenant
 
 REFUSED = 2
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from connector.clients import cmic_client
-from connector.cmic.types import CodeKind
-from connector.codes import refresh_all
-from connector.exceptions import ConnectorError, RefreshActiveError
+from connector.api.cmic.types import CodeKind
+from connector.api.exceptions import ConnectorError, RefreshActiveError
+from connector.codes.reading import refresh_all
+from connector.connections.clients import cmic_client
 from connector.management.tenants import get_tenant
 from connector.models import Tenant
 

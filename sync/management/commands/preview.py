@@ -8,12 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from connector.exceptions import ConnectorError
+from connector.api.exceptions import ConnectorError
 from connector.management.tenants import get_tenant
 from sync.engine import window_for
-from sync.engine.previews import prospects
-from sync.engine.rules import require_complete
-from sync.engine.survey import survey
+from sync.engine.judging.rules import require_complete
+from sync.engine.judging.survey import survey
+from sync.engine.preview.previews import prospects
 from sync.models import SyncRun
 from sync.reporting import preview_json, purchase_table
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from connector.exceptions import ConnectorError
+from connector.api.exceptions import ConnectorError
 from connector.management.tenants import get_tenant
 from connector.models import Tenant
 from sync.engine import look_at_filters, look_at_tags, read_lists, sync_tags
-from sync.engine.tag_words import counts_of, held_words, words_of
+from sync.engine.tags.words import counts_of, held_words, words_of
 from sync.models import TagSync
 from sync.models.tagging import TagSyncActiveError
 

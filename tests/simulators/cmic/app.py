@@ -15,11 +15,6 @@ from werkzeug import Request, Response
 from tests.simulators.cmic import access
 from tests.simulators.cmic.access import Access, unauthorised_response
 from tests.simulators.cmic.books import Books, StoredInvoice, Voucher
-from tests.simulators.cmic.collection import (
-    Listings,
-    collection_response,
-    item_response,
-)
 from tests.simulators.cmic.errors import (
     NEXUS,
     OK_WITH_ERROR,
@@ -27,10 +22,15 @@ from tests.simulators.cmic.errors import (
     refusal_response,
     text_response,
 )
-from tests.simulators.cmic.flysheet import FlysheetLayout
-from tests.simulators.cmic.resources import Resource, build_resources
+from tests.simulators.cmic.reading.collection import (
+    Listings,
+    collection_response,
+    item_response,
+)
+from tests.simulators.cmic.reading.resources import Resource, build_resources
 from tests.simulators.cmic.trouble import FAULTS, Trouble
-from tests.simulators.cmic.upload import Submission, examine, read_submission
+from tests.simulators.cmic.uploading.flysheet import FlysheetLayout
+from tests.simulators.cmic.uploading.upload import Submission, examine, read_submission
 from tests.simulators.contractor import Contractor, build_contractor
 from tests.simulators.exact_json import json_response
 from tests.simulators.simulator import Simulator

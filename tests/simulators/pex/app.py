@@ -14,13 +14,13 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 
 from tests.simulators.contractor import Contractor, build_contractor
-from tests.simulators.pex import accounts, configuration, listing, papers
+from tests.simulators.pex.answers import accounts, configuration, listing, papers
+from tests.simulators.pex.answers.errors import RefusalError, refusal_response
+from tests.simulators.pex.answers.summary import transaction_summary
 from tests.simulators.pex.books import Books
 from tests.simulators.pex.dependencies import Dependencies
-from tests.simulators.pex.errors import RefusalError, refusal_response
 from tests.simulators.pex.office import Office
-from tests.simulators.pex.seed import Seeder
-from tests.simulators.pex.summary import transaction_summary
+from tests.simulators.pex.seeding.seed import Seeder
 from tests.simulators.pex.tags import TagBook, seed_tags
 from tests.simulators.pex.tokens import Tokens
 from tests.simulators.pex.trouble import FAULTS, PexFaults, Trouble, usage_response

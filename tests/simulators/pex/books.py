@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tests.simulators.pex.answers.errors import RefusalError, invalid, no_transaction
 from tests.simulators.pex.entities import Note, Transaction, wall_clock
-from tests.simulators.pex.errors import RefusalError, invalid, no_transaction
-from tests.simulators.pex.people import ADMIN_NAME
+from tests.simulators.pex.seeding.people import ADMIN_NAME
 
 FIRST_ID = 419_000_100
 FIRST_NOTE_ID = 30_001

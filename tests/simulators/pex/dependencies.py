@@ -10,10 +10,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from tests.simulators.pex.asking import Body
-from tests.simulators.pex.errors import RefusalError, invalid
+from tests.simulators.pex.answers.asking import Body
+from tests.simulators.pex.answers.errors import RefusalError, invalid
+from tests.simulators.pex.answers.wire import eastern
 from tests.simulators.pex.tags import TagBook
-from tests.simulators.pex.wire import eastern
 
 MOST_FILTERS = 10
 LONGEST_CHAIN = 3

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tests.simulators.pex.answers.summary import transaction_summary
 from tests.simulators.pex.books import Books
 from tests.simulators.pex.entities import (
     KINDS,
@@ -17,7 +18,7 @@ from tests.simulators.pex.entities import (
     Merchant,
     Transaction,
 )
-from tests.simulators.pex.making import (
+from tests.simulators.pex.seeding.making import (
     MIXED,
     Paper,
     Plan,
@@ -26,9 +27,8 @@ from tests.simulators.pex.making import (
     enter,
     tag_entries,
 )
-from tests.simulators.pex.people import CARDHOLDERS, MERCHANTS
-from tests.simulators.pex.receipts import FORMATS
-from tests.simulators.pex.summary import transaction_summary
+from tests.simulators.pex.seeding.people import CARDHOLDERS, MERCHANTS
+from tests.simulators.pex.seeding.receipts import FORMATS
 from tests.simulators.pex.tags import Option, TagBook
 
 # A file given (content, label, status), or "pdf", "png" or "jpeg" to have one drawn.

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.simulators.contractor import Contractor
-from tests.simulators.pex.errors import RefusalError, invalid
+from tests.simulators.pex.answers.errors import RefusalError, invalid
 
 JOB = "Job/Dept/Eqp."
 PHASE = "Cost Code/Account/Category"

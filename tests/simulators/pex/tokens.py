@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from werkzeug import Request
 
-from tests.simulators.pex.errors import RefusalError
+from tests.simulators.pex.answers.errors import RefusalError
 
 LIFE = timedelta(days=182)
 LAST_MONTH = timedelta(days=31)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from werkzeug import Request, Response
 
 from tests.simulators.faults import Fault, Faults
-from tests.simulators.pex.errors import refusal_response
+from tests.simulators.pex.answers.errors import refusal_response
 from tests.simulators.pex.tokens import EXPIRED
 from tests.simulators.server import ConnectionDroppedError
 

@@ -1,0 +1,148 @@
+"""The History page of a tenant, and two people who change it at the same time.
+
+What changed is read by `connector.history`; this adds what was done (Execute and the
+like) from the admin's own log and shows both as one story.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.html import format_html, format_html_join
+
+from connector.admin.connection_words import minute
+from connector.history import entries_of, entries_since, mark
+from connector.models import Tenant
+
+PAGE_SIZE = 30
+# Rows that one save writes are this close together.
+_ONE_SAVE = timedelta(seconds=3)
+
+
+@dataclass
+class Event:
+    """What one person did at one moment."""
+
+    at: datetime
+    by: str
+    lines: list[str]
+
+
+class TenantForm(ModelForm):  # type: ignore[type-arg]
+    """Refuses what would be saved over changes that its reader never saw."""
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if self.instance.pk and "seen" in self.data:
+            self._refuse_unseen(self.data["seen"])
+        return cleaned
+
+    def _refuse_unseen(self, seen: str) -> None:
+        # Held until this save is committed: the next one waits here and then sees it.
+        # Workers, who only point to the tenant, do not wait.
+        Tenant.objects.select_for_update(no_key=True).get(pk=self.instance.pk)
+        try:
+            unseen = entries_since(self.instance, seen)
+        except ValueError:
+            raise ValidationError(
+                "Open the page anew: it was not sent whole."
+            ) from None
+        if not unseen:
+            return
+        changed = (
+            (entry.by, minute(entry.at), line)
+            for entry in reversed(unseen)
+            for line in entry.lines
+        )
+        raise ValidationError(
+            format_html(
+                "<p>This tenant was changed since you opened the page, so nothing was "
+                "saved. What you entered is still here. What was changed meanwhile:</p>"
+                '<ul class="connector-plans">{}</ul>'
+                "<p>Save once more to put what you see here in its place, or open the "
+                "page anew to go on from it.</p>",
+                format_html_join("", "<li>{}, {}: {}</li>", changed),
+            )
+        )
+
+
+class HistoryPart:
+    """For the tenant's admin."""
+
+    form = TenantForm
+    change_form_before_template = "admin/connector/tenant/seen.html"
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
+    ) -> HttpResponse:
+        tenant: Tenant | None = kwargs.get("obj")
+        context["seen"] = mark(tenant) if tenant else ""
+        page: HttpResponse = super().render_change_form(  # type: ignore[misc]
+            request, context, **kwargs
+        )
+        return page
+
+    def history_view(
+        self: Any,
+        request: HttpRequest,
+        object_id: str,
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        tenant: Tenant = self.get_object(request, object_id)
+        if not self.has_view_or_change_permission(request, tenant):
+            raise PermissionDenied
+        pages = Paginator(events_of(tenant), PAGE_SIZE)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History of {tenant}",
+            "opts": self.opts,
+            "original": tenant,
+            "tenant": tenant,
+            "page": pages.get_page(request.GET.get("p")),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/connector/history.html", context)
+
+
+def events_of(tenant: Tenant) -> list[Event]:
+    """Changes and deeds, newest first; what one save changed is one event."""
+    found = [
+        *(Event(entry.at, entry.by, entry.lines) for entry in entries_of(tenant)),
+        *_deeds(tenant),
+    ]
+    # Oldest first: a save writes its rows from the top of the page to its bottom.
+    found.sort(key=lambda event: event.at)
+    events = found[:1]
+    for before, event in pairwise(found):
+        if event.by == before.by and event.at - before.at < _ONE_SAVE:
+            events[-1].lines += event.lines
+        else:
+            events.append(event)
+    return events[::-1]
+
+
+def _deeds(tenant: Tenant) -> list[Event]:
+    """What the admin logged in our words; its own lists of fields are JSON."""
+    logged = (
+        LogEntry.objects.filter(
+            content_type=ContentType.objects.get_for_model(Tenant),
+            object_id=str(tenant.pk),
+        )
+        .exclude(change_message__startswith="[")
+        .exclude(change_message="")
+        .select_related("user")
+    )
+    return [
+        Event(each.action_time, each.user.get_username(), [each.change_message])
+        for each in logged
+    ]

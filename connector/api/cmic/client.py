@@ -1,0 +1,320 @@
+"""The calls to CMiC that the connector makes, and nothing about why it makes them.
+
+Paths, query language and encodings follow api/cmic.md; where CMiC is silent, its §8
+decides. Links in answers are never followed: their scheme and port are wrong (§1.1).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import chain
+from typing import Any
+
+from connector.api.cmic.modules import is_not_licensed, module_state
+from connector.api.cmic.oauth import OAuthCredentials, OAuthToken
+from connector.api.cmic.paging import PAGE_SIZE, Page, Row, iter_pages, parse_page
+from connector.api.cmic.reference import MODULES, RESOURCES, text
+from connector.api.cmic.types import (
+    Code,
+    CodeKind,
+    Document,
+    FoundInvoice,
+    ModuleState,
+    UploadAnswer,
+)
+from connector.api.exceptions import (
+    AccessDeniedError,
+    ApiResponseError,
+    AuthenticationError,
+    ConnectorError,
+    NotFoundError,
+    UnexpectedResponseError,
+)
+from connector.api.http import ApiClient, Limits
+from connector.api.parsing import clean
+from connector.api.transport import Answer, Timeouts
+
+# Seconds that a page of a long list may wait for its turn: to begin the list anew would
+# cost all the pages before it.
+_PATIENCE = 30.0
+_REGISTERED = "ap-rest-api/rest/1/apreginv"
+_VOUCHERS = "ap-rest-api/rest/1/apallvouchers"
+_UPLOAD = "ecm-rest-api/jersey/v1/UploadData/uploadApRegInvoice"
+_ORACLE_MESSAGE = re.compile(r"<CMIC_ERR_MSG>(.*?)</CMIC_ERR_MSG>", re.DOTALL)
+
+
+class CmicClient(ApiClient):
+    """CMiC with one service account, by Basic or by OAuth 2 client credentials.
+
+    Every method raises the errors of `connector.api.exceptions`.
+    """
+
+    system = "CMiC"
+    credentials_advice = "Enter valid CMiC credentials."
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        username: str = "",
+        password: str = "",
+        oauth: OAuthCredentials | None = None,
+        upload_encoding: str = "multipart",
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._token: OAuthToken | None = None
+        if oauth is None:
+            pair = base64.b64encode(f"{username}:{password}".encode()).decode()
+            super().__init__(
+                base_url,
+                authorization=lambda: f"Basic {pair}",
+                secrets=[pair, password],
+                timeouts=timeouts,
+                limits=limits,
+            )
+        else:
+            self._token = OAuthToken(oauth, timeouts or Timeouts())
+            super().__init__(
+                base_url,
+                authorization=self._token.authorization,
+                secrets=[oauth.client_secret],
+                timeouts=timeouts,
+                limits=limits,
+            )
+        self._upload_encoding = upload_encoding
+
+    def redact(self, text: str) -> str:
+        text = super().redact(text)
+        return self._token.redact(text) if self._token is not None else text
+
+    def call(self, method: str, path: str, **options: Any) -> Answer:
+        """As `ApiClient.call`; an access token that CMiC refuses is replaced once.
+
+        A token may end before its time, and a call that was refused for it was
+        certainly not taken.
+        """
+        try:
+            return super().call(method, path, **options)
+        except AuthenticationError:
+            if self._token is None or not self._token.forget():
+                raise
+        return super().call(method, path, **options)
+
+    def explain(self, answer: Answer) -> tuple[str, str]:
+        """Newer releases say no in JSON, older ones in text, Oracle in tags (§1.6)."""
+        if found := _ORACLE_MESSAGE.search(answer.text):
+            return "ORA", clean(found.group(1), 500)
+        try:
+            data = answer.json()
+        except UnexpectedResponseError:
+            if "<html" in answer.text[:500].casefold():
+                return "", ""
+            return super().explain(answer)
+        if not isinstance(data, Mapping):
+            return "", ""
+        return text(data, "errorCode"), text(data, "errorMessage")[:500]
+
+    def error_type(self, answer: Answer, detail: str) -> type[ApiResponseError]:
+        """A missing licence is a 400 with a sentence (§1.3)."""
+        if answer.status < 500 and is_not_licensed(detail):
+            return AccessDeniedError
+        return super().error_type(answer, detail)
+
+    def check(self) -> list[ModuleState]:
+        """Whether each module that the product needs answers (F3)."""
+        return [self.check_module(name) for name in MODULES]
+
+    def check_module(self, name: str) -> ModuleState:
+        resource = RESOURCES[MODULES[name]]
+        try:
+            self._page(resource.path, {"limit": 1})
+        except ConnectorError as error:
+            return module_state(
+                name, error, self.base_url, is_oauth=self._token is not None
+            )
+        return module_state(name, None)
+
+    def require_answer(self) -> None:
+        """Raises unless invoices and Image Manager answer; a refusal is an answer."""
+        for path in (_REGISTERED, RESOURCES[CodeKind.SOURCE].path):
+            try:
+                self._page(path, {"limit": 1})
+            except (AccessDeniedError, NotFoundError):
+                continue
+
+    def iter_code_pages(self, kind: CodeKind, company: str) -> Iterator[list[Code]]:
+        """All codes of a kind, of one company where CMiC keeps them so (D9).
+
+        As CMiC pages them, because a long list takes minutes; a page may be empty.
+        """
+        resource = RESOURCES[kind]
+        column = resource.company_column
+        params = {"orderBy": resource.order_by}
+        if column and company:
+            params["q"] = f"{column} = {_quoted(company)}"
+        for rows in self._iter_pages(resource.path, params, _PATIENCE):
+            yield [
+                code
+                for row in rows
+                # A filter was once seen silently not applied (§1.4): check again.
+                if not column or not company or text(row, column) == company
+                for code in resource.read(row)
+                if code.code
+            ]
+
+    def find_invoice(
+        self, company: str, vendor: str, number: str
+    ) -> FoundInvoice | None:
+        """The invoice of that number, registered or voucher; None if neither (D8).
+
+        An error means unknown, never absent.
+        """
+        wanted = f"= {_quoted(number)}"
+        for found in self._iter_invoices(company, vendor, "InvCode", wanted):
+            if found.number == number:
+                return found
+        return None
+
+    def iter_invoices(
+        self, company: str, vendor: str, since: date
+    ) -> Iterator[FoundInvoice]:
+        """The vendor's invoices dated `since` or later, vouchers last (D8)."""
+        wanted = f">= '{since.isoformat()}T00:00:00-0500'"
+        return self._iter_invoices(company, vendor, "InvDate", wanted)
+
+    def _iter_invoices(
+        self, company: str, vendor: str, column: str, wanted: str
+    ) -> Iterator[FoundInvoice]:
+        for path, prefix, order in (
+            (_REGISTERED, "Apri", "ApriVUuid:asc"),
+            (_VOUCHERS, "Vou", "default"),
+        ):
+            q = (
+                f"{prefix}CompCode = {_quoted(company)} and "
+                f"{prefix}VenCode = {_quoted(vendor)} and {prefix}{column} {wanted}"
+            )
+            pages = self._iter_pages(path, {"q": q, "orderBy": order})
+            for row in chain.from_iterable(pages):
+                if (
+                    text(row, f"{prefix}CompCode") == company
+                    and text(row, f"{prefix}VenCode") == vendor
+                ):
+                    yield _found_invoice(row, prefix)
+
+    def upload_invoice(
+        self, payload: Mapping[str, Any], document: Document
+    ) -> UploadAnswer:
+        """Create a registered invoice with its document, in one call (§2, D2).
+
+        Not idempotent: after an error that `may_have_succeeded`, look before sending.
+        """
+        if self._upload_encoding == "json":
+            body = {
+                **payload,
+                "imageName": document.file_name,
+                "imageData": base64.b64encode(document.content).decode(),
+            }
+            answer = self.call("POST", _UPLOAD, name="upload", body=body)
+        else:
+            answer = self.call(
+                "POST",
+                _UPLOAD,
+                name="upload",
+                files=[
+                    (
+                        "payload",
+                        (None, json.dumps(payload).encode(), "application/json"),
+                    ),
+                    (
+                        "file",
+                        (document.file_name, document.content, document.content_type),
+                    ),
+                ],
+            )
+        return self._upload_answer(answer)
+
+    def _upload_answer(self, answer: Answer) -> UploadAnswer:
+        """A 2xx is a yes only if nothing in its body says otherwise (D7)."""
+        body = self.redact(answer.text[:4000])
+        data = _json_object(answer)
+        if _says_no(answer.text, data):
+            _, said = self.explain(answer)
+            raise UnexpectedResponseError(
+                f"CMiC answered {answer.status}, but with an error: "
+                f"{self.redact(said) or clean(body, 500)}",
+                system=self.system,
+                status=answer.status,
+                body=body,
+            )
+        return UploadAnswer(
+            status=answer.status,
+            body=body,
+            invoice_uuid=text(data, "apriVUuid")[:64],
+            image_id=text(data, "imageId")[:64],
+        )
+
+    def _iter_pages(
+        self, path: str, params: Mapping[str, Any], patience: float = 0.0
+    ) -> Iterator[list[Row]]:
+        def ask(offset: int) -> Page:
+            page = {**params, "limit": PAGE_SIZE, "offset": offset}
+            return self._page(path, page)
+
+        return iter_pages(ask, path, patience=patience)
+
+    def _page(self, path: str, params: Mapping[str, Any]) -> Page:
+        data = self.call("GET", path, params=params).json()
+        return parse_page(data, params["limit"], path, self.base_url)
+
+
+def _found_invoice(row: Mapping[str, Any], prefix: str) -> FoundInvoice:
+    return FoundInvoice(
+        number=text(row, f"{prefix}InvCode"),
+        amount=_amount(row.get("ApriAmt" if prefix == "Apri" else "VouInvAmt")),
+        on=_day(row.get(f"{prefix}InvDate")),
+        uuid=text(row, "ApriVUuid")[:64],
+        voucher_number=text(row, "VouNum") or text(row, "ApriVouNum"),
+    )
+
+
+def _amount(value: Any) -> Decimal | None:
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        try:
+            return Decimal(value).quantize(Decimal("0.01"))
+        except ArithmeticError:
+            return None
+    return None
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return datetime.fromisoformat(value).date()
+    except (TypeError, ValueError):
+        return None
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _json_object(answer: Answer) -> Mapping[str, Any]:
+    try:
+        data = answer.json()
+    except UnexpectedResponseError:
+        return {}
+    return data if isinstance(data, Mapping) else {}
+
+
+def _says_no(body: str, data: Mapping[str, Any]) -> bool:
+    if text(data, "status").casefold() == "error" or data.get("errorMessage"):
+        return True
+    start = body[:4000]
+    if "ORA-" in start or "CMIC_ERR_MSG" in start:
+        return True
+    return start.lstrip()[:1] == "<"

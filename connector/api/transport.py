@@ -1,0 +1,240 @@
+"""Connections to somebody else's server, and what came back over one.
+
+Owns the process's pool of connections, timeouts, an answer and its reading, and what a
+fault of the transport says. Which fault means what is decided in `connector.api.http`.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+)
+from urllib3.fields import RequestField
+from urllib3.filepost import choose_boundary
+
+from connector.api.addresses import is_public
+from connector.api.exceptions import ApiConnectionError, UnexpectedResponseError
+from connector.api.parsing import parse_json, parse_rows
+
+T = TypeVar("T")
+
+
+class PrivateAddressError(NewConnectionError):
+    """The host's name led into a private network; nothing was sent there."""
+
+
+class _PublicOnly:
+    """Looks where a new connection has led before anything is sent over it.
+
+    Asking the name service first would not do: it may answer otherwise the second time.
+    """
+
+    def _new_conn(self: Any) -> socket.socket:
+        connected: socket.socket = super()._new_conn()  # type: ignore[misc]
+        address = str(connected.getpeername()[0])
+        if is_public(self.host, address):
+            return connected
+        connected.close()
+        raise PrivateAddressError(
+            self,
+            f"The host {self.host} leads to {address}, an address of a private "
+            "network, which is not called.",
+        )
+
+
+class _HttpConnection(_PublicOnly, HTTPConnection):
+    pass
+
+
+class _HttpsConnection(_PublicOnly, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+class _PublicAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _HttpPool,
+            "https": _HttpsPool,
+        }
+
+
+# One pool of connections a process: urllib3's pool is safe to share between threads,
+# a `requests.Session` is not, so each client has its own session on this adapter.
+_ADAPTER = _PublicAdapter(pool_connections=64, pool_maxsize=64, max_retries=0)
+
+_LONGEST_FORM_ANSWER = 1024 * 1024  # bytes
+_LONGEST_RETRY_AFTER = 300.0  # seconds; whoever says more is asked again after that
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds to wait for a connection, and for the whole answer after that."""
+
+    connect: float = 10.0
+    answer: float = 65.0
+
+
+# A field's name; its file's name, content and type.
+FormPart = tuple[str, tuple[str | None, bytes, str]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the other side said: status, headers and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    system: str
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", errors="replace")
+
+    def json(self) -> Any:
+        """The body as JSON with every non-integer number as a Decimal.
+
+        Raises `UnexpectedResponseError` if it is something else.
+        """
+        return self._parsed(lambda: parse_json(self.body))
+
+    def json_rows(self, name: str) -> tuple[Any, Iterator[Any]]:
+        """As `json`, with the long list `name` apart, parsed row by row."""
+        return self._parsed(lambda: parse_rows(self.body, name))
+
+    def _parsed(self, parse: Callable[[], T]) -> T:
+        try:
+            return parse()
+        except ValueError as error:
+            raise UnexpectedResponseError(
+                f"{self.system} answered {self.status}, but not with the JSON that was "
+                "expected.",
+                system=self.system,
+                status=self.status,
+                body=self.text[:2000],
+            ) from error
+
+
+class Multipart:
+    """A form with files as a body that is sent part by part: nobody holds a copy of a
+    file of 10 MB only for what stands around it."""
+
+    def __init__(self, files: Sequence[FormPart]) -> None:
+        boundary = choose_boundary()
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        self._chunks: list[bytes] = []
+        for name, (file_name, content, content_type) in files:
+            field = RequestField(name, content, file_name)
+            field.make_multipart(content_type=content_type)
+            head = f"--{boundary}\r\n{field.render_headers()}"
+            self._chunks += [head.encode(), content, b"\r\n"]
+        self._chunks.append(f"--{boundary}--\r\n".encode())
+
+    def __len__(self) -> int:
+        return sum(map(len, self._chunks))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._chunks)
+
+
+def post_form(
+    url: str, form: Mapping[str, str], *, system: str, timeouts: Timeouts
+) -> Answer:
+    """The answer, of any status, to a form sent without credentials in its header.
+
+    At most a megabyte is read. Raises `ApiConnectionError` if there is none.
+    """
+    try:
+        with new_session().post(
+            url,
+            data=form,
+            headers={"Accept": "application/json"},
+            timeout=(timeouts.connect, timeouts.answer),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            body = next(response.iter_content(_LONGEST_FORM_ANSWER), b"")
+    except (requests.RequestException, HTTPError) as error:
+        said = leads_astray(error) or f"{url} did not answer."
+        raise ApiConnectionError(said, system=system) from error
+    return Answer(response.status_code, response.headers, body, system)
+
+
+def new_session() -> requests.Session:
+    """A session on the process's connections, free of the machine's own settings.
+
+    `trust_env` is off because a .netrc entry would replace our Authorization.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("https://", _ADAPTER)
+    session.mount("http://", _ADAPTER)
+    return session
+
+
+def never_connected(error: BaseException) -> bool:
+    """True only where it is certain that no byte of the request left."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    if not isinstance(error, requests.ConnectionError) or not error.args:
+        return False
+    reason = _reason(error)
+    if isinstance(error, requests.exceptions.SSLError):
+        return "CERTIFICATE_VERIFY_FAILED" in str(reason)
+    return isinstance(
+        reason, (NewConnectionError, NameResolutionError, ConnectTimeoutError)
+    )
+
+
+def leads_astray(error: BaseException) -> str:
+    """Why the connection was not made, if it led into a private network; or empty."""
+    reason = _reason(error)
+    if not isinstance(reason, PrivateAddressError):
+        return ""
+    return str(reason).partition(": ")[2]
+
+
+def _reason(error: BaseException) -> Any:
+    reason = error.args[0] if error.args else None
+    return reason.reason if isinstance(reason, MaxRetryError) else reason
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds from a Retry-After header of either form, never negative."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    if math.isnan(seconds):
+        return None
+    return min(max(0.0, seconds), _LONGEST_RETRY_AFTER)

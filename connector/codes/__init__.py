@@ -1,0 +1,1 @@
+"""CMiC's codes: read into the cache, chosen from, and made into PEX tags."""

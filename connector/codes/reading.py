@@ -1,0 +1,300 @@
+"""Reads CMiC's reference data into `CmicCode`, list by list, one process a tenant.
+
+Which lists there are, how old they may be and what happens when one is refused. A list
+is either read to its end and put in whole, or the old one stays
+(`connector.codes.staging`); `RefreshState` says who is at it and how far.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils import timezone
+
+from connector.api.cmic.client import CmicClient
+from connector.api.cmic.types import CodeKind, LineType
+from connector.api.exceptions import (
+    AccessDeniedError,
+    ConnectorError,
+    NotFoundError,
+    RefreshActiveError,
+    SettingsIncompleteError,
+)
+from connector.codes.staging import StagedCodes
+from connector.connections.clients import cmic_client
+from connector.models import CmicCode, CodeRefresh, Field, RefreshState, Tenant
+from connector.models.mapping import KINDS_BY_TYPE
+
+logger = logging.getLogger(__name__)
+
+GOOD_FOR = timedelta(hours=24)
+
+# Kinds that CMiC does not keep per company.
+_SHARED = (CodeKind.COMPANY, CodeKind.ACCOUNT, CodeKind.SOURCE, CodeKind.DOCUMENT_TYPE)
+# Read along with transaction codes: CMiC has no list of components.
+_READ_ALONG = {CodeKind.TRANSACTION_CODE: (CodeKind.COMPONENT,)}
+_LISTED = [kind for kind in CodeKind if kind is not CodeKind.COMPONENT]
+
+SETUP_KINDS = (
+    CodeKind.COMPANY,
+    CodeKind.VENDOR,
+    CodeKind.REGISTRY_GROUP,
+    CodeKind.SOURCE,
+    CodeKind.DOCUMENT_TYPE,
+)
+
+
+def line_type(tenant: Tenant) -> LineType | None:
+    """The Type Code of the tenant's mapping, None while it has none."""
+    rows = (row for row in tenant.mappings.all() if row.field == Field.TYPE_CODE)
+    value = next((row.static_value for row in rows), "")
+    return LineType(value) if value in list(LineType) else None
+
+
+def kinds_to_code_with(tenant: Tenant) -> tuple[CodeKind, ...]:
+    """The kinds that a sync checks purchases against."""
+    chosen = line_type(tenant)
+    return (CodeKind.COMPANY, *KINDS_BY_TYPE[chosen]) if chosen else ()
+
+
+def refresh_all(tenant: Tenant, client: CmicClient) -> dict[str, int]:
+    """Read everything that setting up and syncing need; counts by kind.
+
+    Kinds that the user may not see are left out, unless it is all of them; then, and
+    for every other fault, raises the client's error. Raises `RefreshActiveError` while
+    another process is at it, `SettingsIncompleteError` without transaction settings.
+    """
+    with _claimed(tenant, is_whole=True) as state:
+        return _Reader(tenant, client, state).read_all()
+
+
+def refresh_requested(tenant_id: int) -> None:
+    """Read everything if that was asked for and nobody is at it.
+
+    What goes wrong in CMiC is put on record in `RefreshState` and not raised.
+    """
+    parts = Tenant.objects.select_related("cmic", "transactions")
+    tenant = parts.filter(pk=tenant_id).first()
+    if tenant is None:
+        return
+    try:
+        with _claimed(tenant, is_whole=True, only_requested=True) as state:
+            _Reader(tenant, cmic_client(tenant), state).read_all()
+    except RefreshActiveError:
+        logger.info("The codes of %s are read already", tenant)
+    except ConnectorError as error:
+        logger.warning("The codes of %s could not be read: %s", tenant, error)
+
+
+def refresh_stale(
+    tenant: Tenant,
+    client: CmicClient,
+    kinds: Collection[CodeKind],
+    alive: Callable[[], None] = lambda: None,
+) -> list[str]:
+    """Read those kinds that are older than a day, or were never read.
+
+    `alive` is called after each page. Returns sentences for people: which kinds the
+    user may not see, and that are therefore not checked; or that another process reads
+    them, and the older ones are good enough. Raises `RefreshActiveError` where there
+    are no older ones, and the client's error for every other fault.
+    """
+    if not _stale(tenant, kinds):
+        return []
+    return _refresh(tenant, client, kinds, lambda: _stale(tenant, kinds), alive)
+
+
+def refresh_now(
+    tenant: Tenant,
+    client: CmicClient,
+    kinds: Collection[CodeKind],
+    alive: Callable[[], None] = lambda: None,
+) -> list[str]:
+    """Read these kinds, however old; returns and raises as `refresh_stale`. Where a
+    job (or piece of equipment) changed, what hangs on it is read along."""
+    wanted = _lists_of(kinds)
+    started = timezone.now()
+
+    def due() -> Iterator[CodeKind]:
+        yield from wanted
+        yield from _hanging_on(tenant, wanted, started)
+
+    return _refresh(tenant, client, wanted, due, alive)
+
+
+def _refresh(
+    tenant: Tenant,
+    client: CmicClient,
+    kinds: Collection[CodeKind],
+    due: Callable[[], Iterable[CodeKind]],
+    alive: Callable[[], None],
+) -> list[str]:
+    """Read those of the kinds that are `due` once nobody else is at it."""
+    try:
+        with _claimed(tenant) as state:
+            reader = _Reader(tenant, client, state, alive)
+            for kind in due():
+                reader.read_or_note(kind)
+            return reader.refused
+    except RefreshActiveError as error:
+        if set(_stale(tenant, kinds)) - _read_since(tenant, None):
+            raise
+        return [f"{error.message} The ones read before were used."]
+
+
+def _hanging_on(
+    tenant: Tenant, read: Collection[CodeKind], since: datetime
+) -> list[CodeKind]:
+    """The other kinds of the line's type, if its first has changed since."""
+    first, *rest = kinds_to_code_with(tenant)[1:] or (CodeKind.JOB,)
+    changed = CmicCode.objects.filter(tenant=tenant, kind=first, seen_at__gte=since)
+    if CodeKind.ACCOUNT in rest or first not in read or not changed.exists():
+        return []
+    return [kind for kind in _lists_of(rest) if kind not in read]
+
+
+def _lists_of(kinds: Iterable[CodeKind]) -> list[CodeKind]:
+    """The lists that tell of them, each once."""
+    along = {part: kind for kind, parts in _READ_ALONG.items() for part in parts}
+    return list(dict.fromkeys(along.get(kind, kind) for kind in kinds))
+
+
+def require_codes(tenant: Tenant, kinds: Collection[CodeKind]) -> None:
+    """Raises `RefreshActiveError` while another process reads, and one of these kinds
+    was never read: before that, nothing can be checked."""
+    state = RefreshState.objects.filter(tenant=tenant).first()
+    if state is None or not state.is_active(timezone.now()):
+        return
+    if {kind for kind in kinds if kind in _LISTED} - _read_since(tenant, None):
+        raise RefreshActiveError(tenant.name)
+
+
+@contextmanager
+def _claimed(
+    tenant: Tenant, *, is_whole: bool = False, only_requested: bool = False
+) -> Iterator[RefreshState]:
+    """Have the tenant's codes to oneself; how it ends is put on record."""
+    state = RefreshState.objects.claim(
+        tenant,
+        timezone.now(),
+        _lease(),
+        is_whole=is_whole,
+        only_requested=only_requested,
+    )
+    message = "The connector itself failed or was stopped; its log says where."
+    is_ok = False
+    try:
+        yield state
+        is_ok, message = True, state.message
+    except ConnectorError as error:
+        message = error.message
+        raise
+    finally:
+        # What was read is in the cache, whoever has taken over; a database that is
+        # away frees the lease by its time.
+        with suppress(RefreshActiveError, DatabaseError):
+            state.end(timezone.now(), is_ok=is_ok, message=message)
+
+
+class _Reader:
+    """Reads lists with one client under one claim.
+
+    `refused` has a sentence for each list that the user may not see.
+    """
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        client: CmicClient,
+        state: RefreshState,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._tenant = tenant
+        self._client = client
+        self._state = state
+        self._alive = alive
+        self._company = _company(tenant)
+        self.refused: list[str] = []
+
+    def read_all(self) -> dict[str, int]:
+        """Counts by kind; raises the refusal if every list is refused."""
+        counts: dict[str, int] = {}
+        refusal: ConnectorError | None = None
+        for kind in _LISTED:
+            try:
+                counts |= self.read(kind)
+            except (AccessDeniedError, NotFoundError) as error:
+                refusal = error
+                self._note(kind, error)
+        if refusal is not None and not counts:
+            raise refusal
+        self._state.company = self._company
+        return counts
+
+    def read_or_note(self, kind: CodeKind) -> None:
+        try:
+            self.read(kind)
+        except (AccessDeniedError, NotFoundError) as error:
+            self._note(kind, error)
+
+    def read(self, kind: CodeKind) -> dict[str, int]:
+        """Read one list (and what is read along) whole; counts by kind.
+
+        Raises the client's error, and `RefreshActiveError` if the lease was lost; the
+        cache is then as it was.
+        """
+        started = timezone.now()
+        scope = "" if kind in _SHARED else self._company
+        self._report(kind, 0)
+        rows = 0
+        with StagedCodes() as staged:
+            for page in self._client.iter_code_pages(kind, scope):
+                staged.add(page)
+                rows += len(page)
+                self._report(kind, rows)
+            return staged.merge(
+                self._tenant.pk,
+                (kind, *_READ_ALONG.get(kind, ())),
+                scope,
+                started,
+                lambda: self._report(kind, rows),
+            )
+
+    def _report(self, kind: CodeKind, rows: int) -> None:
+        self._state.report(kind, rows, timezone.now(), _lease())
+        self._alive()
+
+    def _note(self, kind: CodeKind, error: ConnectorError) -> None:
+        self.refused.append(
+            f"CMiC does not show its {kind.label} list: {error.message}"
+        )
+        self._state.message = " ".join(self.refused)
+
+
+def _company(tenant: Tenant) -> str:
+    chosen = getattr(tenant, "transactions", None)
+    if chosen is None:
+        raise SettingsIncompleteError("The transaction settings are missing.")
+    return str(chosen.company_code)
+
+
+def _stale(tenant: Tenant, kinds: Collection[CodeKind]) -> list[CodeKind]:
+    fresh = _read_since(tenant, timezone.now() - GOOD_FOR)
+    return [kind for kind in kinds if kind in _LISTED and kind not in fresh]
+
+
+def _read_since(tenant: Tenant, moment: datetime | None) -> set[CodeKind]:
+    """The kinds that were read for the tenant's company; None means ever."""
+    read = CodeRefresh.objects.filter(tenant=tenant, company__in=("", _company(tenant)))
+    if moment is not None:
+        read = read.filter(refreshed_at__gt=moment)
+    return {CodeKind(kind) for kind in read.values_list("kind", flat=True)}
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.LEASE_SECONDS)

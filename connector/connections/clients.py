@@ -1,0 +1,111 @@
+"""From a tenant's rows to clients: the one place where secrets leave the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+from connector.api.addresses import AddressError, check_address
+from connector.api.cmic.client import CmicClient
+from connector.api.cmic.oauth import OAuthCredentials
+from connector.api.exceptions import SettingsIncompleteError
+from connector.api.limits import cmic_limits, pex_limits
+from connector.api.pex.client import PexClient
+from connector.api.transport import Timeouts
+from connector.models import CmicConnection, PexConnection, Tenant
+
+
+def pex_client(tenant: Tenant, seconds: float | None = None) -> PexClient:
+    """`seconds` are the longest to wait for one answer.
+
+    Raises `SettingsIncompleteError` if something must still be filled in.
+    """
+    connection: PexConnection = _complete(tenant, "pex", "PEX")
+    return pex_client_for(connection, connection.token, seconds)
+
+
+def pex_client_for(
+    connection: PexConnection, token: str, seconds: float | None = None
+) -> PexClient:
+    """A client with a token that is not (yet) the connection's own.
+
+    `seconds` are the longest to wait for one answer. Raises `SettingsIncompleteError`
+    for an address that may not be called.
+    """
+    _check(connection.base_url)
+    return PexClient(
+        connection.base_url,
+        token,
+        timeouts=_timeouts(seconds),
+        limits=pex_limits(
+            settings.REDIS_URL, token, per_minute=settings.PEX_CALLS_PER_MINUTE
+        ),
+    )
+
+
+def cmic_client(tenant: Tenant, seconds: float | None = None) -> CmicClient:
+    """`seconds` are the longest to wait for one answer.
+
+    Raises `SettingsIncompleteError` if something must still be filled in.
+    """
+    connection: CmicConnection = _complete(tenant, "cmic", "CMiC")
+    return cmic_client_for(connection, seconds)
+
+
+def cmic_client_for(
+    connection: CmicConnection, seconds: float | None = None
+) -> CmicClient:
+    """A client with the credentials of a row that may not be stored (yet).
+
+    `seconds` and what it raises are as for `pex_client_for`.
+    """
+    _check(connection.base_url)
+    oauth = None
+    if connection.auth == CmicConnection.Auth.OAUTH:
+        oauth = OAuthCredentials(
+            token_url=connection.token_url,
+            client_id=connection.oauth_client_id,
+            client_secret=connection.oauth_client_secret,
+            scope=connection.scope,
+        )
+    return CmicClient(
+        connection.base_url,
+        username=connection.login,
+        password=connection.password,
+        oauth=oauth,
+        upload_encoding=connection.upload_encoding,
+        timeouts=_timeouts(seconds),
+        limits=cmic_limits(
+            settings.REDIS_URL,
+            connection.base_url,
+            per_second=settings.CMIC_CALLS_PER_SECOND,
+            in_flight=settings.CMIC_CALLS_IN_FLIGHT,
+        ),
+    )
+
+
+def _complete(tenant: Tenant, relation: str, system: str) -> Any:
+    connection = getattr(tenant, relation, None)
+    if connection is None:
+        raise SettingsIncompleteError(f"The {system} connection is missing.")
+    if missing := connection.missing_settings():
+        raise SettingsIncompleteError(" ".join(missing))
+    return connection
+
+
+def _check(url: str) -> None:
+    """Once more at use: the environment may allow less than when it was saved."""
+    try:
+        check_address(
+            url,
+            settings.CONNECTOR_ALLOWED_HOSTS,
+            allow_loopback=settings.CONNECTOR_ALLOW_LOOPBACK,
+        )
+    except AddressError as error:
+        raise SettingsIncompleteError(f"{url} may not be called: {error}") from error
+
+
+def _timeouts(seconds: float | None) -> Timeouts:
+    answer = min(settings.HTTP_TIMEOUT, seconds or settings.HTTP_TIMEOUT)
+    return Timeouts(connect=min(10.0, answer), answer=answer)

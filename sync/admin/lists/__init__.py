@@ -1,0 +1,1 @@
+"""What all lists share: bounded pages, files of what is filtered, rows nobody edits."""

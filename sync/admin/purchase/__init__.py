@@ -1,0 +1,1 @@
+"""Purchases in the admin: the list, the page with its story, and the verbs."""

@@ -1,0 +1,215 @@
+"""The page of one purchase: why it is not in CMiC, its invoice, and its whole story.
+
+What can be done about it are the verbs of `sync.admin.purchase.decisions`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from connector.admin.connection_words import clock, minute
+from sync.admin.purchase.invoice import invoice_card
+from sync.admin.purchase.receipts import document_words
+from sync.admin.purchase.story import MOST_ATTEMPTS, attempts_of, run_link, story_of
+from sync.admin.remedies import remedy_for
+from sync.admin.wording import NO_REASONS, PEOPLE, PURCHASE_COLOURS, tenant_link
+from sync.models import Decision, PurchaseSync, Status, SyncRun
+from sync.money import Currencies, money
+from sync.rules.reasons import Who
+
+SENDABLE = (Status.PENDING, Status.POSTING)
+_TO_BE_SENT = (Status.PENDING, Status.POSTING, Status.POSTED)
+
+
+class PurchasePage:
+    """Shows one row; the list of them is another part."""
+
+    change_form_outer_before_template = "admin/sync/purchase.html"
+    fieldsets = (
+        (
+            "Purchase in PEX",
+            {
+                "fields": (
+                    "transaction",
+                    "tenant_link",
+                    "merchant",
+                    "cardholder",
+                    "amount_words",
+                    "approval_words",
+                    "has_attachments",
+                    "document",
+                    "tags",
+                )
+            },
+        ),
+        (
+            "In CMiC",
+            {"fields": ("cmic_ids", "run_link", "updated")},
+        ),
+    )
+    readonly_fields = (
+        "transaction",
+        "tenant_link",
+        "amount_words",
+        "approval_words",
+        "tags",
+        "cmic_ids",
+        "document",
+        "run_link",
+        "updated",
+    )
+
+    def render_change_form(
+        self: Any, request: HttpRequest, context: dict[str, Any], **kwargs: Any
+    ) -> HttpResponse:
+        row: PurchaseSync = kwargs["obj"]
+        attempts = attempts_of(row)
+        currency = Currencies().of(row)
+        context.update(
+            purchase=row,
+            colour=PURCHASE_COLOURS[Status(row.status)],
+            what=what_it_is(row, currency),
+            lede=_lede(row),
+            reasons=[_reason(each, row.tenant_id) for each in row.reasons],
+            invoice=invoice_card(row, attempts[-1] if attempts else None),
+            story=story_of(row, attempts, currency),
+            older_attempts=max(0, row.attempt_count - MOST_ATTEMPTS),
+        )
+        page: HttpResponse = super().render_change_form(request, context, **kwargs)  # type: ignore[misc]
+        return page
+
+    @admin.display(description="PEX transaction", ordering="pex_transaction_id")
+    def transaction(self, purchase: PurchaseSync) -> str:
+        return str(purchase.pex_transaction_id)
+
+    @admin.display(description="Amount")
+    def amount_words(self, purchase: PurchaseSync) -> str:
+        kind = " (refund or credit)" if purchase.is_refund else ""
+        return f"{money(purchase.amount, Currencies().of(purchase))}{kind}"
+
+    @admin.display(description="Approval")
+    def approval_words(self, purchase: PurchaseSync) -> str:
+        words = {"notreviewed": "not reviewed", "noreceipt": "waits for a receipt"}
+        return words.get(purchase.approval, purchase.approval) or "none"
+
+    @admin.display(description="Tags")
+    def tags(self, purchase: PurchaseSync) -> SafeString | str:
+        """As PEX had them when the purchase was last judged; those of splits below."""
+        facts = purchase.facts or {}
+        pex = getattr(purchase.tenant, "pex", None)
+        names = {tag["id"]: tag["name"] for tag in (pex.tags if pex else [])}
+        rows = [("", *tag) for tag in facts.get("tags", [])]
+        for number, split in enumerate(facts.get("splits", []), start=1):
+            rows += [(f"Split {number}, ", *tag) for tag in split["tags"]]
+        shown = (
+            (place, name or names.get(tag_id, tag_id), value or "–")
+            for place, tag_id, name, value in rows
+        )
+        text = "<p>{}{}: <strong>{}</strong></p>"
+        return format_html_join("", text, shown) or "None."
+
+    @admin.display(description="CMiC's ids")
+    def cmic_ids(self, purchase: PurchaseSync) -> str:
+        ids = (
+            ("invoice", purchase.cmic_invoice_uuid),
+            ("image", purchase.cmic_image_id),
+        )
+        return ", ".join(f"{name} {value}" for name, value in ids if value) or "None."
+
+    @admin.display(description="Document")
+    def document(self, purchase: PurchaseSync) -> SafeString:
+        return document_words(purchase)
+
+    @admin.display(description="Tenant")
+    def tenant_link(self, purchase: PurchaseSync) -> SafeString:
+        return tenant_link(purchase.tenant)
+
+    @admin.display(description="Looked at last by")
+    def run_link(self, purchase: PurchaseSync) -> SafeString | str:
+        return run_link(purchase.run_id)
+
+    @admin.display(description="Changed last")
+    def updated(self, purchase: PurchaseSync) -> str:
+        return minute(purchase.updated_at)
+
+
+def what_it_is(row: PurchaseSync, currency: str) -> str:
+    """The purchase in a line: “118.40 USD at Ferguson Supply, Ana Ruiz”."""
+    kind = "Refund of " if row.is_refund else ""
+    who = f", {row.cardholder}" if row.cardholder else ""
+    at = f" at {row.merchant}" if row.merchant else ""
+    return f"{kind}{money(row.amount, currency)}{at}{who}"
+
+
+def _lede(row: PurchaseSync) -> str:
+    """What it is and what becomes of it now, in sentences."""
+    said = [_state(row)]
+    if row.status in SENDABLE and not row.reasons:
+        said.append(NO_REASONS.get(Status(row.status), ""))
+    if row.needs_person:
+        said.append("It waits for a person.")
+    elif row.status in _TO_BE_SENT:
+        said.append(_when(row))
+    elif row.status == Status.BLOCKED:
+        said.append("Every sync looks at it again and sends it once nothing is left.")
+    if row.not_before is not None:
+        said.append(f"It goes on by itself at {minute(row.not_before)}.")
+    if row.generation > 1:
+        said.append(
+            f"Its marker was removed in PEX {_times(row.generation - 1)}; each time it "
+            "goes under a number of its own."
+        )
+    return " ".join(each for each in said if each)
+
+
+def _state(row: PurchaseSync) -> str:
+    """Of what is in CMiC or was settled by a person, who said so."""
+    marked = row.decisions.filter(kind=Decision.Kind.MARK_SYNCED).last()
+    if marked is not None and row.posting_at is None:
+        by = marked.decided_by.get_username() if marked.decided_by else "somebody"
+        return f"Marked as synced by {by}; the connector did not send it."
+    if row.status == Status.POSTED:
+        return f"It is in CMiC as {row.invoice_number}; only PEX's marker is missing."
+    if row.status == Status.COMPLETED:
+        return NO_REASONS[Status.COMPLETED]
+    return ""
+
+
+def _when(row: PurchaseSync) -> str:
+    """When somebody works on it next: a run that is at work, or the next sync."""
+    run = SyncRun.objects.filter(tenant=row.tenant_id).order_by("-pk").first()
+    if run is not None and run.is_active and not row.is_deferred:
+        if run.resume_at is not None:
+            at = clock(run.resume_at)
+            return f"Run {run.pk} waits and goes on at {at}: {run.message}"
+        return f"Run {run.pk} is at work and takes it up."
+    said = []
+    if run is not None and run.status == SyncRun.State.FAILED:
+        said.append(f"Run {run.pk} ended before it was done: {run.message}")
+    tenant = row.tenant
+    if tenant.auto_sync and tenant.next_auto_sync_at:
+        at = minute(tenant.next_auto_sync_at)
+        said.append(f"The next sync, {at}, takes it up, or an Execute before it.")
+    else:
+        said.append("The next Execute takes it up; auto-sync is off.")
+    return " ".join(said)
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _reason(reason: dict[str, str], tenant_id: int) -> dict[str, Any]:
+    who = reason.get("who", "")
+    remedy = remedy_for(reason.get("code", ""), tenant_id)
+    return {
+        "message": reason.get("message", ""),
+        "who": PEOPLE[Who(who)] if who in list(Who) and remedy.asks else "",
+        "how": remedy.sentence,
+        "links": remedy.links,
+    }

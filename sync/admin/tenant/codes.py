@@ -1,0 +1,163 @@
+"""CMiC's codes on a tenant's page: how old they are, how far a reading is, the button.
+
+Asks for a reading and shows `RefreshState`; no call to CMiC is made here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.timesince import timesince
+
+from connector.admin.steps import TITLES
+from connector.admin.visible import find_tenant
+from connector.api.cmic.types import CodeKind
+from connector.models import CodeRefresh, RefreshState, Tenant
+from sync.tasks import refresh_on_commit
+
+
+class CodesPart:
+    """What the tenant's page shows of its codes. Reading them anew is changing it."""
+
+    def get_urls(self: Any) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path(
+                "<int:tenant_id>/codes/refresh/",
+                view(self.refresh_codes_view),
+                name="connector_tenant_refresh_codes",
+            ),
+            path(
+                "<int:tenant_id>/codes/progress/",
+                view(self.codes_progress_view),
+                name="connector_tenant_codes_progress",
+            ),
+            *super().get_urls(),  # type: ignore[misc]
+        ]
+
+    def refresh_codes_view(
+        self: Any, request: HttpRequest, tenant_id: int
+    ) -> HttpResponse:
+        tenant = self.changeable_tenant(request, tenant_id)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        with transaction.atomic():
+            is_new = RefreshState.objects.request(tenant, timezone.now())
+            if is_new:
+                self.log_change(request, tenant, "Asked for CMiC's codes to be read.")
+                refresh_on_commit(tenant.pk)
+        if is_new:
+            messages.success(request, "CMiC's codes are read by the next free worker.")
+        else:
+            messages.info(request, "CMiC's codes are being read already.")
+        url = reverse("admin:connector_tenant_change", args=[tenant.pk])
+        tab = request.POST.get("tab", "")
+        return HttpResponseRedirect(f"{url}#{tab}" if tab in TITLES else url)
+
+    def codes_progress_view(
+        self: Any, request: HttpRequest, tenant_id: int
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        answer = JsonResponse(
+            progress_json(find_tenant(request, tenant_id, "transactions"))
+        )
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+    def save_related(
+        self: Any, request: HttpRequest, form: Any, formsets: Any, change: bool
+    ) -> None:
+        """A company that was never read is read now: the mappings are next."""
+        super().save_related(request, form, formsets, change)  # type: ignore[misc]
+        tenant = Tenant.objects.get(pk=form.instance.pk)
+        if _is_unread(tenant) and RefreshState.objects.request(tenant, timezone.now()):
+            messages.info(request, "CMiC's codes are read by the next free worker.")
+            refresh_on_commit(tenant.pk)
+
+    def render_change_form(
+        self: Any, request: HttpRequest, context: dict[str, Any], **kwargs: Any
+    ) -> HttpResponse:
+        tenant: Tenant | None = kwargs.get("obj")
+        if tenant is not None:
+            context["codes"] = codes_of(tenant)
+            context["may_refresh"] = self.has_change_permission(request, tenant)
+        page: HttpResponse = super().render_change_form(  # type: ignore[misc]
+            request, context, **kwargs
+        )
+        return page
+
+
+def progress_json(tenant: Tenant) -> dict[str, Any]:
+    """What the page asks for while codes are read: figures, and the panel with them."""
+    codes = codes_of(tenant)
+    return {
+        **{name: codes[name] for name in ("is_active", "kind", "rows", "last_count")},
+        "html": render_to_string("admin/sync/codes_panel.html", {"codes": codes}),
+    }
+
+
+def codes_of(tenant: Tenant) -> dict[str, Any]:
+    """How old each list is, and which is being read just now."""
+    chosen = getattr(tenant, "transactions", None)
+    company = chosen.company_code if chosen else ""
+    lists = CodeRefresh.objects.filter(
+        tenant=tenant, company__in=("", company)
+    ).order_by("refreshed_at")
+    state = RefreshState.objects.filter(tenant=tenant).first() or RefreshState()
+    is_read = state.is_active(timezone.now())
+    last = {each.kind: each.count for each in lists}.get(state.kind)
+    oldest = min((each.refreshed_at for each in lists), default=None)
+    return {
+        "state": state,
+        "is_active": is_read or state.requested_at is not None,
+        "kind": state.kind if is_read else "",
+        "rows": state.rows if is_read else 0,
+        "last_count": last if is_read else None,
+        "doing": _doing(state, last) if is_read else "",
+        "lists": [
+            (each.get_kind_display(), f"{each.count:,}", each.refreshed_at)
+            for each in lists
+        ],
+        "oldest": oldest,
+        "age": _age(oldest) if oldest else "",
+    }
+
+
+def _age(moment: datetime) -> str:
+    if timezone.now() - moment < timedelta(minutes=1):
+        return "just now"
+    return f"{timesince(moment)} ago"
+
+
+def _doing(state: RefreshState, last: int | None) -> str:
+    if not state.kind:
+        return "CMiC's codes are being read."
+    before = f" (there were {last:,} the last time)" if last else ""
+    return (
+        f"CMiC's codes are being read: {state.get_kind_display()}, "
+        f"{state.rows:,} so far{before}."
+    )
+
+
+def _is_unread(tenant: Tenant) -> bool:
+    """Whether CMiC could be asked for the jobs of its company, and never was."""
+    cmic, chosen = (getattr(tenant, part, None) for part in ("cmic", "transactions"))
+    if cmic is None or cmic.missing_settings() or not (chosen and chosen.company_code):
+        return False
+    read = CodeRefresh.objects.filter(tenant=tenant, kind=CodeKind.JOB)
+    return not read.filter(company=chosen.company_code).exists()

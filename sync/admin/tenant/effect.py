@@ -1,0 +1,93 @@
+"""Before settings or mappings are saved: which waiting purchases would fare otherwise
+(F23). The page asks by itself; a POST, because of the inputs, and it changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path
+from django.utils import timezone
+
+from connector.admin.forms.drafts import Draft, read_draft
+from connector.models import Tenant
+from sync.engine import Effect, Kind, effect_of
+from sync.money import Currencies, money
+
+_SHOWN = 50
+_SENTENCES = {
+    Kind.BLOCKED: ("becomes blocked", "become blocked"),
+    Kind.LEFT_OUT: ("is left out", "are left out"),
+    Kind.UNBLOCKED: ("is unblocked", "are unblocked"),
+    Kind.TAKEN_IN: ("is taken in", "are taken in"),
+    Kind.CHANGED: ("is sent otherwise", "are sent otherwise"),
+}
+
+
+class EffectPart:
+    """An endpoint for those who may change the tenant; purchases are listed for those
+    who may see them."""
+
+    def get_urls(self: Any) -> list[URLPattern]:
+        return [
+            path(
+                "<int:tenant_id>/effect/",
+                self.admin_site.admin_view(self.effect_view),
+                name="connector_tenant_effect",
+            ),
+            *super().get_urls(),  # type: ignore[misc]
+        ]
+
+    def effect_view(self: Any, request: HttpRequest, tenant_id: int) -> HttpResponse:
+        self.changeable_tenant(request, tenant_id)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        draft = read_draft(tenant_id, request.POST)
+        may_see = request.user.has_perm("sync.view_purchasesync")
+        return JsonResponse(effect_json(draft, may_see=may_see))
+
+
+def effect_json(draft: Draft, *, may_see: bool) -> dict[str, Any]:
+    """Counts by kind, and the panel that the page shows."""
+    effect = Effect()
+    parts = Tenant.objects.select_related("pex", "cmic", "transactions")
+    saved = parts.prefetch_related("mappings").get(pk=draft.tenant.pk)
+    if hasattr(saved, "transactions") and saved.mappings.count() == len(
+        draft.mappings.forms
+    ):
+        effect = effect_of(saved, draft.tenant, timezone.now())
+    counts = {kind: effect.count(kind) for kind in Kind}
+    currency = Currencies().of_tenant(saved.pk)
+    context = {
+        "problems": draft.problems,
+        "effect": effect,
+        "sentences": [
+            f"{count} {_SENTENCES[kind][count != 1]}"
+            for kind, count in counts.items()
+            if count
+        ],
+        "changes": [_shown(change, currency) for change in effect.changes[:_SHOWN]]
+        if may_see
+        else [],
+        "more": max(0, len(effect.changes) - _SHOWN),
+    }
+    html = render_to_string("admin/sync/effect.html", context)
+    return {"counts": counts, "html": html}
+
+
+def _shown(change: Any, currency: str) -> dict[str, Any]:
+    return {
+        "row": change.row,
+        "amount": money(change.row.amount, currency),
+        "what": _SENTENCES[change.kind][0],
+        "before": _codes(change.before),
+        "after": _codes(change.after),
+        "reasons": [reason.message for reason in change.after.judgement.reasons],
+    }
+
+
+def _codes(outcome: Any) -> str:
+    lines = (" / ".join(line.codes) for line in outcome.judgement.lines)
+    return "; ".join(dict.fromkeys(lines))

@@ -1,0 +1,95 @@
+"""What is wrong with a tenant just now, one cause each. Reads rows only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.utils.text import capfirst
+
+from connector.connections.token_life import token_warning
+from connector.models import Tenant
+from sync.models import SyncRun
+from sync.money import Currencies, money
+from sync.rules.reasons import code_title
+
+_PURCHASES = """
+SELECT reason->>'code', count(*), sum(amount), min(reason->>'message')
+FROM sync_purchasesync, jsonb_array_elements(reasons) reason
+WHERE tenant_id = %s AND status IN ('blocked', 'failed')
+GROUP BY 1 ORDER BY 2 DESC, 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """`key` recognizes it in the next mail; `count` and `amount` are of purchases."""
+
+    key: str
+    title: str
+    detail: str = ""
+    count: int = 0
+    amount: str = ""
+
+
+def causes_of(tenant: Tenant, now: datetime) -> list[Cause]:
+    """All of them, what stops everything first."""
+    return [*token_causes(tenant, now), *_run_causes(tenant), *_purchases(tenant)]
+
+
+def token_causes(tenant: Tenant, now: datetime) -> list[Cause]:
+    pex = getattr(tenant, "pex", None)
+    warning = token_warning(pex, now) if pex is not None else None
+    if warning is None:
+        return []
+    title = "The PEX token is dead" if not warning.stage else "The PEX token is ending"
+    return [Cause(f"token:{warning.stage}", title, warning.sentence)]
+
+
+def refused_cause(message: str) -> Cause:
+    return Cause("credentials", "Credentials were refused", message)
+
+
+def _run_causes(tenant: Tenant) -> list[Cause]:
+    ended = SyncRun.objects.filter(tenant=tenant).exclude(status__in=SyncRun.ACTIVE)
+    run = ended.order_by("-created_at", "-pk").first()
+    if run is None or run.status != SyncRun.State.FAILED:
+        return []
+    if run.reason == SyncRun.Reason.CREDENTIALS_REFUSED:
+        return [refused_cause(run.message)]
+    return [Cause(f"run:{run.reason}", "The last run failed", run.message)]
+
+
+def _purchases(tenant: Tenant) -> list[Cause]:
+    with connection.cursor() as cursor:
+        cursor.execute(_PURCHASES, [tenant.pk])
+        found = cursor.fetchall()
+        cursor.execute(
+            "SELECT count(*), sum(amount) FROM sync_purchasesync "
+            "WHERE tenant_id = %s AND status = 'posting' AND needs_person",
+            [tenant.pk],
+        )
+        [(lost, amount)] = cursor.fetchall()
+    currency = Currencies().of_tenant(tenant.pk)
+    causes = [
+        Cause(
+            f"purchases:{code}",
+            capfirst(code_title(code)),
+            f"For example: {message}" if message else "",
+            count,
+            money(total, currency),
+        )
+        for code, count, total, message in found
+    ]
+    if lost:
+        causes.append(
+            Cause(
+                "purchases:lost_answer",
+                "A person must say whether CMiC has it",
+                "CMiC's answer was lost. Decide on the purchase's page.",
+                lost,
+                money(amount, currency),
+            )
+        )
+    return causes

@@ -1,0 +1,89 @@
+"""From a tenant's rows to the rules that the pure modules judge and build by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from connector.api.cmic.types import CodeKind, LineType, Location
+from connector.api.exceptions import SettingsIncompleteError
+from connector.api.pex.types import Tag
+from connector.codes.reading import line_type
+from connector.models import CmicCode, Field, FieldMapping, Tenant
+from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
+from sync.models import OptionAlias
+from sync.models.tagging import Aliases
+from sync.rules.coding import CodingRules, FieldRule
+from sync.rules.invoicing import InvoiceRules
+from sync.rules.selection import SelectionRules
+
+
+def require_complete(tenant: Tenant) -> None:
+    """Raises `SettingsIncompleteError` naming all that is missing."""
+    if missing := tenant.missing_settings():
+        raise SettingsIncompleteError(
+            f"The settings of {tenant} are not complete: {' '.join(missing)}"
+        )
+
+
+def selection_rules(tenant: Tenant, tags: Sequence[Tag] | None) -> SelectionRules:
+    """`tags` are PEX's definitions, None if PEX did not tell them."""
+    settings = tenant.transactions
+    return SelectionRules(
+        approved_only=settings.approved_only,
+        attachments_only=settings.attachments_only,
+        refunds=settings.refunds,
+        invoice_date=settings.invoice_date,
+        coding=coding_rules(tenant, tags),
+    )
+
+
+def coding_rules(tenant: Tenant, tags: Sequence[Tag] | None) -> CodingRules:
+    rows = {mapping.field: mapping for mapping in tenant.mappings.all()}
+    kind = line_type(tenant) or LineType.JOB
+    fields = [
+        _field_rule(rows[field], code_kind, tags)
+        for field, code_kind in zip(CODE_FIELDS, KINDS_BY_TYPE[kind], strict=False)
+    ]
+    ids = [each.definition.tag_id for each in fields if each.definition is not None]
+    known = OptionAlias.objects.texts_of(tenant, ids) if ids else {}
+    return CodingRules(kind, tuple(_with_aliases(each, known) for each in fields))
+
+
+def _with_aliases(rule: FieldRule, known: Mapping[str, Aliases]) -> FieldRule:
+    found = known.get(rule.definition.tag_id) if rule.definition is not None else None
+    return replace(rule, adopted=found.values, former=found.names) if found else rule
+
+
+def _field_rule(
+    mapping: FieldMapping, kind: CodeKind, tags: Sequence[Tag] | None
+) -> FieldRule:
+    wanted = mapping.tag.casefold()
+    named = [tag for tag in tags or () if tag.name.casefold() == wanted]
+    definition = next((tag for tag in named if tag.is_usable), None)
+    return FieldRule(
+        label=str(Field(mapping.field).label),
+        kind=kind,
+        static=mapping.static_value,
+        tag=mapping.tag,
+        default=mapping.default_value,
+        definition=definition or (named[0] if named else None),
+        is_tag_gone=bool(mapping.tag) and tags is not None and definition is None,
+    )
+
+
+def invoice_rules(tenant: Tenant) -> InvoiceRules:
+    rows = {mapping.field: mapping.static_value for mapping in tenant.mappings.all()}
+    company = tenant.transactions.company_code
+    return InvoiceRules(
+        company=company,
+        vendor=tenant.transactions.vendor_code,
+        group=rows[Field.GROUP_CODE],
+        valid_flag=rows[Field.VALID_FLAG],
+        currency=CmicCode.objects.currency_of(tenant.pk, company),
+    )
+
+
+def location(tenant: Tenant) -> Location:
+    settings = tenant.transactions
+    return Location(settings.source_uuid, settings.document_type_uuid)

@@ -1,0 +1,194 @@
+"""Reads a window from PEX and judges every purchase in it; writes no purchase.
+
+Preparing a run and previewing one share this, so that a preview cannot promise what
+a run would not do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from connector.api.exceptions import AccessDeniedError, NotFoundError
+from connector.api.pex.client import PexClient
+from connector.api.pex.types import Purchase, Tag
+from connector.codes.reading import kinds_to_code_with, refresh_stale, require_codes
+from connector.connections.clients import cmic_client, pex_client
+from connector.connections.probing import check_pex, remember_tags
+from connector.models import PexConnection, Tenant
+from sync.engine.judging.catalog import load_catalog
+from sync.engine.judging.rules import selection_rules
+from sync.rules.selection import (
+    Judgement,
+    SelectionRules,
+    asks_for_receipt,
+    check_codes,
+    judge,
+    may_be_sent,
+    places_to_check,
+)
+from sync.rules.window import Window, business_day
+
+_CARDHOLDERS_GOOD_FOR = timedelta(hours=24)
+_CARDHOLDERS_ASKED_EVERY = timedelta(minutes=10)
+_TOKEN_CHECKED_EVERY = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A window's purchases with what becomes of each; `remarks` are for people."""
+
+    judgements: tuple[Judgement, ...]
+    cardholders: dict[int, str]
+    listed_at: datetime
+    remarks: tuple[str, ...]
+
+
+def survey(
+    tenant: Tenant, window: Window, alive: Callable[[], None] = lambda: None
+) -> Survey:
+    """Judge the window. `alive` is called between steps, which may be long.
+
+    What only matters for purchases that are to be sent is asked only when there are
+    some: a window in which all is known costs PEX's list and nothing else.
+
+    Raises the errors of `connector.api.exceptions`.
+    """
+    kinds = kinds_to_code_with(tenant)
+    # PEX's list may be asked ten times an hour only: not before codes can be checked.
+    require_codes(tenant, kinds)
+    _check_token_if_due(tenant)
+    client = pex_client(tenant)
+    alive()
+    listed_at = timezone.now()
+    remarks: list[str] = []
+    purchases = _list(client, window, remarks)
+    alive()
+    rules = selection_rules(tenant, remembered_tags(tenant.pex) or None)
+    has_work = any(may_be_sent(purchase, rules) for purchase in purchases)
+    if has_work:
+        rules = selection_rules(tenant, _list_tags(tenant, client, remarks))
+    purchases = _with_receipts(client, window, purchases, rules)
+    alive()
+    judgements = [judge(purchase, rules) for purchase in purchases]
+    places = places_to_check(judgements, rules.coding)
+    if has_work:
+        remarks += refresh_stale(tenant, cmic_client(tenant), kinds, alive)
+        alive()
+    catalog = load_catalog(tenant, places)
+    judgements = [check_codes(each, rules.coding, catalog) for each in judgements]
+    return Survey(
+        judgements=tuple(judgements),
+        cardholders=_cardholders(tenant.pex, client, judgements),
+        listed_at=listed_at,
+        remarks=tuple(remarks),
+    )
+
+
+def _check_token_if_due(tenant: Tenant) -> None:
+    """Once a day, and before any run in the token's last month (F1)."""
+    connection = tenant.pex
+    is_old = (
+        connection.token_expires_at is None
+        or connection.checked_at is None
+        or timezone.now() - connection.checked_at > _TOKEN_CHECKED_EVERY
+    )
+    if is_old or connection.is_in_last_month():
+        check_pex(tenant)
+
+
+def _list(client: PexClient, window: Window, remarks: list[str]) -> list[Purchase]:
+    """The window's rows (P1)."""
+    if window.is_empty:
+        remarks.append(f"The window {window} is empty: the end lies before the start.")
+        return []
+    listed = client.list_purchases(window.first, window.last)
+    if listed.unidentified:
+        remarks.append(
+            "Rows of PEX's list without a readable transaction id were left out: "
+            f"{listed.unidentified}."
+        )
+    return list(listed.purchases)
+
+
+def _with_receipts(
+    client: PexClient,
+    window: Window,
+    purchases: list[Purchase],
+    rules: SelectionRules,
+) -> list[Purchase]:
+    """The purchases with what the newer listing knows of their receipts (P1).
+
+    Asked from the day of the first purchase for which it matters: it has pages of a
+    thousand, and mostly the last days are new.
+    """
+    moments = [
+        purchase.occurred_at
+        for purchase in purchases
+        if asks_for_receipt(purchase, rules)
+    ]
+    if not moments:
+        return purchases
+    first = window.first
+    if None not in moments:
+        days = (business_day(moment) for moment in moments if moment)
+        first = max(first, min(days) - timedelta(days=1))
+    receipted = client.find_receipted(first, window.last) or {}
+    return [
+        replace(each, has_attachments=receipted[each.transaction_id])
+        if each.transaction_id in receipted
+        else each
+        for each in purchases
+    ]
+
+
+def _list_tags(
+    tenant: Tenant, client: PexClient, remarks: list[str]
+) -> list[Tag] | None:
+    """PEX's tag definitions, None where the business has none or may not ask."""
+    if not any(mapping.tag for mapping in tenant.mappings.all()):
+        return None
+    try:
+        tags = client.list_tags()
+    except (AccessDeniedError, NotFoundError) as error:
+        remarks.append(f"PEX does not show its tags: {error.message}")
+        return remembered_tags(tenant.pex) or None
+    remember_tags(tenant.pex, tags)
+    return tags
+
+
+def remembered_tags(connection: PexConnection) -> list[Tag]:
+    """As PEX told them last, without options: ids are what a split's tags are
+    recognised by."""
+    return [
+        Tag(each["id"], each["name"], each["type"], each["is_usable"])
+        for each in connection.tags
+    ]
+
+
+def _cardholders(
+    connection: PexConnection, client: PexClient, judgements: Iterable[Judgement]
+) -> dict[int, str]:
+    """Names by account: one call, and only when a name that is needed is missing."""
+    names = {int(account): name for account, name in connection.cardholders.items()}
+    read_at = connection.cardholders_read_at
+    age = timezone.now() - read_at if read_at else timedelta.max
+    is_missing = any(
+        judgement.status == "pending" and judgement.purchase.account_id not in names
+        for judgement in judgements
+    )
+    if age < _CARDHOLDERS_ASKED_EVERY or not (
+        is_missing or (names and age > _CARDHOLDERS_GOOD_FOR)
+    ):
+        return names
+    try:
+        names = client.list_cardholders()
+    except (AccessDeniedError, NotFoundError):
+        return names
+    connection.cardholders = {str(account): name for account, name in names.items()}
+    connection.cardholders_read_at = timezone.now()
+    connection.save(update_fields=["cardholders", "cardholders_read_at"])
+    return names

@@ -1,0 +1,176 @@
+"""What Execute would send now, judged as a run judges, with nothing sent (F23).
+
+A preview is asked for by a person, made by a worker and kept; the command of the same
+name prints one without keeping it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from connector.api.cmic.flysheets import payload
+from connector.api.exceptions import ConnectorError
+from connector.models import Tenant
+from sync.engine.judging.rules import invoice_rules, location, require_complete
+from sync.engine.judging.survey import Survey, survey
+from sync.engine.purchase.invoices import invoice_of
+from sync.engine.run.runs import RunRefusedError, lease_time, window_for
+from sync.engine.steps import MESSAGE_LOST_AFTER
+from sync.models import Preview, PreviewedPurchase, PreviewLostError, PurchaseSync
+from sync.models.run import SyncRun
+from sync.rules.invoicing import invoice_number
+from sync.rules.selection import Judgement
+from sync.rules.window import Window
+
+logger = logging.getLogger(__name__)
+
+_CHUNK = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What would become of one purchase: `row` where it is on its way or done already
+    and no judgement changes that, else the judgement with the number it would get."""
+
+    judgement: Judgement
+    row: PurchaseSync | None
+    number: str
+
+
+def prospects(tenant: Tenant, seen: Survey) -> Iterator[Prospect]:
+    """Of every purchase of the window; rows that are none are left out."""
+    known = _known(tenant, seen)
+    for judgement in seen.judgements:
+        purchase = judgement.purchase
+        row = known.get(purchase.transaction_id)
+        is_removed = row is not None and row.has_lost_marker(
+            is_marked=purchase.is_marked
+        )
+        if row is not None and row.is_settled and not is_removed:
+            yield Prospect(judgement, row, row.invoice_number)
+        elif judgement.is_purchase:
+            generation = row.generation + is_removed if row is not None else 1
+            number = invoice_number(purchase.transaction_id, generation)
+            is_sent = judgement.status == "pending"
+            yield Prospect(judgement, None, number if is_sent else "")
+
+
+def request_preview(tenant: Tenant, user: User) -> Preview:
+    """A queued preview of the days that an Execute now would cover.
+
+    Raises `RunRefusedError` when another is being made or settings are missing.
+    """
+    try:
+        require_complete(tenant)
+    except ConnectorError as error:
+        raise RunRefusedError(error.message) from error
+    window = window_for(tenant, SyncRun.Trigger.MANUAL, timezone.now())
+    try:
+        with transaction.atomic():
+            return Preview.objects.create(
+                tenant=tenant,
+                asked_by=user,
+                window_from=window.first,
+                window_to=window.last,
+            )
+    except IntegrityError:
+        raise RunRefusedError(
+            f"A preview of {tenant} is being made already. Look at that one."
+        ) from None
+
+
+def make_preview(preview_id: int) -> None:
+    """Judge the window and keep what was found; harmless to repeat.
+
+    Whatever goes wrong is a sentence on the preview.
+    """
+    preview = Preview.objects.filter(pk=preview_id).first()
+    if preview is None or not preview.begin(timezone.now(), lease_time()):
+        return
+    try:
+        _make(preview)
+    except PreviewLostError as error:
+        logger.info("%s", error)
+    except (ConnectorError, ImproperlyConfigured) as error:
+        _fail(preview, str(error))
+    except Exception:
+        logger.exception("Preview %s ended by a fault of the connector", preview.pk)
+        _fail(preview, "The connector itself failed; the worker's log says where.")
+        raise
+
+
+def due_previews(now: datetime) -> list[int]:
+    """Those whose message or worker died."""
+    lost, dead = now - MESSAGE_LOST_AFTER, now - lease_time()
+    waiting = Preview.objects.filter(state=Preview.State.QUEUED, created_at__lt=lost)
+    died = Preview.objects.filter(state=Preview.State.RUNNING, heartbeat_at__lt=dead)
+    return list((waiting | died).values_list("pk", flat=True))
+
+
+def _make(preview: Preview) -> None:
+    tenant = preview.tenant
+    require_complete(tenant)
+    seen = survey(
+        tenant,
+        Window(preview.window_from, preview.window_to),
+        lambda: preview.beat(timezone.now()),
+    )
+    rows = [_kept(preview, each, seen) for each in prospects(tenant, seen)]
+    _add_invoices(tenant, rows)
+    preview.finish(rows, timezone.now(), " ".join(seen.remarks))
+
+
+def _fail(preview: Preview, message: str) -> None:
+    try:
+        preview.fail(timezone.now(), message)
+    except PreviewLostError as error:
+        logger.info("%s", error)
+
+
+def _known(tenant: Tenant, seen: Survey) -> Mapping[int, PurchaseSync]:
+    ids = [judgement.purchase.transaction_id for judgement in seen.judgements]
+    known: dict[int, PurchaseSync] = {}
+    for start in range(0, len(ids), _CHUNK):
+        rows = PurchaseSync.objects.filter(
+            tenant=tenant, pex_transaction_id__in=ids[start : start + _CHUNK]
+        ).defer("facts")
+        known |= {row.pex_transaction_id: row for row in rows}
+    return known
+
+
+def _kept(preview: Preview, prospect: Prospect, seen: Survey) -> PreviewedPurchase:
+    judgement, row = prospect.judgement, prospect.row
+    purchase = judgement.purchase
+    return PreviewedPurchase(
+        preview=preview,
+        pex_transaction_id=purchase.transaction_id,
+        status=row.status if row else judgement.status,
+        merchant=purchase.merchant[:200],
+        cardholder=seen.cardholders.get(purchase.account_id or 0, "")[:200],
+        occurred_at=purchase.occurred_at,
+        amount=row.amount if row else judgement.amount,
+        invoice_number=prospect.number,
+        invoice_on=row.invoice_on if row else judgement.invoice_on,
+        lines=row.lines if row else [line.to_json() for line in judgement.lines],
+        reasons=row.reasons
+        if row
+        else [reason.to_json() for reason in judgement.reasons],
+    )
+
+
+def _add_invoices(tenant: Tenant, rows: list[PreviewedPurchase]) -> None:
+    """All that would be uploaded for those that would be sent, but the document."""
+    rules, where = invoice_rules(tenant), location(tenant)
+    layout = tenant.cmic.layout()
+    for row in rows:
+        if row.status == "pending" and row.invoice_on and row.amount is not None:
+            invoice = invoice_of(row, row.invoice_number, rules)
+            row.invoice = payload(invoice, layout, where)

@@ -1,0 +1,1 @@
+"""One purchase on its way: document, invoice, upload, lost answers, marker."""

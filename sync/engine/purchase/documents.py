@@ -1,0 +1,187 @@
+"""Fetches a purchase's receipts from PEX and makes them the document that travels.
+
+Reading files is `sync.receipts`, run by `sync.workshop.pool`; this module decides which
+to download, and what a missing or unusable one means for the purchase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from connector.api.cmic.types import Document
+from connector.api.exceptions import (
+    AccessDeniedError,
+    InvalidRequestError,
+    NotFoundError,
+)
+from connector.api.pex.client import PexClient
+from connector.api.pex.reading import UnreadableError
+from connector.api.pex.types import Attachment
+from connector.models import Tenant
+from sync.models import PurchaseSync, Status
+from sync.receipts import (
+    MOST_BYTES,
+    MOST_FILE_BYTES,
+    MOST_FILES,
+    Origin,
+    ReceiptFile,
+    Receipts,
+    left_out,
+)
+from sync.receipts.default_page import no_attachment
+from sync.rules.invoicing import invoice_number
+from sync.rules.reasons import SKIPPING, Reason, ReasonCode, Who
+from sync.rules.selection import NO_ATTACHMENT
+from sync.rules.window import business_day
+from sync.workshop import pool
+from sync.workshop.pool import WorkshopError
+
+_STATES = {
+    "hasmalware": "PEX found malware in it.",
+    "notloaded": "PEX has not loaded it yet.",
+    "loadfailed": "PEX could not load it.",
+    "deleted": "it was deleted in PEX.",
+}
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A document to send, or the reasons why the purchase is held back."""
+
+    document: Document | None
+    warnings: tuple[str, ...] = ()
+    held_back: tuple[Reason, ...] = ()
+    pages: tuple[Origin, ...] = ()
+
+    @property
+    def hold_status(self) -> Status:
+        is_skip = all(reason.code in SKIPPING for reason in self.held_back)
+        return Status.SKIPPED if is_skip else Status.BLOCKED
+
+
+def fetch_document(
+    client: PexClient,
+    tenant: Tenant,
+    row: PurchaseSync,
+    *,
+    go_on: Callable[[], None] = lambda: None,
+) -> Fetched:
+    """The purchase's document; a “No Attachment” page where it has no receipt.
+
+    Calls PEX only for a purchase that has receipts, or where PEX's list did not tell;
+    `go_on` is called after whatever may take long. Raises the client's error for faults
+    that may pass.
+    """
+    stem = invoice_number(row.pex_transaction_id, row.generation)
+    chosen = tenant.transactions
+    receipts = Receipts(None)
+    if row.has_attachments is not False:
+        try:
+            files, unusable = _download(client, row, go_on)
+        except AccessDeniedError as error:
+            denied = Reason(
+                ReasonCode.RECEIPT_UNUSABLE,
+                f"PEX does not let the connector read the receipts: {error.message}",
+                Who.PEX_ADMIN,
+            )
+            return Fetched(None, held_back=(denied,))
+        try:
+            receipts = _assembled(files, unusable, stem, chosen.max_file_bytes, go_on)
+        except WorkshopError:
+            return Fetched(None, unusable, held_back=(_NOT_TO_BE_READ,))
+        go_on()
+    if receipts.document is not None:
+        return Fetched(receipts.document, receipts.warnings, pages=receipts.pages)
+    if receipts.excess:
+        too_large = (_unusable(receipts.excess),)
+        return Fetched(None, receipts.warnings, held_back=too_large)
+    if chosen.attachments_only:
+        held_back = _no_receipt(receipts.warnings)
+        return Fetched(None, receipts.warnings, held_back=held_back)
+    default = no_attachment(stem=stem, facts=_facts(tenant, row))
+    return Fetched(default, receipts.warnings)
+
+
+def _assembled(
+    files: list[ReceiptFile],
+    unusable: tuple[str, ...],
+    stem: str,
+    limit: int,
+    go_on: Callable[[], None],
+) -> Receipts:
+    if not files:
+        return Receipts(None, unusable)
+    made = pool.assemble(files, stem=stem, limit=limit, alive=go_on)
+    return Receipts(
+        made.document, (*unusable, *made.warnings), made.pages, excess=made.excess
+    )
+
+
+def _no_receipt(warnings: tuple[str, ...]) -> tuple[Reason, ...]:
+    """Only usable receipts count; the files that are not are named."""
+    if warnings:
+        return (NO_ATTACHMENT, _unusable(" ".join(warnings)))
+    return (NO_ATTACHMENT,)
+
+
+def _download(
+    client: PexClient, row: PurchaseSync, go_on: Callable[[], None]
+) -> tuple[list[ReceiptFile], tuple[str, ...]]:
+    files: list[ReceiptFile] = []
+    warnings: list[str] = []
+    attachments = client.list_attachments(row.pex_transaction_id)
+    for number, attachment in enumerate(attachments, start=1):
+        name = f"{number} of {len(attachments)}"
+        if why := _not_wanted(attachment, files):
+            warnings.append(left_out(name, why))
+            continue
+        try:
+            content = client.download_attachment(
+                row.pex_transaction_id, attachment.attachment_id
+            )
+        except (NotFoundError, InvalidRequestError, UnreadableError) as error:
+            warnings.append(left_out(name, str(error)))
+        else:
+            files.append(
+                ReceiptFile(name, content, attachment.label, attachment.created_at)
+            )
+        # Several slow downloads together may take longer than a lease.
+        go_on()
+    return files, tuple(warnings)
+
+
+def _not_wanted(attachment: Attachment, files: list[ReceiptFile]) -> str:
+    """Why a file is not even downloaded, or nothing."""
+    if not attachment.is_loaded:
+        status = attachment.status or "unknown"
+        return _STATES.get(status, f"PEX reports its state as “{status}”.")
+    if attachment.size is not None and attachment.size > MOST_FILE_BYTES:
+        return f"PEX says that it has {attachment.size:,} bytes."
+    if len(files) >= MOST_FILES:
+        return f"a purchase has at most {MOST_FILES} receipts."
+    if sum(len(file.content) for file in files) > MOST_BYTES:
+        return "the receipts before it are too large together."
+    return ""
+
+
+def _unusable(message: str) -> Reason:
+    return Reason(ReasonCode.RECEIPT_UNUSABLE, message, Who.CARDHOLDER)
+
+
+_NOT_TO_BE_READ = _unusable(
+    "Reading the receipts together took more time or memory than a purchase may. "
+    "Replace them by plain pictures or PDFs."
+)
+
+
+def _facts(tenant: Tenant, row: PurchaseSync) -> list[tuple[str, str]]:
+    day = business_day(row.occurred_at).isoformat() if row.occurred_at else ""
+    return [
+        ("Business", tenant.pex.business_name or tenant.name),
+        ("Cardholder", row.cardholder),
+        ("Merchant", row.merchant),
+        ("Amount", f"{row.amount:,.2f}"),
+        ("Date", day),
+        ("PEX transaction", str(row.pex_transaction_id)),
+    ]

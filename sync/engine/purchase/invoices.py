@@ -1,0 +1,25 @@
+"""The invoice that a judged purchase becomes: kept, shown or sent, it is built here."""
+
+from __future__ import annotations
+
+from connector.api.cmic.types import Invoice
+from sync.models import PreviewedPurchase, PurchaseSync
+from sync.rules.coding import CodedLine
+from sync.rules.invoicing import InvoiceRules, build_invoice
+
+
+def invoice_of(
+    row: PurchaseSync | PreviewedPurchase, number: str, rules: InvoiceRules
+) -> Invoice:
+    """Raises `ValueError` with a sentence where amount, date or lines are wanting."""
+    if row.amount is None or row.invoice_on is None:
+        raise ValueError("PEX told no amount or no date that could be read.")
+    return build_invoice(
+        number=number,
+        on=row.invoice_on,
+        amount=row.amount,
+        merchant=row.merchant,
+        cardholder=row.cardholder,
+        lines=[CodedLine.from_json(line) for line in row.lines],
+        rules=rules,
+    )

@@ -1,0 +1,174 @@
+"""One purchase on its way: receipts, invoice, upload, marker.
+
+Every step is committed before the next begins, so that a process that dies between
+any two lines leaves a row that tells what may have happened. What an answer, or a
+missing one, means for the purchase is decided in `sync.engine.purchase.settling`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from connector.api.cmic.client import CmicClient
+from connector.api.cmic.flysheets import payload
+from connector.api.cmic.types import Document, UploadAnswer
+from connector.api.exceptions import ConnectorError
+from connector.api.pex.types import MARKER_TEXT
+from sync.engine.purchase.context import RunContext
+from sync.engine.purchase.documents import Fetched, fetch_document
+from sync.engine.purchase.invoices import invoice_of
+from sync.engine.purchase.settling import look_up, put_on_record, settle
+from sync.engine.run.runs import lease_time
+from sync.models import Decision, PurchaseSync, Status, SyncAttempt
+from sync.receipts import fingerprint
+from sync.rules.invoicing import digest, invoice_number
+from sync.rules.selection import MARKED
+from sync.rules.window import business_day
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    """What is about to be sent, and the attempt on record for it."""
+
+    payload: dict[str, Any]
+    document: Document
+    attempt: SyncAttempt
+
+
+def advance(context: RunContext, row: PurchaseSync) -> None:
+    """Bring a claimed purchase as far as it will go now.
+
+    Raises `LeaseLostError`, and the errors of `connector.api.exceptions` for what the
+    caller must wait out; the row is then in a true state, claimed or free.
+    """
+    # A note may be there already if its answer, or the worker, was lost.
+    may_be_marked = row.status == Status.POSTED
+    if row.status == Status.POSTING:
+        may_be_marked = True
+        look_up(context, row)
+    elif row.status == Status.PENDING:
+        _send(context, row)
+    if row.status == Status.POSTED:
+        _mark(context, row, may_be_marked=may_be_marked)
+
+
+def _send(context: RunContext, row: PurchaseSync) -> None:
+    was_marked = row.generation > 1 or row.marker_seen_at is not None
+    if was_marked and _is_marked(context, row):
+        # The list that lacked the marker was not to be believed.
+        if row.generation > 1:
+            row.keep_completed()
+        else:
+            row.hold_back(Status.SKIPPED, [MARKED])
+        return
+    client = context.cmic
+    # A lane that had to give its place back later would fetch the receipts again, at
+    # the cost of PEX's calls.
+    client.wait_for_place()
+    fetched = fetch_document(
+        context.pex, context.tenant, row, go_on=lambda: row.renew(lease_time())
+    )
+    if fetched.document is None:
+        row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
+        return
+    # The permit first: who waits for one while an outage begins must not send then.
+    with client.permitted():
+        parcel = _begin(context, row, fetched.document, fetched)
+        answer = _upload(client, parcel)
+    if isinstance(answer, ConnectorError):
+        settle(row, client, answer)
+        return
+    row.mark_posted(
+        lease_time(), invoice_uuid=answer.invoice_uuid, image_id=answer.image_id
+    )
+
+
+def _upload(client: CmicClient, parcel: _Parcel) -> UploadAnswer | ConnectorError:
+    """CMiC's answer or the lack of one, on record before anything follows from it."""
+    try:
+        answer = client.upload_invoice(parcel.payload, parcel.document)
+    except ConnectorError as error:
+        put_on_record(parcel.attempt, error)
+        return error
+    parcel.attempt.end(
+        SyncAttempt.Outcome.ACCEPTED,
+        timezone.now(),
+        status=answer.status,
+        answer=answer.body,
+    )
+    return answer
+
+
+def _begin(
+    context: RunContext,
+    row: PurchaseSync,
+    document: Document,
+    fetched: Fetched,
+) -> _Parcel:
+    """Commit number and digest: from here on the invoice may exist."""
+    rules = context.invoice_rules
+    number = invoice_number(row.pex_transaction_id, row.generation)
+    invoice = invoice_of(row, number, rules)
+    content = payload(invoice, context.layout, context.location)
+    document_digest = fingerprint(document)
+    with transaction.atomic():
+        row.begin_posting(
+            number=invoice.number,
+            company=rules.company,
+            vendor=rules.vendor,
+            digest=digest(content, document_digest),
+            document={
+                "document_type": document.content_type,
+                "document_size": len(document.content),
+                "document_digest": document_digest,
+                "document_pages": [[page.receipt, page.page] for page in fetched.pages],
+            },
+            warnings=fetched.warnings,
+            lease=lease_time(),
+            run=context.run,
+        )
+        attempt = SyncAttempt.objects.create(
+            purchase=row,
+            run=context.run,
+            invoice_number=invoice.number,
+            payload=content,
+            document_name=document.file_name,
+            document_digest=document_digest,
+            started_at=timezone.now(),
+        )
+    return _Parcel(content, document, attempt)
+
+
+def _mark(context: RunContext, row: PurchaseSync, *, may_be_marked: bool) -> None:
+    """Write the note once: after a doubt, read the purchase before writing (P6)."""
+    if may_be_marked and _is_marked(context, row):
+        row.mark_completed(note_id=None, was_seen=True)
+        return
+    text = _marker(row)
+    note_id = context.pex.add_note(row.pex_transaction_id, text)
+    row.mark_completed(note_id=note_id, was_seen=False)
+
+
+def _is_marked(context: RunContext, row: PurchaseSync) -> bool:
+    """Whether PEX has the marker now, asked for this one purchase."""
+    day = business_day(row.occurred_at or timezone.now())
+    notes = context.pex.list_notes(row.pex_transaction_id, row.pex_account_id, day)
+    return any(note.is_marker for note in notes)
+
+
+def _marker(row: PurchaseSync) -> str:
+    """“Synced with CMiC”, the invoice number and the moment (P4).
+
+    A purchase that was never sent has no invoice of that number: then whoever marked it
+    is named instead.
+    """
+    about = row.invoice_number
+    if row.posting_at is None:
+        marked = row.decisions.filter(kind=Decision.Kind.MARK_SYNCED).last()
+        if marked is not None:
+            about = f"(marked by {marked.decided_by or 'support'})"
+    return f"{MARKER_TEXT} {about} {timezone.now():%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,187 @@
+"""What an answer to an upload, or its absence, means for the purchase.
+
+When an answer is lost nobody guesses: CMiC is asked for the number, patiently. Found
+means done, an error means unknown, absent every time means that a person (or the
+tenant's setting) decides (F21).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from connector.api.cmic.client import CmicClient
+from connector.api.cmic.types import FoundInvoice
+from connector.api.exceptions import (
+    AccessDeniedError,
+    ApiConnectionError,
+    ApiResponseError,
+    AuthenticationError,
+    ConflictError,
+    ConnectorError,
+    RateLimitError,
+)
+from connector.models import TransactionSettings
+from sync.engine.purchase.context import RunContext
+from sync.engine.run.runs import lease_time
+from sync.models import PurchaseSync, SyncAttempt
+from sync.models.ledger import amounts_differ
+from sync.rules.reasons import Reason, ReasonCode, Who
+
+_NUMBER = re.compile(r"PEX-\w+(-\d+)?")
+_LONGEST_VALUE = 200
+_EXISTS = re.compile("already exist|duplicate", re.IGNORECASE)
+_NOT_TAKEN = (
+    ApiConnectionError,
+    RateLimitError,
+    AuthenticationError,
+    AccessDeniedError,
+)
+
+
+class CredentialsRefusedError(ConnectorError):
+    """CMiC refuses every module: the run ends with that one reason."""
+
+
+def put_on_record(attempt: SyncAttempt, error: ConnectorError) -> None:
+    """Before anything follows from it, and whoever holds the purchase by now."""
+    if error.may_have_succeeded:
+        outcome = SyncAttempt.Outcome.LOST
+    elif isinstance(error, _NOT_TAKEN):
+        outcome = SyncAttempt.Outcome.NOT_SENT
+    else:
+        outcome = SyncAttempt.Outcome.REFUSED
+    status = getattr(error, "status", None)
+    attempt.end(outcome, timezone.now(), status=status, answer=error.message)
+
+
+def settle(row: PurchaseSync, client: CmicClient, error: ConnectorError) -> None:
+    """An upload that was not accepted.
+
+    Raises the error again where it says more of CMiC than of this purchase.
+    """
+    if error.may_have_succeeded:
+        row.await_lookup(_after_delay(0))
+        raise error
+    if isinstance(error, AccessDeniedError):
+        _settle_denial(row, client, error)
+    elif isinstance(error, _NOT_TAKEN):
+        row.take_back()
+        raise error
+    elif isinstance(error, ConflictError) or _EXISTS.search(error.message):
+        _settle_existing(row, client, error)
+    else:
+        row.mark_refused(_refusal(error))
+
+
+def look_up(context: RunContext, row: PurchaseSync) -> None:
+    """Ask CMiC for the number of a purchase whose answer is not on record.
+
+    An answer that is on record already is believed: the worker died, or lost the
+    purchase, between the two. Raises the client's error when CMiC does not say: unknown
+    is not absent.
+    """
+    answers = row.attempts.filter(invoice_number=row.invoice_number)
+    if answers.filter(outcome=SyncAttempt.Outcome.ACCEPTED).exists():
+        row.mark_posted(lease_time())
+        return
+    try:
+        found = _find(row, context.cmic)
+    except AccessDeniedError as error:
+        row.ask_person(
+            _lost(f"CMiC does not let the connector look for it: {error.message}")
+        )
+        return
+    if found is not None:
+        _settle_found(row, found)
+        return
+    last = answers.last()
+    if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
+        row.mark_refused(_refused(last.answer))
+        return
+    answered = row.lookup_count + 1
+    if answered < len(settings.LOST_ANSWER_DELAYS):
+        row.await_lookup(_after_delay(answered), was_absent=True)
+    elif _may_send_again(context, row):
+        row.send_again()
+    else:
+        row.ask_person(
+            _lost(f"CMiC said {answered} times that it has no {row.invoice_number}.")
+        )
+
+
+def _settle_denial(
+    row: PurchaseSync, client: CmicClient, error: AccessDeniedError
+) -> None:
+    """403 on every module is a matter of credentials, else of this purchase."""
+    states = client.check()
+    if any(state.is_ok for state in states):
+        row.mark_refused(_refusal(error))
+        return
+    row.take_back()
+    if all(state.is_refused for state in states):
+        raise CredentialsRefusedError(error.message, system=error.system)
+    raise ApiConnectionError(states[0].message, system=error.system)
+
+
+def _settle_existing(
+    row: PurchaseSync, client: CmicClient, error: ConnectorError
+) -> None:
+    """“Invoice exists”: it may be ours, from a try whose answer was lost."""
+    found = _find(row, client)
+    if found is None:
+        row.mark_refused(_refusal(error))
+    else:
+        _settle_found(row, found)
+
+
+def _settle_found(row: PurchaseSync, found: FoundInvoice) -> None:
+    if found.amount == row.amount:
+        row.mark_posted(lease_time(), invoice_uuid=found.uuid)
+    else:
+        row.mark_refused(amounts_differ(row.invoice_number, found.amount, row.amount))
+
+
+def _find(row: PurchaseSync, client: CmicClient) -> FoundInvoice | None:
+    return client.find_invoice(row.company_code, row.vendor_code, row.invoice_number)
+
+
+def _may_send_again(context: RunContext, row: PurchaseSync) -> bool:
+    chosen = context.settings.after_lost_answer
+    return (
+        chosen == TransactionSettings.AfterLostAnswer.SEND_AGAIN
+        and row.resend_count == 0
+    )
+
+
+def _after_delay(index: int) -> datetime:
+    delays = settings.LOST_ANSWER_DELAYS
+    seconds = delays[min(index, len(delays) - 1)]
+    return timezone.now() + timedelta(seconds=seconds)
+
+
+def _refusal(error: ConnectorError) -> Reason:
+    said = error.detail if isinstance(error, ApiResponseError) else ""
+    return _refused(said or error.message)
+
+
+def _refused(said: str) -> Reason:
+    return Reason(
+        ReasonCode.REFUSED_BY_CMIC,
+        f"CMiC refused the invoice: {said}",
+        Who.CMIC_ADMIN,
+        # Refusals that differ in nothing but the invoice have one cause.
+        value=_NUMBER.sub("…", said)[:_LONGEST_VALUE],
+    )
+
+
+def _lost(detail: str) -> Reason:
+    return Reason(
+        ReasonCode.LOST_ANSWER,
+        f"The invoice was sent and CMiC never answered. {detail} Look in Image Manager "
+        "and decide: it is there, or send it again.",
+        Who.SUPPORT,
+    )

@@ -1,0 +1,207 @@
+"""One lane of a run: take a purchase, bring it further, say what comes next.
+
+A message is a slice of a lane: purchases for about a second, then everybody else's
+messages have their turn. Its rules and clients are read once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timedelta
+
+from django.db import InterfaceError, OperationalError
+from django.db.models import Min
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from connector.api.exceptions import (
+    AccessDeniedError,
+    ApiConnectionError,
+    AuthenticationError,
+    ConnectorError,
+    RateLimitError,
+    SettingsIncompleteError,
+)
+from sync.engine.purchase.context import RunContext
+from sync.engine.purchase.sending import advance
+from sync.engine.purchase.settling import CredentialsRefusedError
+from sync.engine.run.outages import is_outage, require_answer
+from sync.engine.run.runs import PAUSE, fail, finish, go_on, guarded, lease_time, pause
+from sync.engine.steps import Step
+from sync.models import LeaseLostError, PurchaseSync, Status, SyncRun
+from sync.rules.reasons import Reason, ReasonCode, Who
+
+logger = logging.getLogger(__name__)
+
+# Seconds after which a lane lets others have their turn: short for those who wait,
+# and long enough for messages and the reading of settings to cost next to nothing.
+_SLICE = 1.0
+# A lane with nothing to do now looks again after this many seconds at the latest.
+_LONGEST_DELAY = 20.0
+_OWN_FAULT = Reason(
+    ReasonCode.OUTAGE,
+    "The connector itself failed on this purchase; the worker's log says where. It is "
+    "tried again at the next sync.",
+    Who.SUPPORT,
+)
+# Only these show that uploads are answered: a look-up may work while they do not.
+_ANSWERED = (Status.POSTED, Status.COMPLETED, Status.FAILED)
+_FAULTS_TO_DEFER = 5
+
+
+def sync_next(run_id: int, lane_set: int) -> list[Step]:
+    """Work on purchases of the run for a slice; the step that continues this lane.
+
+    Harmless to repeat: a message of an older set of lanes does nothing, and no two
+    lanes get the same purchase.
+    """
+    run = SyncRun.objects.filter(pk=run_id, lane_set=lane_set).first()
+    if run is None or run.status != SyncRun.State.RUNNING:
+        return []
+    return guarded(run, lambda: _work(run))
+
+
+def _work(run: SyncRun) -> list[Step]:
+    end = time.monotonic() + _SLICE
+    run.beat(timezone.now())
+    context = RunContext(run)
+    if run.paused_at is not None:
+        require_answer(run, run.fault_system)
+    while True:
+        now = timezone.now()
+        row = PurchaseSync.objects.claim_next(run, now, lease_time())
+        if row is None:
+            return _idle(run, now)
+        steps = _sync_one(context, row)
+        if steps is not None:
+            return steps
+        if time.monotonic() >= end:
+            return [_next_slice(run)]
+
+
+def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
+    """Work on a claimed purchase; None if the lane simply goes on with another."""
+    run = context.run
+    try:
+        advance(context, row)
+    except LeaseLostError as error:
+        logger.warning("%s", error)
+        _give_back(row)
+    except RateLimitError as error:
+        wait = error.retry_after or 5.0
+        _give_back(row, timedelta(seconds=wait))
+        return [_next_slice(run, min(wait, _LONGEST_DELAY))]
+    except (CredentialsRefusedError, AuthenticationError) as error:
+        _give_back(row)
+        fail(run, error.message, SyncRun.Reason.CREDENTIALS_REFUSED)
+        return []
+    except SettingsIncompleteError as error:
+        _give_back(row)
+        fail(run, error.message)
+        return []
+    except ConnectorError as error:
+        return _after_fault(run, row, error)
+    except (OperationalError, InterfaceError):
+        # Nothing can be put on record now; the run is taken up again by `recover`.
+        raise
+    except Exception:
+        logger.exception("Purchase %s ran into a fault of the connector", row.pk)
+        _put_aside(row, _OWN_FAULT)
+    else:
+        if row.status in _ANSWERED and (others := go_on(run)):
+            return [*others, _next_slice(run)]
+    return None
+
+
+def _next_slice(run: SyncRun, delay: float = 0.0) -> Step:
+    return Step(run.pk, run.queue, run.lane_set, delay)
+
+
+def _idle(run: SyncRun, now: datetime) -> list[Step]:
+    """Nothing is due: wait for what will be, or end the run."""
+    unfinished = PurchaseSync.objects.filter(run=run).unfinished()
+    # What is in other hands may become free only because those have died.
+    free_at = Coalesce("claimed_until", "not_before")
+    earliest = unfinished.aggregate(earliest=Min(free_at))["earliest"]
+    if earliest is not None:
+        seconds = (earliest - now).total_seconds()
+        delay = min(max(seconds, 0.2), _LONGEST_DELAY)
+        return [_next_slice(run, delay)]
+    if not unfinished.exists():
+        finish(run)
+    return []
+
+
+def _after_fault(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> list[Step]:
+    """The other side failed or refused: this purchase waits, or all of them do."""
+    if isinstance(error, AccessDeniedError):
+        return _after_denial(run, row, error)
+    is_fault = error.retryable or error.may_have_succeeded
+    if is_fault and is_outage(run, row, error):
+        if isinstance(error, ApiConnectionError):
+            _give_back(row)
+        else:
+            # Longer than the run, so that another is tried first then.
+            _put_off(row, error, wait=2 * PAUSE)
+        pause(run, error)
+        return []
+    if is_fault:
+        _put_off(row, error, wait=timedelta(seconds=5))
+    else:
+        _put_aside(row, _reason(error))
+    return [_next_slice(run)]
+
+
+def _after_denial(
+    run: SyncRun, row: PurchaseSync, error: AccessDeniedError
+) -> list[Step]:
+    """A right that is missing for two purchases in a row is missing for all."""
+    is_first_time = row.fault_count == 0
+    _put_aside(row, _reason(error))
+    if is_first_time and run.count_fault(timezone.now(), error.system) > 1:
+        fail(run, error.message, SyncRun.Reason.CREDENTIALS_REFUSED)
+        return []
+    return [_next_slice(run)]
+
+
+def _put_off(row: PurchaseSync, error: ConnectorError, *, wait: timedelta) -> None:
+    """Later in this run, or after too many faults in the next."""
+    if row.claimed_by is None:
+        return
+    if row.fault_count + 1 >= _FAULTS_TO_DEFER:
+        _put_aside(row, _reason(error))
+        return
+    try:
+        row.release_after_fault(timezone.now() + wait * 2**row.fault_count)
+    except LeaseLostError as error:
+        logger.warning("%s", error)
+
+
+def _put_aside(row: PurchaseSync, reason: Reason) -> None:
+    """One purchase's trouble stops no other: the next run takes it up again."""
+    if row.claimed_by is None:
+        return
+    try:
+        row.defer(reason)
+    except LeaseLostError as error:
+        logger.warning("%s", error)
+
+
+def _reason(error: ConnectorError) -> Reason:
+    is_denied = isinstance(error, AccessDeniedError)
+    return Reason(
+        ReasonCode.CREDENTIALS_REFUSED if is_denied else ReasonCode.OUTAGE,
+        f"{error.message.rstrip('.')}. It is tried again at the next sync.",
+        Who.SUPPORT,
+    )
+
+
+def _give_back(row: PurchaseSync, wait: timedelta | None = None) -> None:
+    """Unless the engine gave it back already."""
+    if row.claimed_by is None:
+        return
+    try:
+        row.release(timezone.now() + wait if wait else None)
+    except LeaseLostError as error:
+        logger.warning("%s", error)

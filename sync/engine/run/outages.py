@@ -1,0 +1,47 @@
+"""Telling an outage of PEX or CMiC from the trouble of one purchase (F26).
+
+Waiting an outage out is `sync.engine.run.runs`; what becomes of the purchase that met
+it is `sync.engine.run.lanes`.
+"""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from connector.api.exceptions import ApiConnectionError, ConnectorError
+from connector.connections.clients import cmic_client, pex_client
+from sync.models import PurchaseSync, SyncRun
+
+_FAULTS_TO_PAUSE = 2
+
+
+def is_outage(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> bool:
+    """Whether the other side fails for everybody, and not this purchase only.
+
+    Two purchases in a row that fail are an outage; one that fails for ever is its own
+    trouble and must not hold up the others. Where only one is left to tell by, its
+    second fault has the other side asked for something harmless.
+    """
+    if isinstance(error, ApiConnectionError):
+        return True
+    if row.fault_count == 0:
+        enough = 1 if run.paused_at is not None else _FAULTS_TO_PAUSE
+        return run.count_fault(timezone.now(), error.system) >= enough
+    try:
+        require_answer(run, error.system)
+    except ConnectorError:
+        return True
+    return False
+
+
+def require_answer(run: SyncRun, system: str) -> None:
+    """Raises the client's error unless the system answers; a refusal is an answer.
+
+    Asked before anything is sent after an outage, because a lost answer to an upload
+    costs a purchase hours and perhaps a person, and PEX's list is for ten times an
+    hour only.
+    """
+    if system == "PEX":
+        pex_client(run.tenant).check_token()
+    else:
+        cmic_client(run.tenant).require_answer()

@@ -1,0 +1,1 @@
+"""The rules, pure: which purchases go, how they are coded, why others stay."""

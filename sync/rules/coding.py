@@ -1,0 +1,306 @@
+"""Which codes each line gets, where each came from (F6), and whether CMiC has them
+(F18). Pure: tags, mapping and catalog are arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from connector.api.cmic.types import CodeKind, LineType
+from connector.api.pex.types import Tag, TagOption, TagValue
+from sync.rules.reasons import Reason, ReasonCode, Who
+
+
+class Source(StrEnum):
+    """Where a value came from. A tag on the purchase wins over the default."""
+
+    TAG = "tag"
+    DEFAULT = "default"
+    STATIC = "static"
+
+
+@dataclass(frozen=True)
+class FieldRule:
+    """How one of the three coded fields is filled.
+
+    `definition` is the tag as PEX has it now; None if PEX has no such tag (or did not
+    say), and then the tag is recognised by its name alone. `adopted` are the codes of
+    options whose Value is another, by that Value; `former` those of names that options
+    had once. Both are folded.
+    """
+
+    label: str
+    kind: CodeKind
+    static: str = ""
+    tag: str = ""
+    default: str = ""
+    definition: Tag | None = None
+    is_tag_gone: bool = False
+    adopted: Mapping[str, str] = field(default_factory=dict)
+    former: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def reader(self) -> TagReader:
+        options = self.definition.options if self.definition is not None else ()
+        return TagReader(options, self.adopted, self.former)
+
+
+class TagReader:
+    """Tells which code a tag's value stands for; built once for many purchases."""
+
+    def __init__(
+        self,
+        options: Iterable[TagOption],
+        adopted: Mapping[str, str] | None = None,
+        former: Mapping[str, str] | None = None,
+    ) -> None:
+        self._codes = dict(former or {})
+        listed = list(options)
+        codes = {
+            option.value.casefold(): (adopted or {}).get(
+                option.value.casefold(), option.value
+            )
+            for option in listed
+        }
+        # What is put in later counts more: a Value more than a name, a name that an
+        # option has more than one that an option had.
+        self._codes |= {
+            option.name.casefold(): codes[option.value.casefold()]
+            for option in listed
+            if option.name
+        }
+        self._codes |= codes
+        self._codes |= adopted or {}
+
+    def code_of(self, value: str) -> str:
+        """PEX may hold an option's Value or its Name; the order of matching is
+        api/pex.md §5.3: Value, Name, then the part after the last colon. Disabled
+        options count: they may have been chosen while they were enabled."""
+        for wanted in (value, value.rpartition(":")[2].strip()):
+            if found := self._codes.get(wanted.casefold()):
+                return found
+        return value
+
+
+@dataclass(frozen=True)
+class CodingRules:
+    """The three (for departments two) coded fields, and the type they are codes of."""
+
+    type: LineType
+    fields: tuple[FieldRule, ...]
+
+
+@dataclass(frozen=True)
+class CodedLine:
+    """One line with its codes and their sources; a missing code is empty."""
+
+    type: LineType
+    codes: tuple[str, ...]
+    sources: tuple[str, ...]
+    amount: Decimal
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "type": str(self.type),
+            "codes": list(self.codes),
+            "sources": [str(source) for source in self.sources],
+            "amount": f"{self.amount:.2f}",
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> CodedLine:
+        return cls(
+            type=LineType(data["type"]),
+            codes=tuple(data["codes"]),
+            sources=tuple(data["sources"]),
+            amount=Decimal(data["amount"]),
+        )
+
+
+# kind, grandparent, parent, code
+Place = tuple[CodeKind, str, str, str]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What CMiC has, as far as some lines ask.
+
+    `places` are the active rows; `anywhere` says of a kind's code whether it is active
+    somewhere in the company (absent: unknown); `checked` are the kinds that were read.
+    """
+
+    places: frozenset[Place] = frozenset()
+    anywhere: Mapping[tuple[CodeKind, str], bool] = field(default_factory=dict)
+    checked: frozenset[CodeKind] = frozenset()
+
+
+def code_line(
+    tags: Sequence[TagValue], amount: Decimal, rules: CodingRules
+) -> tuple[CodedLine, list[Reason]]:
+    """The line's codes by precedence tag > default > static, and what is missing."""
+    codes, sources, reasons = [], [], []
+    for rule in rules.fields:
+        code, source = _value(tags, rule)
+        codes.append(code or "")
+        sources.append(source)
+        if code is None:
+            reasons.append(_unreadable(rule))
+        elif not code:
+            reasons.append(_missing(rule))
+    return CodedLine(rules.type, tuple(codes), tuple(sources), amount), reasons
+
+
+def places_of(line: CodedLine, rules: CodingRules) -> list[Place]:
+    """Where in CMiC's reference data each of the line's codes must stand.
+
+    Accounts are not kept below a department; every other kind hangs on the code
+    before it, and the third on both.
+    """
+    places: list[Place] = []
+    for level, (code, rule) in enumerate(zip(line.codes, rules.fields, strict=True)):
+        hangs_on = "" if rule.kind is CodeKind.ACCOUNT else "".join(line.codes[:1])
+        if level == 0:
+            places.append((rule.kind, "", "", code))
+        elif level == 1:
+            places.append((rule.kind, "", hangs_on, code))
+        else:
+            places.append((rule.kind, line.codes[0], line.codes[1], code))
+    return places
+
+
+def check_line(line: CodedLine, rules: CodingRules, catalog: Catalog) -> list[Reason]:
+    """What CMiC would refuse: unknown, inactive, or not together."""
+    reasons: list[Reason] = []
+    is_place_sure = True
+    for place, rule, source in zip(
+        places_of(line, rules), rules.fields, line.sources, strict=True
+    ):
+        kind, _, _, code = place
+        if not code or kind not in catalog.checked:
+            is_place_sure = False
+            continue
+        is_active = catalog.anywhere.get((kind, code))
+        if is_active is None:
+            reasons.append(_unknown(rule, code, source))
+        elif not is_active:
+            reasons.append(_inactive(rule, code, source))
+        elif is_place_sure and place not in catalog.places:
+            reasons.append(_not_together(line, rule, place))
+        if is_active is not True or place not in catalog.places:
+            # What hangs on a wrong code is wrong by that alone: one cause, one reason.
+            is_place_sure = False
+    return reasons
+
+
+def distinct(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Each reason once, in order: two lines may lack the same."""
+    return tuple(dict.fromkeys(reasons))
+
+
+def _value(tags: Sequence[TagValue], rule: FieldRule) -> tuple[str | None, str]:
+    """The code and its source; None where the purchase's tag cannot be read."""
+    if rule.static:
+        return rule.static, Source.STATIC
+    chosen = _chosen(tags, rule)
+    if chosen is not None:
+        if chosen.value is None:
+            return None, Source.TAG
+        return rule.reader.code_of(chosen.value), Source.TAG
+    if rule.tag and rule.definition is None and any(not tag.name for tag in tags):
+        # PEX did not tell its tags, and a split's tags have ids only.
+        return None, Source.TAG
+    if rule.is_tag_gone:
+        return "", Source.DEFAULT
+    return rule.default, Source.DEFAULT
+
+
+def _chosen(tags: Sequence[TagValue], rule: FieldRule) -> TagValue | None:
+    if not rule.tag:
+        return None
+    if rule.definition is not None:
+        for tag in tags:
+            if tag.tag_id == rule.definition.tag_id:
+                return tag
+    wanted = rule.tag.casefold()
+    return next((tag for tag in tags if tag.name.casefold() == wanted), None)
+
+
+def _missing(rule: FieldRule) -> Reason:
+    if rule.is_tag_gone:
+        return Reason(
+            ReasonCode.VALUE_MISSING,
+            f"PEX no longer has the tag “{rule.tag}” that {rule.label} is mapped to. "
+            "Choose another tag in the field mapping.",
+            Who.SUPPORT,
+            field=rule.label,
+        )
+    if rule.tag:
+        return Reason(
+            ReasonCode.VALUE_MISSING,
+            f"{rule.label}: the purchase has no tag “{rule.tag}”, and the mapping has "
+            "no default.",
+            Who.CARDHOLDER,
+            field=rule.label,
+        )
+    return Reason(
+        ReasonCode.VALUE_MISSING,
+        f"{rule.label} is mapped to nothing.",
+        Who.SUPPORT,
+        field=rule.label,
+    )
+
+
+def _unreadable(rule: FieldRule) -> Reason:
+    return Reason(
+        ReasonCode.VALUE_UNKNOWN,
+        f"{rule.label}: the purchase's tag “{rule.tag}” holds a value that cannot be "
+        "read. Choose it again in PEX.",
+        Who.CARDHOLDER,
+        field=rule.label,
+    )
+
+
+def _who(source: str) -> Who:
+    return Who.CARDHOLDER if source == Source.TAG else Who.SUPPORT
+
+
+def _unknown(rule: FieldRule, code: str, source: str) -> Reason:
+    return Reason(
+        ReasonCode.VALUE_UNKNOWN,
+        f"{rule.label}: CMiC has no {rule.kind.label} “{code}” ({source}).",
+        _who(source),
+        field=rule.label,
+        kind=rule.kind,
+        value=code,
+    )
+
+
+def _inactive(rule: FieldRule, code: str, source: str) -> Reason:
+    return Reason(
+        ReasonCode.VALUE_INACTIVE,
+        f"{rule.label}: the {rule.kind.label} “{code}” is closed or inactive in CMiC "
+        f"({source}).",
+        _who(source),
+        field=rule.label,
+        kind=rule.kind,
+        value=code,
+    )
+
+
+def _not_together(line: CodedLine, rule: FieldRule, place: Place) -> Reason:
+    kind, grandparent, parent, code = place
+    on = " / ".join(part for part in (grandparent, parent) if part)
+    return Reason(
+        ReasonCode.COMBINATION_INVALID,
+        f"{rule.label}: the {kind.label} “{code}” is not open on {on} in CMiC.",
+        Who.CARDHOLDER if Source.TAG in line.sources else Who.SUPPORT,
+        field=rule.label,
+        kind=kind,
+        value=code,
+        place=tuple(part for part in (grandparent, parent) if part),
+    )

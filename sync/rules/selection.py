@@ -1,0 +1,292 @@
+"""Which purchases go to CMiC, and all the reasons of those that do not (F16).
+
+Pure: rows of PEX's list and the tenant's rules in, judgements out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from connector.api.pex.types import Purchase
+from sync.rules.coding import (
+    Catalog,
+    CodedLine,
+    CodingRules,
+    Place,
+    check_line,
+    code_line,
+    distinct,
+    places_of,
+)
+from sync.rules.reasons import SKIPPING, Reason, ReasonCode, Who
+from sync.rules.window import business_day
+
+# Categories that are never purchases, whatever type PEX gives the row (§2.4).
+_NEVER_PURCHASES = frozenset(
+    {"cardaccountfee", "businessaccountfee", "businessfunding", "businessrebate"}
+)
+
+# After one of these the codes do not matter: the purchase is not going to be sent.
+_FINAL = frozenset(
+    {
+        ReasonCode.DECLINED,
+        ReasonCode.NOT_A_PURCHASE,
+        ReasonCode.REFUND_LEFT_OUT,
+        ReasonCode.ALREADY_SYNCED,
+        ReasonCode.ZERO_AMOUNT,
+    }
+)
+
+
+@dataclass(frozen=True)
+class SelectionRules:
+    """What the tenant's settings select (F5) and how its lines are coded."""
+
+    approved_only: bool
+    attachments_only: bool
+    refunds: str
+    invoice_date: str
+    coding: CodingRules
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What becomes of one purchase. `amount` has our sign: a refund is negative."""
+
+    purchase: Purchase
+    amount: Decimal | None
+    is_refund: bool
+    invoice_on: date | None
+    lines: tuple[CodedLine, ...]
+    reasons: tuple[Reason, ...]
+
+    @property
+    def status(self) -> str:
+        if not self.reasons:
+            return "pending"
+        if any(reason.code in SKIPPING for reason in self.reasons):
+            return "skipped"
+        return "blocked"
+
+    @property
+    def is_purchase(self) -> bool:
+        return all(
+            reason.code is not ReasonCode.NOT_A_PURCHASE for reason in self.reasons
+        )
+
+
+def judge(purchase: Purchase, rules: SelectionRules) -> Judgement:
+    """Everything that can be said without CMiC's reference data."""
+    is_refund = _is_refund(purchase)
+    amount = -purchase.amount if purchase.amount is not None else None
+    reasons = _selection_reasons(purchase, rules, is_refund=is_refund)
+    lines: tuple[CodedLine, ...] = ()
+    if not any(reason.code is ReasonCode.NOT_A_PURCHASE for reason in reasons):
+        lines, problems = _coded_lines(purchase, amount, rules.coding)
+        if not _is_final(reasons):
+            reasons += problems
+    moment = (
+        purchase.settled_at
+        if rules.invoice_date == "settlement"
+        else purchase.occurred_at
+    )
+    return Judgement(
+        purchase=purchase,
+        amount=amount,
+        is_refund=is_refund,
+        invoice_on=business_day(moment) if moment else None,
+        lines=lines,
+        reasons=distinct(reasons),
+    )
+
+
+def may_be_sent(purchase: Purchase, rules: SelectionRules) -> bool:
+    """Whether only its codes and receipts are left to look at."""
+    return not _selection_reasons(purchase, rules, is_refund=_is_refund(purchase))
+
+
+def asks_for_receipt(purchase: Purchase, rules: SelectionRules) -> bool:
+    """Whether it matters if the purchase has a receipt."""
+    if not rules.attachments_only:
+        return may_be_sent(purchase, rules)
+    is_refund = _is_refund(purchase)
+    return not _is_final(_selection_reasons(purchase, rules, is_refund=is_refund))
+
+
+def check_codes(
+    judgement: Judgement, rules: CodingRules, catalog: Catalog
+) -> Judgement:
+    """The judgement with what CMiC's reference data adds to it."""
+    if _is_final(judgement.reasons):
+        return judgement
+    problems = [
+        reason
+        for line in judgement.lines
+        for reason in check_line(line, rules, catalog)
+    ]
+    return replace(judgement, reasons=distinct((*judgement.reasons, *problems)))
+
+
+def places_to_check(judgements: Iterable[Judgement], rules: CodingRules) -> set[Place]:
+    """The places in CMiC's reference data that the judgements' lines ask for."""
+    return {
+        place
+        for judgement in judgements
+        if not _is_final(judgement.reasons)
+        for line in judgement.lines
+        for place in places_of(line, rules)
+        if place[3]
+    }
+
+
+def _is_final(reasons: Iterable[Reason]) -> bool:
+    return any(reason.code in _FINAL for reason in reasons)
+
+
+def _is_refund(purchase: Purchase) -> bool:
+    """Money that came back over the network, and disputes (P7)."""
+    if purchase.category == "dispute":
+        return True
+    amount = purchase.amount
+    return purchase.type == "network" and amount is not None and amount > 0
+
+
+def _is_purchase(purchase: Purchase) -> bool:
+    if purchase.category in _NEVER_PURCHASES or "billpay" in purchase.category:
+        return False
+    return purchase.type == "network" or purchase.category == "dispute"
+
+
+def _selection_reasons(
+    purchase: Purchase, rules: SelectionRules, *, is_refund: bool
+) -> list[Reason]:
+    if not _is_purchase(purchase):
+        kind = purchase.category or purchase.type or "of no kind"
+        return [
+            Reason(
+                ReasonCode.NOT_A_PURCHASE,
+                f"Not a card purchase but “{kind}”; these are never sent.",
+                Who.SUPPORT,
+            )
+        ]
+    reasons = [_settlement_reason(purchase)]
+    if purchase.unreadable:
+        reasons.append(_unreadable(purchase.unreadable))
+    if is_refund:
+        reasons.append(_refund_reason(rules.refunds))
+    if purchase.amount == 0:
+        reasons.append(_ZERO)
+    if purchase.is_marked:
+        reasons.append(MARKED)
+    if rules.approved_only and purchase.approval != "approved":
+        reasons.append(_not_approved(purchase.approval))
+    if rules.attachments_only and purchase.has_attachments is False:
+        reasons.append(NO_ATTACHMENT)
+    return [reason for reason in reasons if reason is not None]
+
+
+def _settlement_reason(purchase: Purchase) -> Reason | None:
+    if purchase.is_declined:
+        return _DECLINED
+    is_unsettled = (
+        purchase.settled_at is None and "SettlementTime" not in purchase.unreadable
+    )
+    return _PENDING if purchase.is_pending or is_unsettled else None
+
+
+def _refund_reason(setting: str) -> Reason | None:
+    return {"hold": _REFUND_HELD, "leave_out": _REFUND_LEFT_OUT}.get(setting)
+
+
+def _unreadable(names: Iterable[str]) -> Reason:
+    return Reason(
+        ReasonCode.VALUE_UNKNOWN,
+        f"PEX reports {', '.join(dict.fromkeys(names))} in a form that cannot be read. "
+        "Correct the purchase in PEX, or ask PEX support.",
+        Who.PEX_ADMIN,
+    )
+
+
+def _not_approved(approval: str) -> Reason:
+    said = {"rejected": "was rejected", "noreceipt": "waits for a receipt"}.get(
+        approval, "is not approved"
+    )
+    return Reason(
+        ReasonCode.NOT_APPROVED,
+        f"The purchase {said} in PEX, and only approved ones are synced.",
+        Who.APPROVER,
+    )
+
+
+def _coded_lines(
+    purchase: Purchase, amount: Decimal | None, rules: CodingRules
+) -> tuple[tuple[CodedLine, ...], list[Reason]]:
+    """One line a split, or one for the whole (F17); amounts carry our sign."""
+    if amount is None:
+        return (), []
+    if not purchase.splits:
+        line, missing = code_line(purchase.tags, amount, rules)
+        return (line,), missing
+    sign = -1 if amount < 0 else 1
+    lines: list[CodedLine] = []
+    problems: list[Reason] = []
+    for split in purchase.splits:
+        split_amount = (split.amount or Decimal("0.00")) * sign
+        line, missing = code_line(split.tags, split_amount, rules)
+        lines.append(line)
+        problems += missing
+    total = sum((line.amount for line in lines), Decimal("0.00"))
+    if any(split.amount is None for split in purchase.splits):
+        problems.insert(0, _split_mismatch("The amount of a split cannot be read."))
+    elif total != amount:
+        problems.insert(
+            0,
+            _split_mismatch(
+                f"The splits add up to {total:.2f}, the purchase is {amount:.2f}."
+            ),
+        )
+    return tuple(lines), problems
+
+
+def _split_mismatch(message: str) -> Reason:
+    return Reason(
+        ReasonCode.SPLIT_MISMATCH,
+        f"{message} Correct the splits in PEX.",
+        Who.CARDHOLDER,
+    )
+
+
+NO_ATTACHMENT = Reason(
+    ReasonCode.NO_ATTACHMENT,
+    "The purchase has no receipt, and only purchases with one are synced.",
+    Who.CARDHOLDER,
+)
+_PENDING = Reason(
+    ReasonCode.PENDING,
+    "The purchase has not settled yet; it is synced once it has.",
+    Who.PEX_ADMIN,
+)
+_DECLINED = Reason(
+    ReasonCode.DECLINED, "The purchase was declined; no money moved.", Who.CARDHOLDER
+)
+_REFUND_HELD = Reason(
+    ReasonCode.REFUND_HELD,
+    "A refund or credit: the tenant's settings hold these for a person.",
+    Who.SUPPORT,
+)
+_REFUND_LEFT_OUT = Reason(
+    ReasonCode.REFUND_LEFT_OUT,
+    "A refund or credit: the tenant's settings leave these out.",
+    Who.SUPPORT,
+)
+_ZERO = Reason(
+    ReasonCode.ZERO_AMOUNT, "The amount is zero; there is nothing to book.", Who.SUPPORT
+)
+MARKED = Reason(
+    ReasonCode.ALREADY_SYNCED,
+    "A note of the purchase says “Synced with CMiC”. Remove the note to send it again.",
+    Who.PEX_ADMIN,
+)

@@ -1,0 +1,1 @@
+"""The Connect tab in the admin."""

@@ -1,0 +1,155 @@
+"""Whatever stands in a row of PEX's list costs no more than that field."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.api.pex.reading import (
+    UnreadableError,
+    read_amount,
+    read_eastern,
+    read_text,
+)
+from connector.api.pex.types import Purchase
+
+ROW = {
+    "TransactionId": 419086499,
+    "AcctId": 880101,
+    "TransactionTime": "2026-08-19T03:12:44",
+    "SettlementTime": "2026-08-19T03:12:44",
+    "AuthTransactionId": 419085299,
+    "TransactionAmount": Decimal("-178.55"),
+    "TransactionType": "Network",
+    "TransactionTypeCategory": "Spend",
+    "TransactionNotes": None,
+    "IsPending": False,
+    "IsDecline": False,
+    "MerchantName": "HOMEBUILD SUPPLY #0412",
+    "TransactionTags": {"Tags": [{"FieldId": "a1", "Value": "24-017", "Name": "Job"}]},
+    "MetadataApprovalStatus": "Not Reviewed",
+}
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.decimals(allow_nan=True)
+    | st.text(max_size=30),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=10), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+def split(amount, value):
+    return {
+        "TagId": "s",
+        "Allocation": [{"TagId": "a1", "Value": value}],
+        "Amount": amount,
+    }
+
+
+def test_a_row_is_read():
+    purchase = Purchase.from_api(ROW)
+    assert purchase.amount == Decimal("-178.55")
+    assert purchase.occurred_at == datetime(2026, 8, 19, 7, 12, 44, tzinfo=UTC)
+    assert purchase.approval == "notreviewed"
+    assert purchase.tags[0].value == "24-017"
+    assert purchase.unreadable == ()
+
+
+def test_splits_are_read_as_object_and_as_text_with_amounts_of_both_kinds():
+    entries = [
+        {"FieldId": "s", "Value": split("80.00", "24-017")},
+        {"FieldId": "s", "Value": json.dumps(split(98.55, "24-018"))},
+    ]
+    purchase = Purchase.from_api({**ROW, "TransactionTags": {"Tags": entries}})
+    assert [str(each.amount) for each in purchase.splits] == ["80.00", "98.55"]
+    assert purchase.splits[1].tags[0].value == "24-018"
+
+
+def test_tags_of_every_type_are_read_and_an_odd_one_is_no_text():
+    values = ["24-017", True, Decimal("7.5"), "{memo", [1], None, ""]
+    entries = [{"FieldId": f"f{n}", "Value": value} for n, value in enumerate(values)]
+    purchase = Purchase.from_api({**ROW, "TransactionTags": {"Tags": entries}})
+    assert [tag.value for tag in purchase.tags] == [
+        "24-017",
+        "yes",
+        "7.5",
+        "{memo",
+        None,
+    ]
+    assert purchase.unreadable == ()
+
+
+@pytest.mark.parametrize("text", ["Synced with CMiC", "…SYNCED WITH cmic on Monday"])
+def test_a_marker_is_recognised_anywhere_and_in_any_case(text):
+    notes = [{"NoteId": 1, "NoteText": None}, {"NoteText": text}, None, "x"]
+    assert Purchase.from_api({**ROW, "TransactionNotes": notes}).is_marked
+
+
+@pytest.mark.parametrize("row", [None, [], "x", {}, {"TransactionId": "abc"}])
+def test_a_row_without_an_id_cannot_be_identified(row):
+    with pytest.raises(UnreadableError):
+        Purchase.from_api(row)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TransactionAmount", "abc"),
+        ("TransactionAmount", None),
+        ("TransactionAmount", Decimal("1.005")),
+        ("TransactionAmount", True),
+        ("TransactionTime", 5),
+        ("TransactionTime", "yesterday"),
+        ("TransactionTime", "0001-01-01T00:00:00"),
+        ("SettlementTime", {"at": 1}),
+        ("IsPending", "perhaps"),
+        ("TransactionTags", "x"),
+        ("TransactionTags", {"Tags": {"a": 1}}),
+        ("TransactionTags", {"Tags": ["x"]}),
+        ("TransactionTags", {"Tags": [{"FieldId": "s", "Value": '{"Allocation": ['}]}),
+    ],
+)
+def test_an_unreadable_field_is_named_and_costs_only_itself(name, value):
+    purchase = Purchase.from_api({**ROW, name: value})
+    assert purchase.unreadable == (name,)
+    assert purchase.transaction_id == 419086499
+
+
+@given(name=st.sampled_from(sorted(set(ROW) - {"TransactionId"})), value=anything)
+def test_no_value_of_any_field_stops_the_reading(name, value):
+    purchase = Purchase.from_api({**ROW, name: value})
+    assert purchase.transaction_id == 419086499
+    assert len(purchase.merchant) <= 200
+
+
+def test_a_megabyte_of_text_is_cut():
+    assert len(read_text("x" * 1_000_000)) == 200
+    assert read_text("a\x00b\nc") == "a b c"
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [
+        ("118.40", "118.40"),
+        (118, "118.00"),
+        (Decimal("-3.5"), "-3.50"),
+        (" 7 ", "7.00"),
+    ],
+)
+def test_amounts_are_whole_cents(value, amount):
+    assert str(read_amount(value)) == amount
+
+
+def test_in_the_hour_that_autumn_repeats_the_first_is_meant():
+    assert read_eastern("2026-11-01T01:30:00") == datetime(
+        2026, 11, 1, 5, 30, tzinfo=UTC
+    )

@@ -1,0 +1,1 @@
+"""Codes read, chosen from, and made into tags."""

@@ -1,0 +1,204 @@
+"""CMiC's reference data in the cache: whole, current, and never half lost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from io import StringIO
+from itertools import count
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from werkzeug import Response
+
+from connector.api.cmic.types import CodeKind
+from connector.api.exceptions import ConnectorError
+from connector.codes.reading import refresh_all, refresh_stale
+from connector.connections.clients import cmic_client
+from connector.models import CmicCode, CodeRefresh
+from tests.simulators.contractor import Job, Vendor, build_contractor
+from tests.simulators.large import add_jobs
+
+pytestmark = pytest.mark.django_db
+
+CONTRACTOR = build_contractor()
+
+
+def known(kind, **conditions):
+    return CmicCode.objects.filter(kind=kind, **conditions)
+
+
+def read(tenant, *kinds):
+    """As if what was read before were older than a day."""
+    CodeRefresh.objects.update(refreshed_at=timezone.now() - timedelta(days=2))
+    return refresh_stale(tenant, cmic_client(tenant), kinds)
+
+
+def rows_of(kind):
+    """All that the cache says of a kind."""
+    return sorted(known(kind).values_list("pk", "code", "name", "is_active"))
+
+
+def fail_page(cmic, number):
+    """The so-many-th page of the next list is a server's fault, asked twice or not."""
+    listed = count(1)
+
+    def answer(request):
+        if next(listed) >= number:
+            return Response("Bad Gateway", 502)
+        return handle(request)
+
+    handle, cmic.handle = cmic.handle, answer
+
+
+def test_the_command_reads_everything_and_counts_it(tenant, cmic):
+    out = StringIO()
+    call_command("refresh_codes", "acme", "--json", stdout=out)
+    counts = json.loads(out.getvalue())
+    assert counts["company"] == 2
+    assert counts["vendor"] == 12
+    assert counts["job"] == 25
+    assert counts["source"] == 1
+    assert known(
+        "job", code="017401", is_active=True, name="Main Street Garage"
+    ).exists()
+    assert known("job", code="016210", is_active=False).exists()
+    assert known("component", parent="TRK-014").exists()
+
+
+def test_a_category_knows_its_cost_code_and_its_job(tenant, cmic):
+    read(tenant, CodeKind.CATEGORY)
+    row = known("category", grandparent="017401", parent="02.100", code="4000").get()
+    assert row.is_active
+
+
+def test_what_vanished_is_inactive_and_what_comes_back_is_active(tenant, cmic):
+    read(tenant, CodeKind.VENDOR)
+    before = rows_of("vendor")
+    cmic.remove_code("vendor", "FERG01")
+    read(tenant, CodeKind.VENDOR)
+    assert not known("vendor", code="FERG01").get().is_active
+    assert known("vendor", code="PEX01").get().is_active
+    cmic.reset()
+    read(tenant, CodeKind.VENDOR)
+    assert rows_of("vendor") == before
+
+
+def test_rows_that_say_the_same_are_not_written_again(tenant, cmic):
+    read(tenant, CodeKind.JOB)
+    before = dict(known("job").values_list("code", "seen_at"))
+    cmic.close_job("017402")
+    read(tenant, CodeKind.JOB)
+    after = dict(known("job").values_list("code", "seen_at"))
+    assert [code for code in after if after[code] != before[code]] == ["017402"]
+
+
+def test_of_two_rows_for_one_place_the_active_one_wins(tenant, cmic):
+    (twin,) = (v for v in CONTRACTOR.vendors if v.code == "OLD01")
+    cmic.books.contractor.vendors += [replace(twin, active=True), twin]
+    read(tenant, CodeKind.VENDOR)
+    assert known("vendor", code="OLD01").get().is_active
+    assert CodeRefresh.objects.get(kind="vendor").count == 12
+
+
+def test_names_may_hold_what_a_file_could_stumble_over(tenant, cmic):
+    name = 'Quote " comma, \\. \\N and “café”'
+    cmic.books.contractor.vendors.append(Vendor("001", "ODD,1", name))
+    cmic.books.contractor.vendors.append(Vendor("001", 'ODD"2', ""))
+    read(tenant, CodeKind.VENDOR)
+    assert known("vendor", code="ODD,1").get().name == name
+    assert known("vendor", code='ODD"2').get().name == ""
+
+
+def test_a_code_that_is_longer_than_any_of_cmic_s_is_left_out(tenant, cmic):
+    cmic.books.contractor.vendors.append(Vendor("001", "V" * 65, "Too long"))
+    read(tenant, CodeKind.VENDOR)
+    assert CodeRefresh.objects.get(kind="vendor").count == 12
+
+
+def test_a_list_that_breaks_off_changes_nothing(tenant, cmic, monkeypatch):
+    read(tenant, CodeKind.JOB)
+    before = rows_of("job")
+    cmic.close_job("017402")
+    cmic.remove_code("job", "24.018")
+    cmic.books.contractor.jobs.insert(0, Job("001", "NEW", "New", "I", "10"))
+    monkeypatch.setattr("connector.api.cmic.client.PAGE_SIZE", 10)
+    fail_page(cmic, 2)
+    with pytest.raises(ConnectorError):
+        read(tenant, CodeKind.JOB)
+    assert rows_of("job") == before
+
+
+def test_a_refresh_that_fails_keeps_the_lists_read_before_it_failed(tenant, cmic):
+    refresh_all(tenant, cmic_client(tenant))
+    cmic.remove_code("vendor", "FERG01")
+    cmic.remove_code("job", "24.018")
+    cmic.faults.set("server_error", match="jcjob")
+    with pytest.raises(ConnectorError):
+        refresh_all(tenant, cmic_client(tenant))
+    assert not known("vendor", code="FERG01").get().is_active
+    assert known("job", is_active=True).count() == 23
+
+
+def test_another_company_s_codes_stay_as_they_are(tenant, cmic):
+    read(tenant, CodeKind.JOB)
+    before = rows_of("job")
+    tenant.transactions.company_code = "002"
+    read(tenant, CodeKind.JOB)
+    ours = known("job", company="001")
+    assert sorted(ours.values_list("pk", "code", "name", "is_active")) == before
+    assert set(known("job", company="002").values_list("code", flat=True)) == {
+        "017401",
+        "C-100",
+    }
+
+
+def test_a_thousand_rows_are_one_call_and_no_call_follows_the_end(tenant, cmic):
+    add_jobs(cmic.books.contractor, 100, 2_500)
+    read(tenant, CodeKind.CATEGORY)
+    rows = CodeRefresh.objects.get(kind="category").count
+    assert rows > 2_500
+    assert len(cmic.calls) == -(-rows // 1000)
+    assert known("category").count() == rows
+
+
+def test_fresh_kinds_are_not_asked_again(tenant, cmic):
+    client = cmic_client(tenant)
+    kinds = (CodeKind.JOB, CodeKind.COST_CODE)
+    assert refresh_stale(tenant, client, kinds) == []
+    cmic.clear_calls()
+    assert refresh_stale(tenant, client, kinds) == []
+    assert cmic.calls == []
+
+
+def test_a_module_that_may_not_be_seen_is_told_and_not_checked(tenant, cmic):
+    cmic.faults.set("forbidden", module="jc")
+    (sentence,) = refresh_stale(tenant, cmic_client(tenant), (CodeKind.JOB,))
+    assert "job list" in sentence
+    assert not CodeRefresh.objects.filter(kind="job").exists()
+
+
+def test_one_missing_module_does_not_stop_the_others(tenant, cmic):
+    cmic.faults.set("forbidden", module="em")
+    counts = refresh_all(tenant, cmic_client(tenant))
+    assert "job" in counts
+    assert "equipment" not in counts
+
+
+def test_the_command_says_in_words_that_cmic_does_not_answer(tenant, cmic):
+    cmic.faults.set("unauthorised")
+    with pytest.raises(CommandError, match="could not be read") as raised:
+        call_command("refresh_codes", "acme")
+    assert raised.value.returncode == 1
+    with pytest.raises(CommandError, match="no tenant “nobody”"):
+        call_command("refresh_codes", "nobody")
+
+
+def test_another_company_s_codes_are_not_this_one_s(tenant, cmic):
+    read(tenant, CodeKind.VENDOR)
+    state = CmicCode.objects.state_of(
+        tenant.pk, CodeKind.VENDOR, "CEMEX1", company="001"
+    )
+    assert state == CmicCode.State.UNKNOWN

@@ -1,0 +1,1 @@
+"""Credentials, live checks and the life of a token."""

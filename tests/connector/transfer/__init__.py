@@ -1,0 +1,1 @@
+"""Tenants as JSON and from tenant to tenant."""

@@ -1,0 +1,1 @@
+"""Workers killed, services lost, random faults: nothing is lost and nothing doubled."""

@@ -1,0 +1,130 @@
+"""Workers killed at random moments with random faults on; the checker reads only the
+simulators' books.
+
+`CHAOS_ROUNDS` rounds, each with its own seed; `CHAOS_SEED` repeats one of them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from sync import engine, tasks
+from sync.models import Decision, PurchaseSync, SyncRun
+from tests.support.driver import drive, number_of, set_up
+from tests.support.factories import make_tenant
+from tests.support.worker import running_worker
+
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
+FIRST_SEED = int(os.environ.get("CHAOS_SEED", "1"))
+SHORT = {"LEASE_SECONDS": "4", "HTTP_TIMEOUT": "1.9"}
+PURCHASES = 12
+KILLS = 2
+LONGEST_ROUND = 150  # seconds
+
+CMIC_FAULTS = (
+    ("reset_before_store", {}),
+    ("reset_after_store", {}),
+    ("server_error_after_store", {}),
+    ("server_error", {"match": "uploadApRegInvoice"}),
+    ("garbage_ok", {"stored": True}),
+    ("garbage_ok", {"stored": False}),
+    ("throttled", {}),
+    ("lookup_error", {}),
+)
+PEX_FAULTS = (
+    ("note_500_after_store", {}),
+    ("note_500_before_store", {}),
+    ("note_reset_after_store", {}),
+    ("note_reset_before_store", {}),
+    ("attachment_error", {}),
+    ("server_error", {}),
+    ("reset", {}),
+    ("throttled", {"retry_after": 1}),
+)
+
+
+@pytest.fixture
+def tenant(transactional_db, pex, cmic, settings):
+    settings.LEASE_SECONDS = 4.0
+    return make_tenant(pex.url, cmic.url)
+
+
+def trouble(chance, pex, cmic):
+    for simulator, faults in ((cmic, CMIC_FAULTS), (pex, PEX_FAULTS)):
+        for name, options in chance.sample(faults, 2):
+            simulator.faults.set(name, times=chance.randint(1, 2), **options)
+
+
+def run_killed(chance):
+    """A worker that is killed after a random while."""
+    with running_worker(**SHORT) as worker:
+        tasks.recover()
+        time.sleep(chance.uniform(0.05, 2.5))
+        os.killpg(worker, signal.SIGKILL)
+
+
+def finish(tenant, pex, cmic):
+    """As beat and a person would, in this process: until nothing waits any more."""
+    for simulator in (pex, cmic):
+        simulator.faults.clear()
+    deadline = time.monotonic() + LONGEST_ROUND
+    while not are_all_completed():
+        left = PurchaseSync.objects.exclude(status="completed")
+        assert time.monotonic() < deadline, list(left.values())
+        now = timezone.now()
+        SyncRun.objects.active().exclude(resume_at=None).update(resume_at=now)
+        left.exclude(not_before=None).update(not_before=None)
+        settle_lost_answers(cmic)
+        if not SyncRun.objects.active().exists():
+            _, step = engine.request_run(tenant, SyncRun.Trigger.MANUAL)
+            drive([step])
+        drive(engine.recover())
+        time.sleep(0.3)
+
+
+def settle_lost_answers(cmic):
+    """Somebody looks in CMiC, as the purchase asks, and says what is there."""
+    there = {invoice.number for invoice in cmic.invoices()}
+    person, _ = User.objects.get_or_create(username="sam")
+    for row in PurchaseSync.objects.filter(needs_person=True):
+        is_there = row.invoice_number in there
+        kind = Decision.Kind.IS_THERE if is_there else Decision.Kind.SEND_AGAIN
+        Decision.objects.make(row, kind, user=person, why="Looked it up.")
+
+
+def are_all_completed():
+    rows = PurchaseSync.objects.all()
+    return rows.count() == PURCHASES and not rows.exclude(status="completed").exists()
+
+
+@pytest.mark.timeout(LONGEST_ROUND * 2)
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + ROUNDS))
+def test_chaos_loses_and_doubles_nothing(tenant, pex, cmic, seed):
+    chance = random.Random(seed)
+    purchases = [
+        pex.add_purchase(
+            amount=Decimal(chance.randint(100, 99999)) / 100,
+            receipts=chance.choice([[], ["pdf"], ["png"]]),
+        )
+        for _ in range(PURCHASES)
+    ]
+    set_up(tenant, after_lost_answer=chance.choice(["ask", "send_again"]))
+    _, step = engine.request_run(tenant, SyncRun.Trigger.MANUAL)
+    tasks.send_on_commit(step)
+    for _ in range(KILLS):
+        trouble(chance, pex, cmic)
+        run_killed(chance)
+    finish(tenant, pex, cmic)
+    numbers = [invoice.number for invoice in cmic.invoices()]
+    assert sorted(numbers) == sorted(number_of(each) for each in purchases)
+    assert [pex.markers(each) for each in purchases] == [1] * PURCHASES
+    spent = -sum(each.amount for each in pex.transactions())
+    assert cmic.total() == spent

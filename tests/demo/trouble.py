@@ -1,0 +1,101 @@
+"""A second demo tenant that has trouble of every kind, with its own PEX and CMiC.
+
+Between the two tenants each reason that a purchase can have is to be seen; the demo
+fails if one is not.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+
+from tests.support.processes import ROOT, free_port, post_json, running, url, wait_for
+
+SLUG = "birch"
+TENANT_FILE = Path(__file__).resolve().parent / "troubled_tenant.json"
+PURCHASES = 60
+_LONGEST = 120
+_OPTIONS = ("--wait", "--json", "--timeout", str(_LONGEST))
+
+
+def ports() -> dict[str, int]:
+    return {"troubled_pex": free_port(9103), "troubled_cmic": free_port(9104)}
+
+
+def start(stack: ExitStack, ports: dict[str, int]) -> None:
+    for name, options in (
+        ("pex", ("--seed", "3", "--purchases", str(PURCHASES))),
+        ("cmic", ()),
+    ):
+        port = str(ports[f"troubled_{name}"])
+        module = f"tests.simulators.{name}"
+        stack.enter_context(running(module, "--port", port, *options))
+    for name in ("pex", "cmic"):
+        wait_for(f"{url(ports[f'troubled_{name}'])}/_sim/state")
+
+
+def make_trouble(ports: dict[str, int]) -> None:
+    """Four purchases that would be sent meet a fault each, the others none.
+
+    PEX refuses the list of receipts for good: what fails with 5xx is tried for minutes
+    before it is put aside with the same reason, and is an outage of PEX together with
+    the refused note, which the run would wait out.
+    """
+    said = StringIO()
+    call_command("preview", SLUG, as_json=True, stdout=said)
+    purchases = json.loads(said.getvalue())["purchases"]
+    refused, lost, unreadable, unmarked = [
+        each["transaction_id"] for each in purchases if each["status"] == "pending"
+    ][:4]
+    pex, cmic = url(ports["troubled_pex"]), url(ports["troubled_cmic"])
+    for side, fault in (
+        (cmic, {"name": "refuse_upload", "match": f"PEX-{refused}"}),
+        (cmic, {"name": "reset_before_store", "match": f"PEX-{lost}"}),
+        (pex, {"name": "server_error", "match": f"{unreadable}/Att", "status": 400}),
+        (pex, {"name": "note_forbidden", "match": str(unmarked)}),
+    ):
+        post_json(f"{side}/_sim/faults", fault)
+
+
+@contextmanager
+def executing() -> Iterator[None]:
+    """The tenant's Execute goes on beside whatever is done inside."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "execute", SLUG, *_OPTIONS],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield
+        process.wait(_LONGEST)
+    finally:
+        process.terminate()
+
+
+def show(say: Callable[[str], Any]) -> bool:
+    """How many purchases of both tenants have each reason; whether none is missing.
+
+    Rows of PEX that are no purchases at all are never kept.
+    """
+    from sync.models import PurchaseSync
+    from sync.rules.reasons import ReasonCode
+
+    rows = PurchaseSync.objects.values_list("reasons", flat=True)
+    found = Counter(reason["code"] for reasons in rows for reason in reasons)
+    say("\nReasons of purchases that are not in CMiC, or not marked, by both tenants:")
+    for code in ReasonCode:
+        if code is not ReasonCode.NOT_A_PURCHASE:
+            say(f"  {code:<22} {found[code]:>4}")
+    missing = set(ReasonCode) - set(found) - {ReasonCode.NOT_A_PURCHASE}
+    if missing:
+        say(f"NOT TO BE SEEN: {', '.join(sorted(missing))}.")
+    return not missing

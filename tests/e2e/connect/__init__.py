@@ -1,0 +1,1 @@
+"""Setting a tenant up, in a browser."""

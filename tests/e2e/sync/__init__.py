@@ -1,0 +1,1 @@
+"""From Execute to the purchase in CMiC, in a browser."""

@@ -1,0 +1,1 @@
+"""The simulators held against the API documents that they are written from."""

@@ -1,0 +1,1 @@
+"""CMiC's resources: their rows, queries, pages and envelopes."""

@@ -1,0 +1,1 @@
+"""What CMiC does with an uploaded invoice before it is stored."""

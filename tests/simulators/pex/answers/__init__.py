@@ -1,0 +1,1 @@
+"""What PEX answers, endpoint by endpoint, and how it looks on the wire."""

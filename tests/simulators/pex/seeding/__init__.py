@@ -1,0 +1,1 @@
+"""Believable purchases, people and receipts from a seed."""

@@ -1,0 +1,1 @@
+"""Previews, alerts, upkeep; runs and tags have folders of their own."""

@@ -1,0 +1,1 @@
+"""Whole runs, and what goes wrong in them."""

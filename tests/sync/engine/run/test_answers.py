@@ -1,0 +1,73 @@
+"""An answer that is on record counts, whoever died or lost the purchase meanwhile."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from sync import engine
+from sync.models import PurchaseSync
+from tests.support.driver import codes_of, drive, execute, number_of, row_of, set_up
+from tests.sync.engine.run.test_outages import go_on
+
+pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("setting", ["ask", "send_again"])
+def test_what_cmic_accepted_is_not_sent_again_though_it_does_not_show_it_yet(
+    tenant, pex, cmic, monkeypatch, setting
+):
+    set_up(tenant, after_lost_answer=setting)
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    _, step = engine.request_run(tenant, "manual")
+    lanes = engine.prepare(step.run_id)
+    cmic.visibility_delay = 3600.0
+
+    def die(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PurchaseSync, "mark_posted", die)
+        with pytest.raises(Killed):
+            drive(lanes)
+    PurchaseSync.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    go_on(4)
+    assert row_of(purchase).status == "completed"
+    assert len(cmic.invoices()) == pex.markers(purchase) == 1
+
+
+def test_a_404_at_a_look_up_is_unknown_and_not_absent(tenant, pex, cmic):
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    cmic.faults.set("server_error_after_store", times=1, match=number_of(purchase))
+    _, step = engine.request_run(tenant, "manual")
+    lanes = engine.prepare(step.run_id)
+    cmic.faults.set("lookup_error", times=1, status=404)
+    drive(lanes)
+    assert not row_of(purchase).needs_person
+    execute(tenant)
+    assert row_of(purchase).status == "completed"
+    assert len(cmic.invoices()) == 1
+
+
+@pytest.mark.parametrize("setting", ["ask", "send_again"])
+def test_a_refusal_is_kept_when_the_look_up_after_it_fails(tenant, pex, cmic, setting):
+    set_up(tenant, after_lost_answer=setting)
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    _, step = engine.request_run(tenant, "manual")
+    lanes = engine.prepare(step.run_id)
+    said = "Invoice already exists"
+    cmic.faults.set("refuse_upload", match=number_of(purchase), message=said)
+    cmic.faults.set("lookup_error", times=2)
+    drive(lanes)
+    go_on(5)
+    row = row_of(purchase)
+    assert (row.status, codes_of(purchase)) == ("failed", {"refused_by_cmic"})
+    assert said in row.reasons[0]["message"]
+    assert sum(call.method == "POST" for call in cmic.calls) == 1

@@ -1,0 +1,1 @@
+"""Tag options and filters against both simulators."""

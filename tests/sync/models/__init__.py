@@ -1,0 +1,1 @@
+"""States, leases, decisions and the indexes beneath them."""

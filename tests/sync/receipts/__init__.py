@@ -1,0 +1,1 @@
+"""Receipts as one document, and the children that read them."""

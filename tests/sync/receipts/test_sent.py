@@ -1,0 +1,167 @@
+"""Receipts from PEX to CMiC and onto the purchase's page, whole."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+
+import pypdfium2
+import pytest
+from django.urls import reverse
+from PIL import Image, ImageChops, ImageStat
+
+from connector.roles import Role
+from tests.support.driver import codes_of, execute, number_of, row_of, set_up
+from tests.support.people import add_staff
+from tests.sync.receipts import corpus
+
+GOOD = corpus.saved(corpus.slip(), "JPEG")
+BROKEN = corpus.saved(corpus.slip(), "PNG")[:900]
+pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
+
+
+def add(pex, *receipts):
+    receipts = [
+        each if isinstance(each, tuple) else (each, "Image", "Loaded")
+        for each in receipts
+    ]
+    return pex.add_purchase(amount=Decimal("118.40"), receipts=receipts)
+
+
+def invoice_of(cmic, purchase):
+    (found,) = [one for one in cmic.invoices() if one.number == number_of(purchase)]
+    return found
+
+
+def test_three_receipts_arrive_as_one_pdf_in_order(tenant, pex, cmic):
+    heic, clear = (corpus.GOOD[name][0]() for name in ("heic", "png clear"))
+    purchase = add(pex, heic, corpus.pdf("a", "b"), clear)
+    execute(tenant)
+    invoice = invoice_of(cmic, purchase)
+    assert invoice.file_name == f"PEX-{purchase}.pdf"
+    assert invoice.content_type == "application/pdf"
+    pdf = pypdfium2.PdfDocument(invoice.file)
+    assert len(pdf) == 4
+    pdf.close()
+    row = row_of(purchase)
+    assert row.document_pages == [
+        ["1 of 3", 1],
+        ["2 of 3", 1],
+        ["2 of 3", 2],
+        ["3 of 3", 1],
+    ]
+    assert row.document_size == len(invoice.file)
+    assert row.warnings == []
+
+
+def test_a_picture_of_twelve_megabytes_arrives_under_the_limit(tenant, pex, cmic):
+    noise = Image.effect_noise((3600, 4800), 40).convert("RGB")
+    noise.paste(corpus.slip().resize((1800, 2400)), (900, 1200))
+    large = corpus.saved(noise, "JPEG", quality=97)
+    assert len(large) > 12_000_000
+    purchase = add(pex, large)
+    execute(tenant)
+    invoice = invoice_of(cmic, purchase)
+    assert len(invoice.file) <= 10_485_760
+    with Image.open(io.BytesIO(invoice.file)) as picture:
+        assert max(picture.size) >= 2200
+        width, height = picture.size
+        middle = picture.crop(
+            (width // 4, height // 4, width * 3 // 4, height * 3 // 4)
+        )
+        shown = middle.convert("L").resize(corpus.SIZE)
+    unlike = ImageChops.difference(shown, corpus.slip().convert("L"))
+    assert ImageStat.Stat(unlike).mean[0] < 5
+    assert "made smaller" in row_of(purchase).warnings[0]
+
+
+@pytest.mark.parametrize("only", [False, True])
+def test_what_becomes_of_each_when_only_some_are_usable(tenant, pex, cmic, only):
+    set_up(tenant, attachments_only=only)
+    infected, broken = (b"x", "Image", "HasMalware"), BROKEN
+    waiting = (b"x", "Image", "NotLoaded")
+    some = add(pex, infected, GOOD, broken)
+    none = add(pex)
+    bad = add(pex, infected, waiting, broken)
+    pex.clear_calls()
+    execute(tenant)
+    asked = [call.path for call in pex.calls if "ttachment" in call.path]
+    assert [path for path in asked if str(none) in path] == []
+    assert len([path for path in asked if str(some) in path]) == 3
+    assert invoice_of(cmic, some).file == GOOD
+    assert [warning.split(":")[0] for warning in row_of(some).warnings] == [
+        "Receipt 1 of 3 was left out",
+        "Receipt 3 of 3 was left out",
+    ]
+    if only:
+        assert codes_of(none) == {"no_attachment"}
+        assert codes_of(bad) == {"no_attachment", "receipt_unusable"}
+        said = row_of(bad).reasons[1]["message"]
+        for words in ("malware", "not loaded it yet", "damaged PNG"):
+            assert words in said
+        return
+    for purchase in (none, bad):
+        assert b"No Attachment" in invoice_of(cmic, purchase).file
+    assert len(row_of(bad).warnings) == 3
+
+
+def test_receipts_that_do_not_fit_block_the_purchase_with_their_sizes(tenant, pex):
+    set_up(tenant, max_file_bytes=100_000)
+    noise = Image.effect_noise((900, 900), 80)
+    pdf = corpus.saved(noise.convert("RGB"), "PDF")
+    purchase = add(pex, pdf, GOOD)
+    execute(tenant)
+    assert row_of(purchase).status == "blocked"
+    (reason,) = row_of(purchase).reasons
+    assert reason["code"] == "receipt_unusable"
+    assert (
+        f"receipt 1 of 2 {len(pdf):,}, receipt 2 of 2 {len(GOOD):,}"
+        in (reason["message"])
+    )
+
+
+class TestOnThePage:
+    @pytest.fixture
+    def sent(self, tenant, pex, cmic):
+        purchase = add(pex, GOOD, corpus.pdf("a", "b"), BROKEN)
+        execute(tenant)
+        return row_of(purchase)
+
+    def test_pages_and_what_was_left_out(self, client, sent):
+        client.force_login(add_staff("vic", Role.VIEWER))
+        page = reverse("admin:sync_purchasesync_change", args=[sent.pk])
+        body = client.get(page).content.decode()
+        assert "Pages 2 to 3: receipt 2 of 3" in body
+        assert "Receipt 3 of 3 was left out" in body
+        url = reverse("admin:sync_purchasesync_receipts", args=[sent.pk])
+        assert url in body
+        for query in ({}, {"part": "1"}):
+            pages = client.get(url, query).content.decode()
+            assert pages.count("data:image/jpeg;base64,") == 3
+            assert "Receipt 2 of 3, page 2" in pages
+            assert "Receipt 3 of 3 was left out" in pages
+            assert "not the ones any more" not in pages
+            assert "Download" not in pages
+
+    def test_the_download_is_what_was_sent(self, client, sent, cmic):
+        client.force_login(add_staff("sue", Role.SUPPORT))
+        url = reverse("admin:sync_purchasesync_document", args=[sent.pk])
+        answer = client.get(url)
+        assert answer.content == cmic.invoices()[0].file
+        name = f"{sent.invoice_number}.pdf"
+        assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
+        assert answer["X-Content-Type-Options"] == "nosniff"
+
+    def test_receipts_that_changed_since_are_told_of(self, client, sent, pex):
+        pex.change(sent.pex_transaction_id, receipts=[(corpus.pdf(), "Pdf", "Loaded")])
+        client.force_login(add_staff("vic", Role.VIEWER))
+        url = reverse("admin:sync_purchasesync_receipts", args=[sent.pk])
+        assert "not the ones any more" in client.get(url).content.decode()
+
+    def test_a_failed_download_is_a_sentence(self, client, sent, pex):
+        pex.faults.set("attachment_error", match="/Attachment/")
+        client.force_login(add_staff("sue", Role.SUPPORT))
+        url = reverse("admin:sync_purchasesync_receipts", args=[sent.pk])
+        assert "could not be fetched: PEX answered" in client.get(url).content.decode()
+        url = reverse("admin:sync_purchasesync_document", args=[sent.pk])
+        assert "could not be fetched" in client.get(url, follow=True).content.decode()
