@@ -22,7 +22,7 @@ from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, Status, check_move
 from sync.rules.facts import to_json
 from sync.rules.invoicing import invoice_number
-from sync.rules.reasons import Reason, ReasonCode, Who
+from sync.rules.reasons import Reason, ReasonCode, Verdict, Who
 from sync.rules.selection import Judgement
 
 BATCH = 500
@@ -269,7 +269,7 @@ def _judge_again(
     }
     if judgement.purchase.is_marked:
         wanted["marker_seen_at"] = row.marker_seen_at or timezone.now()
-    if facts["has_attachments"] is None and judgement.status != Status.PENDING:
+    if facts["has_attachments"] is None and judgement.status is not Verdict.PENDING:
         # Not asked this time. A purchase that is to be sent believes no old answer.
         wanted["has_attachments"] = row.has_attachments
     check_move(row.status, judgement.status)

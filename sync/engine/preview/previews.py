@@ -24,9 +24,16 @@ from sync.engine.judging.survey import Survey, survey
 from sync.engine.purchase.invoices import invoice_of
 from sync.engine.run.runs import RunRefusedError, lease_time, window_for
 from sync.engine.steps import MESSAGE_LOST_AFTER
-from sync.models import Preview, PreviewedPurchase, PreviewLostError, PurchaseSync
+from sync.models import (
+    Preview,
+    PreviewedPurchase,
+    PreviewLostError,
+    PurchaseSync,
+    Status,
+)
 from sync.models.run import SyncRun
 from sync.rules.invoicing import invoice_number
+from sync.rules.reasons import Verdict
 from sync.rules.selection import Judgement
 from sync.rules.window import Window
 
@@ -158,7 +165,7 @@ def _judged(judgement: Judgement, generation: int) -> dict[str, Any]:
     return {
         "status": judgement.status,
         "amount": judgement.amount,
-        "invoice_number": number if judgement.status == "pending" else "",
+        "invoice_number": number if judgement.status is Verdict.PENDING else "",
         "invoice_on": judgement.invoice_on,
         "lines": [line.to_json() for line in judgement.lines],
         "reasons": [reason.to_json() for reason in judgement.reasons],
@@ -170,6 +177,6 @@ def _add_invoices(tenant: Tenant, rows: list[PreviewedPurchase]) -> None:
     rules, where = invoice_rules(tenant), location(tenant)
     layout = tenant.cmic.layout()
     for row in rows:
-        if row.status == "pending" and row.invoice_on and row.amount is not None:
+        if row.status == Status.PENDING and row.invoice_on and row.amount is not None:
             invoice = invoice_of(row, row.invoice_number, rules)
             row.invoice = payload(invoice, layout, where)
