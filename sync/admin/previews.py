@@ -45,8 +45,9 @@ from sync.admin.wording import (
     reason_list,
     tenant_link,
 )
-from sync.engine import RunRefusedError, request_preview, window_for
 from sync.engine.preview.comparing import compare
+from sync.engine.preview.previews import request_preview
+from sync.engine.run.runs import RunRefusedError, window_for
 from sync.models import Preview, PreviewedPurchase, Status, SyncRun
 from sync.money import Currencies, money
 from sync.rules.window import Window

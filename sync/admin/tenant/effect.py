@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from connector.admin.forms.drafts import Draft, read_draft
 from connector.models import Tenant
-from sync.engine import Effect, Kind, effect_of
+from sync.engine.preview.effect import Effect, Kind, effect_of
 from sync.money import Currencies, money
 
 _SHOWN = 50

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from connector.api.exceptions import ConnectorError
 from connector.management.tenants import get_tenant
-from sync.engine import window_for
 from sync.engine.judging.rules import require_complete
 from sync.engine.judging.survey import survey
 from sync.engine.preview.previews import outlook
+from sync.engine.run.runs import window_for
 from sync.models import SyncRun
 from sync.reporting import preview_json, purchase_table
 
