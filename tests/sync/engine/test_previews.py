@@ -16,7 +16,7 @@ from django.utils.html import strip_tags
 
 from connector.models import Tenant
 from sync import tasks
-from sync.engine.preview.comparing import compare
+from sync.engine.preview.comparing import compare_with_run
 from sync.engine.preview.previews import due_previews, make_preview, request_preview
 from sync.engine.run.runs import RunRefusedError
 from sync.engine.upkeep.retention import prune
@@ -85,8 +85,8 @@ class TestAgainstTheSimulators:
             done = PurchaseSync.objects.get(pex_transaction_id=row.pex_transaction_id)
             assert done.attempts.get().payload == row.invoice
         assert len(pending) == len(cmic.invoices()) == 2
-        found = compare(preview)
-        assert (found.previewed, found.same, found.differences) == (2, 2, ())
+        found = compare_with_run(preview)
+        assert (found.previewed, found.same, found.deviations) == (2, 2, ())
 
     def test_what_became_otherwise_is_named_with_how(self, tenant, pex, cmic):
         changed = pex.add_purchase(amount=Decimal("10.00"), tags={JOB: "017401"})
@@ -97,9 +97,9 @@ class TestAgainstTheSimulators:
         set_up(tenant, approved_only=True)
         late = pex.add_purchase(amount=Decimal("30.00"))
         execute(tenant)
-        found = compare(preview)
+        found = compare_with_run(preview)
         said = {
-            each.transaction_id: " ".join(each.sentences) for each in found.differences
+            each.transaction_id: " ".join(each.sentences) for each in found.deviations
         }
         assert set(said) == {changed, unapproved, late}
         assert "The amount was 10.00 in the preview, and 11.00" in said[changed]
