@@ -80,9 +80,7 @@ def _was_sent(outcome: RunOutcome, run: SyncRun) -> bool:
     return begun >= run.started_at
 
 
-def _deviation(
-    row: PreviewedPurchase, outcome: RunOutcome | None
-) -> Deviation | None:
+def _deviation(row: PreviewedPurchase, outcome: RunOutcome | None) -> Deviation | None:
     if outcome is None:
         said = ["The run did not meet it any more."]
         return Deviation(row.pex_transaction_id, None, tuple(said))
