@@ -6,10 +6,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sync.engine.preview.previews import Prospect
 from sync.engine.run.counts import counts_of
-from sync.models import PurchaseSync, RunOutcome, SyncRun
-from sync.rules.selection import Judgement
+from sync.models import PreviewedPurchase, PurchaseSync, RunOutcome, SyncRun
 from sync.rules.window import Window
 
 
@@ -27,32 +25,11 @@ def run_json(run: SyncRun) -> dict[str, Any]:
     }
 
 
-def preview_json(window: Window, found: Iterable[Prospect]) -> dict[str, Any]:
+def preview_json(window: Window, found: Iterable[PreviewedPurchase]) -> dict[str, Any]:
     """The window as Execute would treat it now; done purchases are left as they are."""
-    purchases = [
-        purchase_json(each.row)
-        if each.row is not None
-        else _judgement_json(each.judgement, each.number)
-        for each in found
-    ]
-    return {"window": window.to_json(), "purchases": purchases}
-
-
-def purchase_json(
-    row: PurchaseSync,
-    status: str | None = None,
-    reasons: Sequence[dict[str, str]] | None = None,
-) -> dict[str, Any]:
     return {
-        "transaction_id": row.pex_transaction_id,
-        "status": row.status if status is None else status,
-        "amount": _money(row.amount),
-        "invoice_number": row.invoice_number or None,
-        "lines": row.lines,
-        "reasons": [
-            {key: reason.get(key) for key in ("code", "message", "who")}
-            for reason in (row.reasons if reasons is None else reasons)
-        ],
+        "window": window.to_json(),
+        "purchases": [_purchase_json(each) for each in found],
     }
 
 
@@ -75,23 +52,27 @@ def _run_purchases(run: SyncRun) -> Iterable[dict[str, Any]]:
     if run.is_active:
         rows = PurchaseSync.objects.filter(run=run).order_by("pex_transaction_id")
         for row in rows.iterator():
-            yield purchase_json(row)
+            yield _purchase_json(row)
         return
     outcomes = RunOutcome.objects.filter(run=run).select_related("purchase")
     for outcome in outcomes.order_by("purchase__pex_transaction_id").iterator():
-        yield purchase_json(outcome.purchase, outcome.status, outcome.reasons)
+        yield _purchase_json(outcome.purchase, outcome.status, outcome.reasons)
 
 
-def _judgement_json(judgement: Judgement, number: str) -> dict[str, Any]:
+def _purchase_json(
+    row: PurchaseSync | PreviewedPurchase,
+    status: str | None = None,
+    reasons: Sequence[dict[str, str]] | None = None,
+) -> dict[str, Any]:
     return {
-        "transaction_id": judgement.purchase.transaction_id,
-        "status": judgement.status,
-        "amount": _money(judgement.amount),
-        "invoice_number": number or None,
-        "lines": [line.to_json() for line in judgement.lines],
+        "transaction_id": row.pex_transaction_id,
+        "status": row.status if status is None else status,
+        "amount": _money(row.amount),
+        "invoice_number": row.invoice_number or None,
+        "lines": row.lines,
         "reasons": [
-            {"code": str(each.code), "message": each.message, "who": str(each.who)}
-            for each in judgement.reasons
+            {key: reason.get(key) for key in ("code", "message", "who")}
+            for reason in (row.reasons if reasons is None else reasons)
         ],
     }
 

@@ -19,8 +19,11 @@ from connector.codes.reading import refresh_requested
 from connector.connections.probing import check_pex
 from connector.connections.token_life import token_warning
 from connector.models import PexConnection, Tenant
-from sync import engine
-from sync.engine import Step
+from sync.engine.alert import mailing, writing
+from sync.engine.preview import previews
+from sync.engine.run import lanes, recovery, runs
+from sync.engine.steps import Step
+from sync.engine.upkeep import refreshes, retention
 from sync.models import Heartbeat
 
 logger = logging.getLogger(__name__)
@@ -43,12 +46,12 @@ def preview_on_commit(preview_id: int) -> None:
 
 @shared_task(name="sync.prepare_run")
 def prepare_run(run_id: int) -> None:
-    _send(engine.prepare(run_id))
+    _send(runs.prepare(run_id))
 
 
 @shared_task(name="sync.sync_next")
 def sync_next(run_id: int, lane_set: int) -> None:
-    _send(engine.sync_next(run_id, lane_set))
+    _send(lanes.sync_next(run_id, lane_set))
 
 
 @shared_task(name="sync.start_due_runs")
@@ -56,20 +59,20 @@ def start_due_runs() -> None:
     """Only the scheduler sends this, and only a worker takes it."""
     for part in Heartbeat.Part:
         Heartbeat.beat(part, timezone.now())
-    _send(engine.due_tenants())
+    _send(recovery.due_tenants())
 
 
 @shared_task(name="sync.recover")
 def recover() -> None:
     Heartbeat.beat(Heartbeat.Part.WORKERS, timezone.now())
-    _send(engine.recover())
-    for preview_id in engine.due_previews(timezone.now()):
+    _send(recovery.recover())
+    for preview_id in previews.due_previews(timezone.now()):
         _send_preview(preview_id)
 
 
 @shared_task(name="sync.make_preview")
 def make_preview(preview_id: int) -> None:
-    engine.make_preview(preview_id)
+    previews.make_preview(preview_id)
 
 
 @shared_task(name="sync.renew_tokens")
@@ -86,25 +89,25 @@ def renew_tokens() -> None:
             logger.warning("The PEX token of %s: %s", slug, error)
             if isinstance(error, AuthenticationError):
                 tenant = Tenant.objects.get(pk=tenant_id)
-                engine.write_refused(tenant, error.message, timezone.now())
+                writing.write_refused(tenant, error.message, timezone.now())
         except Exception:
             logger.exception("The PEX token of %s could not be checked", slug)
 
 
 @shared_task(name="sync.send_alerts")
 def send_alerts() -> None:
-    engine.write_urgent_alerts(timezone.now())
-    engine.send_alerts(timezone.now())
+    writing.write_urgent_alerts(timezone.now())
+    mailing.send_alerts(timezone.now())
 
 
 @shared_task(name="sync.write_daily_alerts")
 def write_daily_alerts() -> None:
-    engine.write_daily_alerts(timezone.now())
+    writing.write_daily_alerts(timezone.now())
 
 
 @shared_task(name="sync.prune")
 def prune() -> None:
-    logger.info("Removed as too old: %s", engine.prune(timezone.now()))
+    logger.info("Removed as too old: %s", retention.prune(timezone.now()))
 
 
 def _renew_token(tenant_id: int) -> None:
@@ -123,7 +126,7 @@ def refresh_codes(tenant_id: int) -> None:
 
 @shared_task(name="sync.refresh_due_codes")
 def refresh_due_codes() -> None:
-    for tenant_id in engine.due_refreshes():
+    for tenant_id in refreshes.due_refreshes():
         _send_refresh(tenant_id, "auto")
 
 

@@ -30,8 +30,8 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One tab."""
+class Tab:
+    """One tab of the page, and what is missing on it."""
 
     anchor: str
     missing: Sequence[Missing]
@@ -50,19 +50,18 @@ def tab_url(tenant: Tenant, anchor: str) -> str:
     return f"{page}#{anchor}"
 
 
-def steps_of(tenant: Tenant) -> list[Step]:
+def tabs_of(tenant: Tenant) -> list[Tab]:
     """The three tabs on which something can be missing, in their order."""
     return [
-        Step(CONNECT, _missing_connections(tenant)),
-        Step(SETTINGS, _missing_settings(tenant)),
-        Step(MAPPINGS, _missing_mappings(tenant)),
+        Tab(CONNECT, _missing_connections(tenant)),
+        Tab(SETTINGS, _missing_settings(tenant)),
+        Tab(MAPPINGS, _missing_mappings(tenant)),
     ]
 
 
 def next_tab(tenant: Tenant) -> str:
     """The first tab with something missing; Sync once there is none."""
-    steps = steps_of(tenant)
-    return next((step.anchor for step in steps if not step.is_done), SYNC)
+    return next((tab.anchor for tab in tabs_of(tenant) if not tab.is_done), SYNC)
 
 
 def _missing_connections(tenant: Tenant) -> list[Missing]:

@@ -22,7 +22,7 @@ from connector.admin.pages.history import HistoryPart
 from connector.admin.pages.live import check_cmic_again
 from connector.admin.pages.tags import TagsPart
 from connector.admin.pages.transfer import TransferPart
-from connector.admin.steps import TITLES, next_tab, steps_of, tab_url
+from connector.admin.steps import TITLES, next_tab, tab_url, tabs_of
 from connector.admin.transactions import TransactionSettingsInline
 from connector.admin.visible import VisibleTenants
 from connector.connections.token_life import token_warning
@@ -161,8 +161,8 @@ class TenantAdmin(
         self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
     ) -> HttpResponse:
         tenant: Tenant | None = kwargs.get("obj")
-        steps = steps_of(tenant) if tenant else []
-        context["steps"] = [step for step in steps if not step.is_done]
+        tabs = tabs_of(tenant) if tenant else []
+        context["unfinished"] = [tab for tab in tabs if not tab.is_done]
         context["pex_tags"] = _tag_names(tenant)
         context["missing_settings"] = tenant.missing_settings() if tenant else []
         context["may_change"] = self.has_change_permission(request, tenant)

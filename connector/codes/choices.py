@@ -157,13 +157,6 @@ def search(tenant_id: int, shelf: Shelf, term: str, page: int = 1) -> Found:
     return Found(tuple(found[:PAGE_SIZE]), len(found) > PAGE_SIZE)
 
 
-def only_choice(tenant_id: int, shelf: Shelf) -> Choice | None:
-    """The one active value on the shelf, None if there are others or none."""
-    found = search(tenant_id, shelf, "").choices[:2]
-    active = [choice for choice in found if choice.is_active]
-    return active[0] if len(active) == 1 else None
-
-
 def find(tenant_id: int, shelf: Shelf, code: str) -> tuple[CodeState, str]:
     """What CMiC was last known to say of a code on this shelf, and its name."""
     rows = _rows(tenant_id, shelf).filter(code=code).order_by("-is_active")

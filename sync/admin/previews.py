@@ -45,8 +45,9 @@ from sync.admin.wording import (
     reason_list,
     tenant_link,
 )
-from sync.engine import RunRefusedError, request_preview, window_for
-from sync.engine.preview.comparing import compare
+from sync.engine.preview.comparing import compare_with_run
+from sync.engine.preview.previews import request_preview
+from sync.engine.run.runs import RunRefusedError, window_for
 from sync.models import Preview, PreviewedPurchase, Status, SyncRun
 from sync.money import Currencies, money
 from sync.rules.window import Window
@@ -59,7 +60,7 @@ PREVIEW_COLOURS = {
     Preview.State.FAILED: "danger",
 }
 PAGE_SIZE = 50
-_MOST_DIFFERENCES = 100
+_MOST_DEVIATIONS = 100
 _TITLES = {
     Status.PENDING: "would be sent",
     Status.BLOCKED: "blocked",
@@ -292,10 +293,10 @@ def _row(row: PreviewedPurchase, currency: str) -> dict[str, Any]:
 
 
 def _compared(preview: Preview) -> dict[str, Any] | None:
-    found = compare(preview)
+    found = compare_with_run(preview)
     if found is None:
         return None
-    if found.same == found.previewed and not found.differences:
+    if found.same == found.previewed and not found.deviations:
         words = (
             f"sent just what was previewed: {found.same} of {found.previewed}."
             if found.previewed
@@ -306,7 +307,7 @@ def _compared(preview: Preview) -> dict[str, Any] | None:
     return {
         "run": found.run,
         "words": words,
-        "is_same": not found.differences,
-        "differences": found.differences[:_MOST_DIFFERENCES],
-        "more": max(0, len(found.differences) - _MOST_DIFFERENCES),
+        "is_same": not found.deviations,
+        "deviations": found.deviations[:_MOST_DEVIATIONS],
+        "more": max(0, len(found.deviations) - _MOST_DEVIATIONS),
     }

@@ -56,7 +56,7 @@ class Alert(models.Model):
     occasion = models.CharField(max_length=100)
     recipients = models.JSONField(default=list)
     subject = models.CharField(max_length=300)
-    # Each a `sync.engine.alert.troubles.Cause`, with "state": new, still or solved.
+    # Each a `sync.engine.alert.troubles.Trouble`, with "state": new, still or solved.
     causes = models.JSONField(default=list)
     created_at = models.DateTimeField()
     not_before = models.DateTimeField()
@@ -92,7 +92,7 @@ class Alert(models.Model):
             sent_at=now, claimed_until=None, error=""
         )
 
-    def note_trouble(self, now: datetime, error: str) -> None:
+    def note_failure(self, now: datetime, error: str) -> None:
         """Not sent: again after a minute, two, four … an hour at most."""
         wait = min(
             timedelta(minutes=2 ** min(self.attempt_count - 1, 6)), _LONGEST_WAIT

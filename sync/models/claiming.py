@@ -13,8 +13,8 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 
 from connector.models.access import visible
+from sync.models.purchase_indexes import UNFINISHED_ROW
 from sync.models.run import SyncRun
-from sync.models.states import UNFINISHED
 
 if TYPE_CHECKING:
     from sync.models.purchase import PurchaseSync
@@ -46,13 +46,9 @@ class PurchaseSyncQuerySet(models.QuerySet["PurchaseSync"]):
         """Those of tenants that the person may see."""
         return visible(self, user)
 
-    def waiting(self) -> PurchaseSyncQuerySet:
-        """What goes on by itself, now or in a later run: to send, look up or mark."""
-        return self.filter(status__in=UNFINISHED, needs_person=False)
-
     def unfinished(self) -> PurchaseSyncQuerySet:
-        """What its run must still work on."""
-        return self.waiting().filter(is_deferred=False)
+        """What its run must still work on: to send, look up or mark."""
+        return self.filter(UNFINISHED_ROW)
 
     def claim_next(
         self, run: SyncRun, now: datetime, lease: timedelta

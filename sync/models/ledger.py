@@ -22,12 +22,12 @@ from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, Status, check_move
 from sync.rules.facts import to_json
 from sync.rules.invoicing import invoice_number
-from sync.rules.reasons import Reason, ReasonCode, Who
+from sync.rules.reasons import Reason, ReasonCode, Verdict, Who
 from sync.rules.selection import Judgement
 
 BATCH = 500
 
-_FACTS = (
+_COLUMNS = (
     "amount",
     "is_refund",
     "merchant",
@@ -42,7 +42,7 @@ _FACTS = (
     "facts",
 )
 _UPDATED = (
-    *_FACTS,
+    *_COLUMNS,
     "status",
     "reasons",
     "run",
@@ -175,12 +175,12 @@ def _record_batch(
     }
     new, changed, looked_at = [], [], []
     for judgement in batch:
-        facts = _facts(judgement, cardholders)
+        columns = _columns(judgement, cardholders)
         row = rows.get(judgement.purchase.transaction_id)
         if row is None:
             if judgement.is_purchase:
-                new.append(_new_row(run, judgement, facts))
-        elif _update(row, run, judgement, facts, listed_at):
+                new.append(_new_row(run, judgement, columns))
+        elif _update(row, run, judgement, columns, listed_at):
             changed.append(row)
         else:
             looked_at.append(row.pk)
@@ -196,7 +196,7 @@ def _record_batch(
     PurchaseSync.objects.filter(pk__in=looked_at).update(run=run, is_deferred=False)
 
 
-def _facts(judgement: Judgement, cardholders: Mapping[int, str]) -> dict[str, Any]:
+def _columns(judgement: Judgement, cardholders: Mapping[int, str]) -> dict[str, Any]:
     purchase = judgement.purchase
     return {
         "amount": judgement.amount,
@@ -215,7 +215,7 @@ def _facts(judgement: Judgement, cardholders: Mapping[int, str]) -> dict[str, An
 
 
 def _new_row(
-    run: SyncRun, judgement: Judgement, facts: Mapping[str, Any]
+    run: SyncRun, judgement: Judgement, columns: Mapping[str, Any]
 ) -> PurchaseSync:
     return PurchaseSync(
         tenant_id=run.tenant_id,
@@ -224,7 +224,7 @@ def _new_row(
         status=judgement.status,
         reasons=[reason.to_json() for reason in judgement.reasons],
         marker_seen_at=timezone.now() if judgement.purchase.is_marked else None,
-        **facts,
+        **columns,
     )
 
 
@@ -232,14 +232,14 @@ def _update(
     row: PurchaseSync,
     run: SyncRun,
     judgement: Judgement,
-    facts: Mapping[str, Any],
+    columns: Mapping[str, Any],
     listed_at: datetime,
 ) -> bool:
     """Whether the row changed by more than having been looked at."""
     if row.claimed_until is not None and row.claimed_until > timezone.now():
         return False
     if row.status in JUDGEABLE:
-        return _judge_again(row, run, judgement, facts)
+        return _judge_again(row, run, judgement, columns)
     if judgement.purchase.is_marked:
         return _see_marker(row, run)
     # A list may be older than the marker: only one that an earlier list showed can
@@ -250,17 +250,17 @@ def _update(
         row.status = Status.PENDING
         row.generation += 1
         row.marker_seen_at = row.completed_at = None
-        _judge_again(row, run, judgement, facts)
+        _judge_again(row, run, judgement, columns)
         return True
     return False
 
 
 def _judge_again(
-    row: PurchaseSync, run: SyncRun, judgement: Judgement, facts: Mapping[str, Any]
+    row: PurchaseSync, run: SyncRun, judgement: Judgement, columns: Mapping[str, Any]
 ) -> bool:
     reasons = [reason.to_json() for reason in judgement.reasons]
     wanted = {
-        **facts,
+        **columns,
         "status": judgement.status,
         "reasons": reasons,
         "not_before": None,
@@ -269,7 +269,7 @@ def _judge_again(
     }
     if judgement.purchase.is_marked:
         wanted["marker_seen_at"] = row.marker_seen_at or timezone.now()
-    if facts["has_attachments"] is None and judgement.status != Status.PENDING:
+    if columns["has_attachments"] is None and judgement.status is not Verdict.PENDING:
         # Not asked this time. A purchase that is to be sent believes no old answer.
         wanted["has_attachments"] = row.has_attachments
     check_move(row.status, judgement.status)

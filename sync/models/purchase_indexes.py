@@ -14,6 +14,8 @@ from django.db.models import F, Func, Q
 
 from sync.models.states import UNFINISHED
 
+# Its run must still work on it.
+UNFINISHED_ROW = Q(status__in=UNFINISHED, needs_person=False, is_deferred=False)
 # It waits for a person.
 OPEN = Q(status__in=("blocked", "failed")) | Q(needs_person=True)
 OPEN_SQL = "(status IN ('blocked', 'failed') OR needs_person)"
@@ -43,7 +45,7 @@ INDEXES: list[models.Index] = [
     # what taking one of ten does.
     models.Index(
         fields=["run", "-status", "pex_transaction_id"],
-        condition=Q(status__in=UNFINISHED, needs_person=False, is_deferred=False),
+        condition=UNFINISHED_ROW,
         name="purchase_unfinished",
     ),
     models.Index(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from sync.rules.reasons import Verdict
+
 
 class Status(models.TextChoices):
     """What is known of the outside world."""
@@ -21,8 +23,8 @@ class Status(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
-# Judged again with fresh data in every run.
-JUDGEABLE = (Status.PENDING, Status.SKIPPED, Status.BLOCKED)
+# What judging gives is judged again with fresh data in every run.
+JUDGEABLE = tuple(Status(each) for each in Verdict)
 # Somebody has work to do on them.
 UNFINISHED = (Status.PENDING, Status.POSTING, Status.POSTED)
 

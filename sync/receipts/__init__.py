@@ -3,7 +3,7 @@
 Here are the values that travel between the parts, and nothing that needs a picture
 library, because a worker loads this. What reads the bytes of others (`kinds`,
 `metadata`, `pictures`, `pdfs`, `assembly`, `thumbnails`) is loaded and run by the
-children of `sync.workshop.pool` only. `default_page` draws from our own facts.
+children of `sync.workshop.pool` only. `default_page` draws from our own words.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The page that stands in for a missing receipt, drawn from the purchase's facts."""
+"""The page that stands in for a missing receipt, drawn from a few details."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _FONT = "Vera"
 _drawing = threading.Lock()
 
 
-def no_attachment(*, stem: str, facts: Sequence[tuple[str, str]]) -> Document:
-    """The page that stands in for a missing receipt; the same facts, the same bytes."""
+def no_attachment(*, stem: str, details: Sequence[tuple[str, str]]) -> Document:
+    """The page that stands in for a missing receipt; same details, same bytes."""
     with _drawing:
-        content = _draw_no_attachment(facts)
+        content = _draw_no_attachment(details)
     return Document(content, PDF, file_name(stem, PDF))
 
 
-def _draw_no_attachment(facts: Sequence[tuple[str, str]]) -> bytes:
+def _draw_no_attachment(details: Sequence[tuple[str, str]]) -> bytes:
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=letter, invariant=True)
     canvas.setTitle(NO_ATTACHMENT_TITLE)
@@ -38,7 +38,7 @@ def _draw_no_attachment(facts: Sequence[tuple[str, str]]) -> bytes:
     canvas.drawString(72, height - 110, NO_ATTACHMENT_TITLE)
     canvas.setFont("Helvetica", 11)
     canvas.drawString(72, height - 135, "PEX had no usable receipt for this purchase.")
-    for line, (label, value) in enumerate(facts):
+    for line, (label, value) in enumerate(details):
         top = height - 180 - line * 22
         canvas.setFont("Helvetica-Bold", 11)
         canvas.drawString(72, top, label)

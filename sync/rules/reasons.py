@@ -1,4 +1,4 @@
-"""Why a purchase is not in CMiC: the codes, and who can do something about each.
+"""What judging makes of a purchase and why: the codes, and who can act on each.
 
 The sentences are written where the facts are known; the codes are a contract.
 """
@@ -20,6 +20,14 @@ class Who(StrEnum):
     PEX_ADMIN = "pex_admin"
     CMIC_ADMIN = "cmic_admin"
     SUPPORT = "support"
+
+
+class Verdict(StrEnum):
+    """What judging makes of a purchase: to be sent, not for sending, or held back."""
+
+    PENDING = "pending"
+    SKIPPED = "skipped"
+    BLOCKED = "blocked"
 
 
 class ReasonCode(StrEnum):

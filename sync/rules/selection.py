@@ -21,7 +21,7 @@ from sync.rules.coding import (
     distinct,
     places_of,
 )
-from sync.rules.reasons import SKIPPING, Reason, ReasonCode, Who
+from sync.rules.reasons import SKIPPING, Reason, ReasonCode, Verdict, Who
 from sync.rules.window import business_day
 
 # Categories that are never purchases, whatever type PEX gives the row (§2.4).
@@ -64,12 +64,12 @@ class Judgement:
     reasons: tuple[Reason, ...]
 
     @property
-    def status(self) -> str:
+    def status(self) -> Verdict:
         if not self.reasons:
-            return "pending"
+            return Verdict.PENDING
         if any(reason.code in SKIPPING for reason in self.reasons):
-            return "skipped"
-        return "blocked"
+            return Verdict.SKIPPED
+        return Verdict.BLOCKED
 
     @property
     def is_purchase(self) -> bool:

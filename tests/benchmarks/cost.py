@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from sync import engine
+from sync.engine.run.runs import prepare, request_run
 from sync.models import SyncRun
 from tests.benchmarks.stage import (
     cpu_seconds,
@@ -24,8 +24,8 @@ def cost(counts: tuple[int, ...] = (50, 200, 800)) -> list[dict]:
         with sandbox() as stage:
             tenant = fresh_tenant(stage)
             stage.add_purchases(count)
-            _, step = engine.request_run(tenant, SyncRun.Trigger.MANUAL)
-            lanes = engine.prepare(step.run_id)
+            _, step = request_run(tenant, SyncRun.Trigger.MANUAL)
+            lanes = prepare(step.run_id)
             with CaptureQueriesContext(connection) as statements:
                 drive(lanes[:1])
         with sandbox() as stage:

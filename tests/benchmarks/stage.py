@@ -19,7 +19,8 @@ from django.db import connection
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
 from connector.models import Tenant
-from sync import engine, tasks
+from sync import tasks
+from sync.engine.run.runs import request_run
 from sync.models import SyncRun
 from tests.support.factories import make_tenant
 from tests.support.processes import (
@@ -104,7 +105,7 @@ def worker(lanes: int, **extra: str) -> Iterator[psutil.Process]:
 
 def run_to_end(tenant: Tenant) -> SyncRun:
     """Execute as a person would, and wait."""
-    run, step = engine.request_run(tenant, SyncRun.Trigger.MANUAL)
+    run, step = request_run(tenant, SyncRun.Trigger.MANUAL)
     tasks.send_on_commit(step)
     deadline = time.monotonic() + LONGEST_RUN
     while run.is_active:

@@ -93,8 +93,8 @@ def _measure(pex_url: str, size: int) -> list[dict[str, Any]]:
 
     import sync.tasks  # noqa: F401
     from connector.models import CodeRefresh, Tenant
-    from sync.engine import sync_tags
     from sync.engine.tags import sync as tag_sync
+    from sync.engine.tags.sync import sync_tags
     from tests.support.factories import make_tenant
 
     call_command("migrate", verbosity=0)

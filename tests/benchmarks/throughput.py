@@ -65,7 +65,7 @@ def _pool(latency: float, width: int, count: int) -> float:
         today = timezone.now().date()
         listed = pex_client(tenant).list_purchases(today - timedelta(days=14), today)
         stage.delay_answers(latency)
-        document = no_attachment(stem="x", facts=[("Amount", "1.00")])
+        document = no_attachment(stem="x", details=[("Amount", "1.00")])
         location = Location(
             tenant.transactions.source_uuid, tenant.transactions.document_type_uuid
         )

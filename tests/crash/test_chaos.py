@@ -16,7 +16,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from sync import engine, tasks
+from sync import tasks
+from sync.engine.run.recovery import recover
+from sync.engine.run.runs import request_run
 from sync.models import Decision, PurchaseSync, SyncRun
 from tests.support.driver import drive, number_of, set_up
 from tests.support.factories import make_tenant
@@ -84,9 +86,9 @@ def finish(tenant, pex, cmic):
         left.exclude(not_before=None).update(not_before=None)
         settle_lost_answers(cmic)
         if not SyncRun.objects.active().exists():
-            _, step = engine.request_run(tenant, SyncRun.Trigger.MANUAL)
+            _, step = request_run(tenant, SyncRun.Trigger.MANUAL)
             drive([step])
-        drive(engine.recover())
+        drive(recover())
         time.sleep(0.3)
 
 
@@ -117,7 +119,7 @@ def test_chaos_loses_and_doubles_nothing(tenant, pex, cmic, seed):
         for _ in range(PURCHASES)
     ]
     set_up(tenant, after_lost_answer=chance.choice(["ask", "send_again"]))
-    _, step = engine.request_run(tenant, SyncRun.Trigger.MANUAL)
+    _, step = request_run(tenant, SyncRun.Trigger.MANUAL)
     tasks.send_on_commit(step)
     for _ in range(KILLS):
         trouble(chance, pex, cmic)

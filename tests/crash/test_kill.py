@@ -20,7 +20,9 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from sync import engine, tasks
+from sync import tasks
+from sync.engine.run.recovery import recover
+from sync.engine.run.runs import prepare, request_run
 from sync.models import LeaseLostError, PurchaseSync, SyncRun
 from tests.support.driver import drive, number_of
 from tests.support.factories import make_tenant
@@ -38,7 +40,7 @@ def tenant(transactional_db, pex, cmic, settings):
 
 
 def start(tenant):
-    run, step = engine.request_run(tenant, SyncRun.Trigger.MANUAL)
+    run, step = request_run(tenant, SyncRun.Trigger.MANUAL)
     tasks.send_on_commit(step)
     return run
 
@@ -59,7 +61,7 @@ def finish(run, take_up):
 
 def finish_here(run):
     """In this process, which knows no more of the dead worker than a new one."""
-    finish(run, lambda: drive(engine.recover()))
+    finish(run, lambda: drive(recover()))
 
 
 def check_books(pex, cmic, *purchases):
@@ -208,15 +210,15 @@ def test_a_clock_moved_by_an_hour_loses_and_doubles_nothing(
 ):
     purchases = [pex.add_purchase(amount=AMOUNT) for _ in range(3)]
     time_machine.move_to(timezone.now(), tick=True)
-    run, step = engine.request_run(tenant, SyncRun.Trigger.MANUAL)
-    lanes = engine.prepare(step.run_id)
+    run, step = request_run(tenant, SyncRun.Trigger.MANUAL)
+    lanes = prepare(step.run_id)
     run.refresh_from_db()
     # A worker that is at work on the first purchase when the clock moves.
     held = PurchaseSync.objects.claim_next(run, timezone.now(), timedelta(seconds=4))
     time_machine.shift(timedelta(hours=hours))
-    drive([*lanes, *engine.recover()])
+    drive([*lanes, *recover()])
     time_machine.shift(timedelta(hours=2))
-    drive(engine.recover())
+    drive(recover())
     with pytest.raises(LeaseLostError):
         held.release()
     check_books(pex, cmic, *purchases)

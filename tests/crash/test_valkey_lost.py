@@ -11,7 +11,8 @@ from decimal import Decimal
 import pytest
 
 from config.celery import app
-from sync import engine, tasks
+from sync import tasks
+from sync.engine.run.runs import request_run
 from sync.models import SyncRun
 from tests.support.factories import make_tenant
 from tests.support.valkey import own_valkey
@@ -37,7 +38,7 @@ def valkey(tmp_path):
 def run(transactional_db, pex, cmic):
     for _ in range(PURCHASES):
         pex.add_purchase(amount=Decimal("5.00"))
-    run, _ = engine.request_run(make_tenant(pex.url, cmic.url), SyncRun.Trigger.MANUAL)
+    run, _ = request_run(make_tenant(pex.url, cmic.url), SyncRun.Trigger.MANUAL)
     return run
 
 

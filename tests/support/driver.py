@@ -7,7 +7,9 @@ from collections import deque
 from typing import Any
 
 from connector.models import Tenant, TransactionSettings
-from sync import engine
+from sync.engine.run.lanes import sync_next
+from sync.engine.run.runs import prepare, request_run
+from sync.engine.steps import Step
 from sync.models import PurchaseSync, SyncRun
 
 _MOST_STEPS = 100_000
@@ -16,13 +18,13 @@ _MOST_STEPS = 100_000
 def execute(tenant: Tenant, *, trigger: str = SyncRun.Trigger.MANUAL) -> SyncRun:
     """A run of the tenant, driven until it ends or waits for longer than a second."""
     tenant = Tenant.objects.get(pk=tenant.pk)
-    run, step = engine.request_run(tenant, trigger)
+    run, step = request_run(tenant, trigger)
     drive([step])
     run.refresh_from_db()
     return run
 
 
-def drive(steps: list[engine.Step]) -> None:
+def drive(steps: list[Step]) -> None:
     """Do what Celery would: each step, and what follows from it."""
     waiting = deque(steps)
     for _ in range(_MOST_STEPS):
@@ -33,9 +35,9 @@ def drive(steps: list[engine.Step]) -> None:
             continue
         time.sleep(step.delay)
         if step.lane_set is None:
-            waiting.extend(engine.prepare(step.run_id))
+            waiting.extend(prepare(step.run_id))
         else:
-            waiting.extend(engine.sync_next(step.run_id, step.lane_set))
+            waiting.extend(sync_next(step.run_id, step.lane_set))
     raise AssertionError("The run does not come to an end.")
 
 

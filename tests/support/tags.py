@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from connector.models import Tenant
-from sync.engine import look_at_tags, read_lists, sync_tags
 from sync.engine.tags.planning import shown_of
+from sync.engine.tags.sync import look_at_tags, read_lists, sync_tags
 from tests.simulators.pex.tags import JOB, PHASE, Option
 
 FIELDS = {JOB: "job_dept_eqp", PHASE: "cost_code_account_category"}

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from connector.models import Tenant
-from sync import engine
+from sync.engine.run.runs import request_run
 from sync.models import PurchaseSync, SyncRun
 from tests.support.driver import drive, execute, set_up
 
@@ -97,7 +97,7 @@ def test_execute_ends_with_2_when_the_run_could_not_go_on(tenant, pex, at_once):
 
 
 def test_execute_is_refused_with_2_while_another_run_is_active(tenant):
-    run, _ = engine.request_run(tenant, "manual")
+    run, _ = request_run(tenant, "manual")
     code, data = run_command("execute", "acme", "--json")
     assert code == 2
     assert data["active_run"] == run.pk

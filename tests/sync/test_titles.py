@@ -17,7 +17,7 @@ from connector.admin.forms.mapping_words import Rows, mapping_words
 from connector.api.cmic.types import CodeKind, LineType
 from connector.models import CmicCode, CodeRefresh, RefreshState
 from sync.admin.wording import line_table
-from sync.engine import write_daily_alerts
+from sync.engine.alert.writing import write_daily_alerts
 from sync.models import Alert, TagSync
 from sync.rules.coding import Catalog, CodedLine, CodingRules, FieldRule, check_line
 from tests.support.factories import make_tenant

@@ -134,7 +134,6 @@ class TokenInfo:
     business_id: int | None
     business_name: str
     username: str
-    user_type: str
     expires_at: datetime | None
 
     @classmethod
@@ -145,7 +144,6 @@ class TokenInfo:
             business_id=read_id(data.get("BusinessAccountId")),
             business_name=read_text(data.get("BusinessAccountName")),
             username=read_text(data.get("Username")),
-            user_type=read_text(data.get("UserType")),
             expires_at=read_or_none(read_eastern, data.get("TokenExpiration")),
         )
 

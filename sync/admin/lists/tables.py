@@ -15,7 +15,7 @@ from typing import Any
 from django.utils import timezone
 
 from sync.admin.wording import starter
-from sync.engine.run.counts import COUNTS
+from sync.engine.run.counts import OUTCOMES
 from sync.models import PreviewedPurchase, PurchaseSync, SyncRun
 from sync.money import Currencies
 from sync.rules.reasons import code_title
@@ -72,7 +72,7 @@ def _runs(runs: Iterable[SyncRun]) -> Iterator[list[Cell]]:
             run.window_to,
             _local(run.started_at),
             _local(run.ended_at),
-            *(counts.get(name) for name in COUNTS),
+            *(counts.get(name) for name in OUTCOMES),
             run.get_reason_display(),
             run.message,
         ]
@@ -152,7 +152,7 @@ RUNS = Table(
         "Last day",
         f"Started ({ZONE})",
         f"Ended ({ZONE})",
-        *(name.capitalize() for name in COUNTS),
+        *(name.capitalize() for name in OUTCOMES),
         "Reason",
         "Message",
     ),

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter, TextFilter
 from unfold.utils import parse_date_str
@@ -17,23 +17,10 @@ from connector.api.pex.reading import EASTERN
 from sync.admin.lists.readonly import is_id
 from sync.admin.run.changes import CHANGES, purchases_changed
 from sync.admin.wording import REASON_CHOICES
-from sync.models import PurchaseSync, RunOutcome, Status, SyncRun
+from sync.engine.run.counts import OUTCOMES
+from sync.models import PurchaseSync, RunOutcome, SyncRun
 from sync.models.purchase_indexes import OPEN, first_codes, words
-from sync.models.states import UNFINISHED
-from sync.rules.reasons import ReasonCode
 
-_ASKED = Q(reasons__contains=[{"code": ReasonCode.LOST_ANSWER}])
-
-# The counts of a run; a purchase that waits for a person after a lost answer is
-# counted with the blocked ones, as in `sync.engine.run.counts`.
-OUTCOMES: dict[str, Q] = {
-    "seen": Q(),
-    "completed": Q(status=Status.COMPLETED),
-    "skipped": Q(status=Status.SKIPPED),
-    "blocked": Q(status=Status.BLOCKED) | (Q(status=Status.POSTING) & _ASKED),
-    "failed": Q(status=Status.FAILED),
-    "waiting": Q(status__in=UNFINISHED) & ~(Q(status=Status.POSTING) & _ASKED),
-}
 _MOST_WORDS = 8
 _DAYS = {"occurred_at": "day of the card's use", "created_at": "day of its start"}
 

@@ -22,7 +22,7 @@ from sync.models import PurchaseSync, Status, SyncAttempt
 from sync.rules.invoicing import invoice_number
 from sync.rules.reasons import ReasonCode
 
-_FACTS = (
+_HEADER = (
     ("number", "Number"),
     ("invoice_date", "Date"),
     ("company", "Company"),
@@ -42,11 +42,11 @@ _NEVER_SENT = {
 
 @dataclass(frozen=True)
 class InvoiceCard:
-    """`problem` in place of facts where there is no invoice to show."""
+    """`problem` in place of header and lines where there is no invoice to show."""
 
     title: str
     problem: str = ""
-    facts: tuple[tuple[str, str], ...] = ()
+    header: tuple[tuple[str, str], ...] = ()
     lines: SafeString | str = ""
     whole: SafeString | str = ""
     place: str = ""
@@ -89,18 +89,18 @@ def _card(
     layout: Layout,
     content: dict[str, Any],
 ) -> InvoiceCard:
-    header = content.get("headerData", {})
-    facts = tuple(
-        (name, str(header[column]))
-        for field, name in _FACTS
-        if (column := layout.header.get(field)) and header.get(column)
+    sent = content.get("headerData", {})
+    header = tuple(
+        (name, str(sent[column]))
+        for field, name in _HEADER
+        if (column := layout.header.get(field)) and sent.get(column)
     )
     return InvoiceCard(
         title,
-        facts=facts,
+        header=header,
         lines=line_table(row.lines),
         whole=folded("All columns of the invoice", pretty(content)),
-        place=_place(tenant, content, dict(facts).get("Number", str(row))),
+        place=_place(tenant, content, dict(header).get("Number", str(row))),
     )
 
 

@@ -39,7 +39,7 @@ _TOGETHER = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
-class Event:
+class Episode:
     """What happened at a moment, with its details as HTML."""
 
     at: datetime
@@ -56,10 +56,10 @@ def attempts_of(row: PurchaseSync) -> list[SyncAttempt]:
 
 def story_of(
     row: PurchaseSync, attempts: Sequence[SyncAttempt], currency: str
-) -> list[Event]:
+) -> list[Episode]:
     """Everything on record, oldest first, in a number of queries that is constant."""
     decisions = list(row.decisions.select_related("decided_by"))
-    events = [
+    episodes = [
         *_in_pex(row, currency),
         *_judged(row),
         *(_tried(attempt) for attempt in attempts),
@@ -67,7 +67,7 @@ def story_of(
         *_found(row, attempts, decisions),
         *_marked(row),
     ]
-    return sorted(events, key=lambda event: event.at)
+    return sorted(episodes, key=lambda each: each.at)
 
 
 def run_link(run_id: int | None) -> SafeString | str:
@@ -77,18 +77,18 @@ def run_link(run_id: int | None) -> SafeString | str:
     return format_html('<a class="text-link" href="{}">Run {}</a>', url, run_id)
 
 
-def _in_pex(row: PurchaseSync, currency: str) -> Iterable[Event]:
+def _in_pex(row: PurchaseSync, currency: str) -> Iterable[Episode]:
     if row.occurred_at is not None:
         who = f" by {row.cardholder}" if row.cardholder else ""
         where = f" at {row.merchant}" if row.merchant else ""
         paid = f"Card used{where}{who}: {money(row.amount, currency)}"
-        yield Event(row.occurred_at, "credit_card", paid)
+        yield Episode(row.occurred_at, "credit_card", paid)
     if row.settled_at is not None:
-        yield Event(row.settled_at, "account_balance", "Settled in PEX")
+        yield Episode(row.settled_at, "account_balance", "Settled in PEX")
 
 
-def _judged(row: PurchaseSync) -> Iterable[Event]:
-    """What runs held it for; those in a row that say the same are one event.
+def _judged(row: PurchaseSync) -> Iterable[Episode]:
+    """What runs held it for; those in a row that say the same are one episode.
 
     What a run sent is told by the attempt.
     """
@@ -106,7 +106,7 @@ def _judged(row: PurchaseSync) -> Iterable[Event]:
             run_link(first.run_id),
             label(PURCHASE_COLOURS[Status(status)], str(Status(status).label)),
         )
-        yield Event(
+        yield Episode(
             first.run.ended_at,
             "fact_check",
             title,
@@ -134,7 +134,7 @@ def _more(group: Sequence[RunOutcome], last: RunOutcome) -> SafeString | str:
     )
 
 
-def _tried(attempt: SyncAttempt) -> Event:
+def _tried(attempt: SyncAttempt) -> Episode:
     title = format_html(
         "Sent to CMiC as {} {}",
         attempt.invoice_number,
@@ -143,7 +143,7 @@ def _tried(attempt: SyncAttempt) -> Event:
             attempt.get_outcome_display(),
         ),
     )
-    return Event(
+    return Episode(
         attempt.started_at,
         "upload",
         title,
@@ -169,10 +169,10 @@ def _answered(attempt: SyncAttempt) -> str:
     return f", {said} after {seconds:.1f} s"
 
 
-def _decided(decision: Decision) -> Event:
+def _decided(decision: Decision) -> Episode:
     by = decision.decided_by.get_username() if decision.decided_by else "somebody"
     title = f"“{decision.get_kind_display()}” by {by}"
-    return Event(
+    return Episode(
         decision.decided_at, "person", title, format_html("<p>{}</p>", decision.why)
     )
 
@@ -181,7 +181,7 @@ def _found(
     row: PurchaseSync,
     attempts: Iterable[SyncAttempt],
     decisions: Iterable[Decision],
-) -> Iterable[Event]:
+) -> Iterable[Episode]:
     """In CMiC without an answer that said so, and without a person who did."""
     if row.posted_at is None:
         return
@@ -190,16 +190,16 @@ def _found(
         return
     if any(abs(each.decided_at - row.posted_at) < _TOGETHER for each in decisions):
         return
-    yield Event(
+    yield Episode(
         row.posted_at, "search", f"Found in CMiC under its number, {row.invoice_number}"
     )
 
 
-def _marked(row: PurchaseSync) -> Iterable[Event]:
+def _marked(row: PurchaseSync) -> Iterable[Episode]:
     written, seen = row.marker_written_at, row.marker_seen_at
     if written is not None and row.marker_note_id is not None:
-        yield Event(written, "bookmark_added", "Marker written to PEX")
+        yield Episode(written, "bookmark_added", "Marker written to PEX")
     elif written is not None:
-        yield Event(written, "bookmark_added", "Marker is in PEX")
+        yield Episode(written, "bookmark_added", "Marker is in PEX")
     if seen is not None and (written is None or seen - written > _TOGETHER):
-        yield Event(seen, "visibility", "Marker first seen by a sync")
+        yield Episode(seen, "visibility", "Marker first seen by a sync")

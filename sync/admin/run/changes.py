@@ -10,18 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from connector.admin.connection_words import minute
 from connector.history import entries_of
 from sync.admin.tenant.tags import TAG_SYNC_COLOURS, kept_words
+from sync.engine.run.counts import HELD
 from sync.models import PurchaseSync, RunOutcome, Status, SyncRun, TagSync
-from sync.rules.reasons import ReasonCode
 
-# As `sync.engine.run.counts` counts them: what asks a person is blocked.
-_HELD = Q(status__in=(Status.BLOCKED, Status.FAILED)) | Q(
-    status=Status.POSTING, reasons__contains=[{"code": ReasonCode.LOST_ANSWER}]
-)
 # What became of a purchase, compared with the run before: the names of links, too.
 CHANGES = {
     "new": "seen for the first time",
@@ -74,11 +70,11 @@ def changed(run: SyncRun, before: SyncRun, name: str) -> QuerySet[RunOutcome]:
     earlier = RunOutcome.objects.filter(run=before, purchase=OuterRef("purchase"))
     if name == "new":
         return after.filter(~Exists(earlier))
-    was_held = Exists(earlier.filter(_HELD))
+    was_held = Exists(earlier.filter(HELD))
     if name == "solved":
         in_cmic = (Status.POSTED, Status.COMPLETED)
         return after.filter(was_held, status__in=in_cmic)
-    return after.filter(_HELD, was_held if name == "still_held" else ~was_held)
+    return after.filter(HELD, was_held if name == "still_held" else ~was_held)
 
 
 def purchases_changed(

@@ -16,19 +16,12 @@ from django.utils import timezone
 from connector.admin.connection_words import clock
 from sync.admin.run.changes import CHANGES, changes_of
 from sync.admin.wording import RUN_COLOURS, duration
-from sync.engine.run.counts import count_outcomes
+from sync.engine.run.counts import counts_of
 from sync.engine.run.pace import Pace, pace_of
 from sync.models import RunOutcome, Status, SyncRun
 from sync.money import Currencies, money
 
-_TITLES = {
-    "seen": "seen",
-    "completed": "completed",
-    "waiting": "waiting",
-    "blocked": "blocked",
-    "skipped": "skipped",
-    "failed": "failed",
-}
+_SHOWN = ("seen", "completed", "waiting", "blocked", "skipped", "failed")
 
 # What became of the others: of one, of several.
 _LEFT = {
@@ -51,16 +44,13 @@ def progress_json(run: SyncRun, user: User | AnonymousUser) -> dict[str, Any]:
 
 def panel_context(run: SyncRun, user: User | AnonymousUser) -> dict[str, Any]:
     now = timezone.now()
-    counts = count_outcomes(run) if run.is_active else run.counts
+    counts = counts_of(run)
     pace = pace_of(run, now) if run.is_active else Pace()
     end = run.ended_at or now
     return {
         "run": run,
         "colour": RUN_COLOURS[SyncRun.State(run.status)],
-        "counts": [
-            (title, counts.get(name, 0), purchases_url(run, name))
-            for name, title in _TITLES.items()
-        ],
+        "counts": [(name, counts[name], purchases_url(run, name)) for name in _SHOWN],
         "duration": duration(end - run.started_at) if run.started_at else "",
         "pace": pace,
         "speed": _speed(pace),
@@ -78,8 +68,8 @@ def purchases_url(run: SyncRun, outcome: str) -> str:
 def counts_in_words(counts: dict[str, int]) -> str:
     """Only what there is: “12 in CMiC, 3 blocked”."""
     return ", ".join(
-        f"{counts[name]} {title}"
-        for name, title in _TITLES.items()
+        f"{counts[name]} {name}"
+        for name in _SHOWN
         if name != "seen" and counts.get(name)
     )
 

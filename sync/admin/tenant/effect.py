@@ -13,7 +13,13 @@ from django.utils import timezone
 
 from connector.admin.forms.drafts import Draft, read_draft
 from connector.models import Tenant
-from sync.engine import Effect, Kind, effect_of
+from sync.engine.preview.effect import (
+    AffectedPurchase,
+    Effect,
+    Kind,
+    Prospect,
+    effect_of,
+)
 from sync.money import Currencies, money
 
 _SHOWN = 50
@@ -68,26 +74,26 @@ def effect_json(draft: Draft, *, may_see: bool) -> dict[str, Any]:
             for kind, count in counts.items()
             if count
         ],
-        "changes": [_shown(change, currency) for change in effect.changes[:_SHOWN]]
+        "affected": [_shown(each, currency) for each in effect.affected[:_SHOWN]]
         if may_see
         else [],
-        "more": max(0, len(effect.changes) - _SHOWN),
+        "more": max(0, len(effect.affected) - _SHOWN),
     }
     html = render_to_string("admin/sync/effect.html", context)
     return {"counts": counts, "html": html}
 
 
-def _shown(change: Any, currency: str) -> dict[str, Any]:
+def _shown(purchase: AffectedPurchase, currency: str) -> dict[str, Any]:
     return {
-        "row": change.row,
-        "amount": money(change.row.amount, currency),
-        "what": _SENTENCES[change.kind][0],
-        "before": _codes(change.before),
-        "after": _codes(change.after),
-        "reasons": [reason.message for reason in change.after.judgement.reasons],
+        "row": purchase.row,
+        "amount": money(purchase.row.amount, currency),
+        "what": _SENTENCES[purchase.kind][0],
+        "before": _codes(purchase.before),
+        "after": _codes(purchase.after),
+        "reasons": [reason.message for reason in purchase.after.judgement.reasons],
     }
 
 
-def _codes(outcome: Any) -> str:
-    lines = (" / ".join(line.codes) for line in outcome.judgement.lines)
+def _codes(prospect: Prospect) -> str:
+    lines = (" / ".join(line.codes) for line in prospect.judgement.lines)
     return "; ".join(dict.fromkeys(lines))

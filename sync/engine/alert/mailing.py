@@ -38,7 +38,7 @@ def send_alerts(now: datetime) -> int:
             message(alert).send()
         except Exception as error:
             logger.warning("Alert %s was not sent: %s", alert.pk, type(error).__name__)
-            alert.note_trouble(timezone.now(), _sentence(error))
+            alert.note_failure(timezone.now(), _sentence(error))
             if isinstance(error, OSError) and not _is_of_this_mail(error):
                 break
             continue

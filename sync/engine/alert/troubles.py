@@ -1,4 +1,4 @@
-"""What is wrong with a tenant just now, one cause each. Reads rows only."""
+"""What is wrong with a tenant just now, one trouble each. Reads rows only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GROUP BY 1 ORDER BY 2 DESC, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class Trouble:
     """`key` recognizes it in the next mail; `count` and `amount` are of purchases."""
 
     key: str
@@ -33,35 +33,35 @@ class Cause:
     amount: str = ""
 
 
-def causes_of(tenant: Tenant, now: datetime) -> list[Cause]:
+def troubles_of(tenant: Tenant, now: datetime) -> list[Trouble]:
     """All of them, what stops everything first."""
-    return [*token_causes(tenant, now), *_run_causes(tenant), *_purchases(tenant)]
+    return [*token_troubles(tenant, now), *_run_troubles(tenant), *_purchases(tenant)]
 
 
-def token_causes(tenant: Tenant, now: datetime) -> list[Cause]:
+def token_troubles(tenant: Tenant, now: datetime) -> list[Trouble]:
     pex = getattr(tenant, "pex", None)
     warning = token_warning(pex, now) if pex is not None else None
     if warning is None:
         return []
     title = "The PEX token is dead" if not warning.stage else "The PEX token is ending"
-    return [Cause(f"token:{warning.stage}", title, warning.sentence)]
+    return [Trouble(f"token:{warning.stage}", title, warning.sentence)]
 
 
-def refused_cause(message: str) -> Cause:
-    return Cause("credentials", "Credentials were refused", message)
+def credentials_refused(message: str) -> Trouble:
+    return Trouble("credentials", "Credentials were refused", message)
 
 
-def _run_causes(tenant: Tenant) -> list[Cause]:
+def _run_troubles(tenant: Tenant) -> list[Trouble]:
     ended = SyncRun.objects.filter(tenant=tenant).exclude(status__in=SyncRun.ACTIVE)
     run = ended.order_by("-created_at", "-pk").first()
     if run is None or run.status != SyncRun.State.FAILED:
         return []
     if run.reason == SyncRun.Reason.CREDENTIALS_REFUSED:
-        return [refused_cause(run.message)]
-    return [Cause(f"run:{run.reason}", "The last run failed", run.message)]
+        return [credentials_refused(run.message)]
+    return [Trouble(f"run:{run.reason}", "The last run failed", run.message)]
 
 
-def _purchases(tenant: Tenant) -> list[Cause]:
+def _purchases(tenant: Tenant) -> list[Trouble]:
     with connection.cursor() as cursor:
         cursor.execute(_PURCHASES, [tenant.pk])
         found = cursor.fetchall()
@@ -72,8 +72,8 @@ def _purchases(tenant: Tenant) -> list[Cause]:
         )
         [(lost, amount)] = cursor.fetchall()
     currency = Currencies().of_tenant(tenant.pk)
-    causes = [
-        Cause(
+    troubles = [
+        Trouble(
             f"purchases:{code}",
             capfirst(code_title(code)),
             f"For example: {message}" if message else "",
@@ -83,8 +83,8 @@ def _purchases(tenant: Tenant) -> list[Cause]:
         for code, count, total, message in found
     ]
     if lost:
-        causes.append(
-            Cause(
+        troubles.append(
+            Trouble(
                 "purchases:lost_answer",
                 "A person must say whether CMiC has it",
                 "CMiC's answer was lost. Decide on the purchase's page.",
@@ -92,4 +92,4 @@ def _purchases(tenant: Tenant) -> list[Cause]:
                 money(amount, currency),
             )
         )
-    return causes
+    return troubles

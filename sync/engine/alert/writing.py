@@ -20,7 +20,12 @@ from django.utils import timezone
 
 from connector.contacts import addresses_in
 from connector.models import PexConnection, Tenant
-from sync.engine.alert.troubles import Cause, causes_of, refused_cause, token_causes
+from sync.engine.alert.troubles import (
+    Trouble,
+    credentials_refused,
+    token_troubles,
+    troubles_of,
+)
 from sync.models import SyncRun
 from sync.models.alert import Alert
 
@@ -54,8 +59,8 @@ def write_urgent_alerts(now: datetime) -> None:
     ).select_related("tenant")
     for connection in dead:
         ended = connection.token_expires_at
-        causes = token_causes(connection.tenant, now)
-        _write(connection.tenant, Alert.Kind.URGENT, f"token:{ended}", causes, now)
+        troubles = token_troubles(connection.tenant, now)
+        _write(connection.tenant, Alert.Kind.URGENT, f"token:{ended}", troubles, now)
     refused = SyncRun.objects.filter(
         status=SyncRun.State.FAILED,
         reason=SyncRun.Reason.CREDENTIALS_REFUSED,
@@ -70,17 +75,17 @@ def write_refused(tenant: Tenant, message: str, now: datetime) -> None:
     parts = (getattr(tenant, name, None) for name in ("pex", "cmic"))
     changed = [str(part.credentials_changed_at) for part in parts if part]
     occasion = f"refused:{' '.join(changed)}"[:100]
-    _write(tenant, Alert.Kind.URGENT, occasion, [refused_cause(message)], now)
+    _write(tenant, Alert.Kind.URGENT, occasion, [credentials_refused(message)], now)
 
 
 def _write_daily(tenant: Tenant, day: str, now: datetime) -> None:
-    before, causes = _mailed(tenant), causes_of(tenant, now)
-    states = [(_state(cause, before), cause) for cause in causes]
-    gone = before.keys() - {cause.key for cause in causes}
-    solved = [_cause(before[key]) for key in sorted(gone)]
+    before, troubles = _mailed(tenant), troubles_of(tenant, now)
+    states = [(_state(trouble, before), trouble) for trouble in troubles]
+    gone = before.keys() - {trouble.key for trouble in troubles}
+    solved = [_trouble(before[key]) for key in sorted(gone)]
     if not solved and all(state == "still" for state, _ in states):
         return
-    _write(tenant, Alert.Kind.DAILY, day, causes, now, solved=solved, before=before)
+    _write(tenant, Alert.Kind.DAILY, day, troubles, now, solved=solved, before=before)
 
 
 def _mailed(tenant: Tenant) -> dict[str, Any]:
@@ -89,30 +94,30 @@ def _mailed(tenant: Tenant) -> dict[str, Any]:
     last = sent.filter(kind=Alert.Kind.DAILY).order_by("-created_at").first()
     told = sent.filter(created_at__gte=last.created_at) if last else sent
     return {
-        cause["key"]: cause
+        trouble["key"]: trouble
         for alert in told.order_by("created_at", "pk")
-        for cause in alert.causes
-        if cause["state"] != "solved"
+        for trouble in alert.causes
+        if trouble["state"] != "solved"
     }
 
 
-def _state(cause: Cause, before: dict[str, Any]) -> str:
-    known = before.get(cause.key)
-    return "new" if known is None or cause.count > known["count"] else "still"
+def _state(trouble: Trouble, before: dict[str, Any]) -> str:
+    known = before.get(trouble.key)
+    return "new" if known is None or trouble.count > known["count"] else "still"
 
 
-def _cause(kept: dict[str, Any]) -> Cause:
-    return Cause(**{key: value for key, value in kept.items() if key != "state"})
+def _trouble(kept: dict[str, Any]) -> Trouble:
+    return Trouble(**{key: value for key, value in kept.items() if key != "state"})
 
 
 def _write(
     tenant: Tenant,
     kind: Alert.Kind,
     occasion: str,
-    causes: Iterable[Cause],
+    troubles: Iterable[Trouble],
     now: datetime,
     *,
-    solved: Iterable[Cause] = (),
+    solved: Iterable[Trouble] = (),
     before: dict[str, Any] | None = None,
 ) -> None:
     """Into the outbox. One of an earlier day that never left is replaced by it."""
@@ -124,7 +129,7 @@ def _write(
     if not recipients:
         return
     said = [
-        *({**asdict(each), "state": _state(each, before or {})} for each in causes),
+        *({**asdict(each), "state": _state(each, before or {})} for each in troubles),
         *({**asdict(each), "state": "solved"} for each in solved),
     ]
     alert = Alert(

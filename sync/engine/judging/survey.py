@@ -21,6 +21,7 @@ from connector.connections.probing import check_pex, remember_tags
 from connector.models import PexConnection, Tenant
 from sync.engine.judging.catalog import load_catalog
 from sync.engine.judging.rules import selection_rules
+from sync.rules.reasons import Verdict
 from sync.rules.selection import (
     Judgement,
     SelectionRules,
@@ -177,7 +178,8 @@ def _cardholders(
     read_at = connection.cardholders_read_at
     age = timezone.now() - read_at if read_at else timedelta.max
     is_missing = any(
-        judgement.status == "pending" and judgement.purchase.account_id not in names
+        judgement.status is Verdict.PENDING
+        and judgement.purchase.account_id not in names
         for judgement in judgements
     )
     if age < _CARDHOLDERS_ASKED_EVERY or not (

@@ -20,7 +20,7 @@ _IN_CMIC = (Status.POSTED, Status.COMPLETED)
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Deviation:
     """One purchase that did not go as previewed, and how, in sentences."""
 
     transaction_id: int
@@ -35,10 +35,10 @@ class Comparison:
     run: SyncRun
     previewed: int
     same: int
-    differences: Sequence[Difference] = field(default_factory=tuple)
+    deviations: Sequence[Deviation] = field(default_factory=tuple)
 
 
-def compare(preview: Preview) -> Comparison | None:
+def compare_with_run(preview: Preview) -> Comparison | None:
     """With the first run that was started after it and has ended; None before that.
 
     Three queries for any number of purchases.
@@ -58,18 +58,18 @@ def compare(preview: Preview) -> Comparison | None:
         .select_related("purchase")
         .defer("purchase__facts")
     }
-    differences = [
-        difference
+    deviations = [
+        deviation
         for number, row in previewed.items()
-        if (difference := _difference(row, outcomes.get(number)))
+        if (deviation := _deviation(row, outcomes.get(number)))
     ]
-    same = len(previewed) - len(differences)
-    differences += [
-        Difference(number, outcome.purchase_id, ("It was sent, but not previewed.",))
+    same = len(previewed) - len(deviations)
+    deviations += [
+        Deviation(number, outcome.purchase_id, ("It was sent, but not previewed.",))
         for number, outcome in outcomes.items()
         if number not in previewed and _was_sent(outcome, run)
     ]
-    return Comparison(run, len(previewed), same, tuple(differences))
+    return Comparison(run, len(previewed), same, tuple(deviations))
 
 
 def _was_sent(outcome: RunOutcome, run: SyncRun) -> bool:
@@ -80,24 +80,22 @@ def _was_sent(outcome: RunOutcome, run: SyncRun) -> bool:
     return begun >= run.started_at
 
 
-def _difference(
-    row: PreviewedPurchase, outcome: RunOutcome | None
-) -> Difference | None:
+def _deviation(row: PreviewedPurchase, outcome: RunOutcome | None) -> Deviation | None:
     if outcome is None:
         said = ["The run did not meet it any more."]
-        return Difference(row.pex_transaction_id, None, tuple(said))
+        return Deviation(row.pex_transaction_id, None, tuple(said))
     purchase = outcome.purchase
     if outcome.status not in _IN_CMIC:
         said = [f"It was not sent: {Status(outcome.status).label}."]
         said += [reason.get("message", "") for reason in outcome.reasons]
     else:
-        said = _changes(row, purchase)
+        said = _sent_otherwise(row, purchase)
     if not said:
         return None
-    return Difference(row.pex_transaction_id, purchase.pk, tuple(said))
+    return Deviation(row.pex_transaction_id, purchase.pk, tuple(said))
 
 
-def _changes(row: PreviewedPurchase, purchase: PurchaseSync) -> list[str]:
+def _sent_otherwise(row: PreviewedPurchase, purchase: PurchaseSync) -> list[str]:
     pairs: list[tuple[str, Any, Any]] = [
         ("number", row.invoice_number, purchase.invoice_number),
         ("amount", money(row.amount), money(purchase.amount)),

@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Prospect:
     """What one set of rules makes of a purchase: a status, or outside of its days."""
 
     status: str
@@ -49,13 +49,13 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class AffectedPurchase:
     """One purchase that would fare otherwise."""
 
     row: PurchaseSync
     kind: Kind
-    before: Outcome
-    after: Outcome
+    before: Prospect
+    after: Prospect
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,13 @@ class Effect:
     """`judged` is how many were looked at; `unknown` how many could not be, because
     no run has seen them since facts are kept; `is_cut` if there are more."""
 
-    changes: Sequence[Change] = ()
+    affected: Sequence[AffectedPurchase] = ()
     judged: int = 0
     unknown: int = 0
     is_cut: bool = False
 
     def count(self, kind: Kind) -> int:
-        return sum(change.kind is kind for change in self.changes)
+        return sum(each.kind is kind for each in self.affected)
 
 
 def effect_of(saved: Tenant, draft: Tenant, now: datetime) -> Effect:
@@ -80,22 +80,22 @@ def effect_of(saved: Tenant, draft: Tenant, now: datetime) -> Effect:
     ).order_by("-occurred_at", "-pk")
     rows = list(waiting.filter(facts__isnull=False)[: MOST + 1])
     shown = rows[:MOST]
-    before, after = _outcomes(saved, shown, now), _outcomes(draft, shown, now)
+    before, after = _prospects(saved, shown, now), _prospects(draft, shown, now)
     is_header_other = invoice_rules(saved) != invoice_rules(draft)
-    changes = [
-        Change(row, kind, *pair)
+    affected = [
+        AffectedPurchase(row, kind, *pair)
         for row, *pair in zip(shown, before, after, strict=True)
         if (kind := _kind(*pair, is_header_other=is_header_other)) is not None
     ]
     order = list(Kind)
-    changes.sort(key=lambda change: order.index(change.kind))
+    affected.sort(key=lambda each: order.index(each.kind))
     unknown = waiting.filter(facts__isnull=True).count()
-    return Effect(tuple(changes), len(shown), unknown, len(rows) > MOST)
+    return Effect(tuple(affected), len(shown), unknown, len(rows) > MOST)
 
 
-def _outcomes(
+def _prospects(
     tenant: Tenant, rows: Iterable[PurchaseSync], now: datetime
-) -> list[Outcome]:
+) -> list[Prospect]:
     """What the tenant's rules make of each row, as an Execute now would."""
     tags = remembered_tags(tenant.pex) if getattr(tenant, "pex", None) else []
     rules = selection_rules(tenant, tags or None)
@@ -104,7 +104,7 @@ def _outcomes(
     catalog = load_catalog(tenant, places_to_check(judgements, rules.coding))
     checked = (check_codes(each, rules.coding, catalog) for each in judgements)
     return [
-        Outcome(each.status if _is_in(window, each) else OUTSIDE, each)
+        Prospect(each.status if _is_in(window, each) else OUTSIDE, each)
         for each in checked
     ]
 
@@ -122,7 +122,7 @@ def _is_in(window: Window, judgement: Judgement) -> bool:
     return moment is None or window.first <= business_day(moment) <= window.last
 
 
-def _kind(before: Outcome, after: Outcome, *, is_header_other: bool) -> Kind | None:
+def _kind(before: Prospect, after: Prospect, *, is_header_other: bool) -> Kind | None:
     if before.is_sent and after.is_sent:
         is_other = is_header_other or _invoice(before) != _invoice(after)
         return Kind.CHANGED if is_other else None
@@ -135,7 +135,7 @@ def _kind(before: Outcome, after: Outcome, *, is_header_other: bool) -> Kind | N
     return Kind.LEFT_OUT if before.is_sent or before.status == Status.BLOCKED else None
 
 
-def _invoice(outcome: Outcome) -> tuple[object, ...]:
+def _invoice(prospect: Prospect) -> tuple[object, ...]:
     """What of the invoice hangs on the rules, beside its header."""
-    judgement = outcome.judgement
+    judgement = prospect.judgement
     return (judgement.invoice_on, [line.codes for line in judgement.lines])

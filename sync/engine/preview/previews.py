@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
@@ -24,29 +24,33 @@ from sync.engine.judging.survey import Survey, survey
 from sync.engine.purchase.invoices import invoice_of
 from sync.engine.run.runs import RunRefusedError, lease_time, window_for
 from sync.engine.steps import MESSAGE_LOST_AFTER
-from sync.models import Preview, PreviewedPurchase, PreviewLostError, PurchaseSync
+from sync.models import (
+    Preview,
+    PreviewedPurchase,
+    PreviewLostError,
+    PurchaseSync,
+    Status,
+)
 from sync.models.run import SyncRun
 from sync.rules.invoicing import invoice_number
+from sync.rules.reasons import Verdict
 from sync.rules.selection import Judgement
 from sync.rules.window import Window
 
 logger = logging.getLogger(__name__)
 
 _CHUNK = 5000
+# What an Execute decides about a purchase.
+_FATE = ("status", "amount", "invoice_number", "invoice_on", "lines", "reasons")
 
 
-@dataclass(frozen=True, slots=True)
-class Prospect:
-    """What would become of one purchase: `row` where it is on its way or done already
-    and no judgement changes that, else the judgement with the number it would get."""
+def outlook(tenant: Tenant, seen: Survey) -> Iterator[PreviewedPurchase]:
+    """Every purchase of the window as it stands, or would stand after an Execute now.
 
-    judgement: Judgement
-    row: PurchaseSync | None
-    number: str
-
-
-def prospects(tenant: Tenant, seen: Survey) -> Iterator[Prospect]:
-    """Of every purchase of the window; rows that are none are left out."""
+    Not saved, and of no preview yet. What is on its way or done already is as its row
+    says, unless a marker that is gone has it sent again; everything else is as it was
+    judged, with the number that it would get. Rows that are no purchases are left out.
+    """
     known = _known(tenant, seen)
     for judgement in seen.judgements:
         purchase = judgement.purchase
@@ -55,12 +59,19 @@ def prospects(tenant: Tenant, seen: Survey) -> Iterator[Prospect]:
             is_marked=purchase.is_marked
         )
         if row is not None and row.is_settled and not is_removed:
-            yield Prospect(judgement, row, row.invoice_number)
+            fate = {name: getattr(row, name) for name in _FATE}
         elif judgement.is_purchase:
             generation = row.generation + is_removed if row is not None else 1
-            number = invoice_number(purchase.transaction_id, generation)
-            is_sent = judgement.status == "pending"
-            yield Prospect(judgement, None, number if is_sent else "")
+            fate = _judged(judgement, generation)
+        else:
+            continue
+        yield PreviewedPurchase(
+            pex_transaction_id=purchase.transaction_id,
+            merchant=purchase.merchant[:200],
+            cardholder=seen.cardholders.get(purchase.account_id or 0, "")[:200],
+            occurred_at=purchase.occurred_at,
+            **fate,
+        )
 
 
 def request_preview(tenant: Tenant, user: User) -> Preview:
@@ -123,7 +134,9 @@ def _make(preview: Preview) -> None:
         Window(preview.window_from, preview.window_to),
         lambda: preview.beat(timezone.now()),
     )
-    rows = [_kept(preview, each, seen) for each in prospects(tenant, seen)]
+    rows = list(outlook(tenant, seen))
+    for row in rows:
+        row.preview = preview
     _add_invoices(tenant, rows)
     preview.finish(rows, timezone.now(), " ".join(seen.remarks))
 
@@ -146,24 +159,17 @@ def _known(tenant: Tenant, seen: Survey) -> Mapping[int, PurchaseSync]:
     return known
 
 
-def _kept(preview: Preview, prospect: Prospect, seen: Survey) -> PreviewedPurchase:
-    judgement, row = prospect.judgement, prospect.row
-    purchase = judgement.purchase
-    return PreviewedPurchase(
-        preview=preview,
-        pex_transaction_id=purchase.transaction_id,
-        status=row.status if row else judgement.status,
-        merchant=purchase.merchant[:200],
-        cardholder=seen.cardholders.get(purchase.account_id or 0, "")[:200],
-        occurred_at=purchase.occurred_at,
-        amount=row.amount if row else judgement.amount,
-        invoice_number=prospect.number,
-        invoice_on=row.invoice_on if row else judgement.invoice_on,
-        lines=row.lines if row else [line.to_json() for line in judgement.lines],
-        reasons=row.reasons
-        if row
-        else [reason.to_json() for reason in judgement.reasons],
-    )
+def _judged(judgement: Judgement, generation: int) -> dict[str, Any]:
+    """The number only where it would be sent under it."""
+    number = invoice_number(judgement.purchase.transaction_id, generation)
+    return {
+        "status": judgement.status,
+        "amount": judgement.amount,
+        "invoice_number": number if judgement.status is Verdict.PENDING else "",
+        "invoice_on": judgement.invoice_on,
+        "lines": [line.to_json() for line in judgement.lines],
+        "reasons": [reason.to_json() for reason in judgement.reasons],
+    }
 
 
 def _add_invoices(tenant: Tenant, rows: list[PreviewedPurchase]) -> None:
@@ -171,6 +177,6 @@ def _add_invoices(tenant: Tenant, rows: list[PreviewedPurchase]) -> None:
     rules, where = invoice_rules(tenant), location(tenant)
     layout = tenant.cmic.layout()
     for row in rows:
-        if row.status == "pending" and row.invoice_on and row.amount is not None:
+        if row.status == Status.PENDING and row.invoice_on and row.amount is not None:
             invoice = invoice_of(row, row.invoice_number, rules)
             row.invoice = payload(invoice, layout, where)

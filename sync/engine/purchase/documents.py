@@ -99,7 +99,7 @@ def fetch_document(
     if chosen.attachments_only:
         held_back = _no_receipt(receipts.warnings)
         return Fetched(None, receipts.warnings, held_back=held_back)
-    default = no_attachment(stem=stem, facts=_facts(tenant, row))
+    default = no_attachment(stem=stem, details=_details(tenant, row))
     return Fetched(default, receipts.warnings)
 
 
@@ -175,7 +175,7 @@ _NOT_TO_BE_READ = _unusable(
 )
 
 
-def _facts(tenant: Tenant, row: PurchaseSync) -> list[tuple[str, str]]:
+def _details(tenant: Tenant, row: PurchaseSync) -> list[tuple[str, str]]:
     day = business_day(row.occurred_at).isoformat() if row.occurred_at else ""
     return [
         ("Business", tenant.pex.business_name or tenant.name),

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q
 
-from sync.models import PurchaseSync, SyncRun
-from sync.models.states import UNFINISHED, Status
+from sync.models import PurchaseSync, Status, SyncRun
+from sync.models.purchase_indexes import UNFINISHED_ROW
 
 _LATELY = timedelta(minutes=1)
 # Less than this tells nothing of how fast it goes.
@@ -35,14 +35,13 @@ def pace_of(run: SyncRun, now: datetime) -> Pace:
         return Pace()
     elapsed = max(now - run.prepared_at, _SHORTEST)
     lately = min(elapsed, _LATELY)
-    waits = Q(status__in=UNFINISHED, needs_person=False, is_deferred=False)
     # Judging has touched rows before, looking at them without a change never does.
-    handled = Q(updated_at__gte=run.prepared_at) & ~waits
-    later = waits & Q(not_before__gt=now)
+    handled = Q(updated_at__gte=run.prepared_at) & ~UNFINISHED_ROW
+    later = UNFINISHED_ROW & Q(not_before__gt=now)
     found = PurchaseSync.objects.filter(run=run).aggregate(
         done=Count("pk", filter=handled),
         lately=Count("pk", filter=handled & Q(updated_at__gte=now - lately)),
-        waiting=Count("pk", filter=waits),
+        waiting=Count("pk", filter=UNFINISHED_ROW),
         later=Count("pk", filter=later),
         lookups=Count("pk", filter=later & Q(status=Status.POSTING)),
         next=Min("not_before", filter=later),

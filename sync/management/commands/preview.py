@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from connector.api.exceptions import ConnectorError
 from connector.management.tenants import get_tenant
-from sync.engine import window_for
 from sync.engine.judging.rules import require_complete
 from sync.engine.judging.survey import survey
-from sync.engine.preview.previews import prospects
+from sync.engine.preview.previews import outlook
+from sync.engine.run.runs import window_for
 from sync.models import SyncRun
 from sync.reporting import preview_json, purchase_table
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             seen = survey(tenant, window)
         except ConnectorError as error:
             raise CommandError(error.message, returncode=1) from error
-        data = preview_json(window, prospects(tenant, seen))
+        data = preview_json(window, outlook(tenant, seen))
         for remark in seen.remarks:
             self.stderr.write(remark)
         if options["as_json"]:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from connector.api.exceptions import ConnectorError
 from connector.management.tenants import get_tenant
 from connector.models import Tenant
-from sync.engine import look_at_filters, look_at_tags, read_lists, sync_tags
+from sync.engine.tags.sync import look_at_filters, look_at_tags, read_lists, sync_tags
 from sync.engine.tags.words import counts_of, held_words, words_of
 from sync.models import TagSync
 from sync.models.tagging import TagSyncActiveError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.models import Tenant
-from sync.engine import read_lists
+from sync.engine.tags.sync import read_lists
 from tests.e2e.conftest import log_in
 from tests.simulators.pex.tags import JOB, PHASE
 from tests.support.factories import make_tenant

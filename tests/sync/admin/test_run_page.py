@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,7 +15,8 @@ from django.utils.html import strip_tags
 
 from connector.api.cmic.types import CodeKind
 from connector.models import CmicCode
-from sync.models import PurchaseSync, RunOutcome
+from sync.engine.run.counts import count_outcomes, counts_of
+from sync.models import PurchaseSync, RunOutcome, Status, SyncRun
 from tests.support.factories import make_tenant
 from tests.support.people import add_staff
 from tests.support.rows import (
@@ -54,6 +56,31 @@ def touch(row, moment):
 
 def end_with(run, row, status):
     RunOutcome.objects.create(run=run, purchase=row, status=status)
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_each_count_is_how_many_purchases_its_link_lists(admin_client, acme, has_ended):
+    run = add_run(acme, "running")
+    for number, status in enumerate(Status, start=70000):
+        add_purchase(run, number, status=status, invoice_number=f"PEX-{number}")
+    lost = {"code": "lost_answer", "message": "m", "who": "support"}
+    asked = add_purchase(run, 70050, status="posting", invoice_number="PEX-70050")
+    PurchaseSync.objects.filter(pk=asked.pk).update(reasons=[lost], needs_person=True)
+    add_purchase(run, 70051, status="pending", is_deferred=True)
+    if has_ended:
+        run.end(SyncRun.State.PARTIAL, timezone.now(), counts=count_outcomes(run))
+    counts = counts_of(run)
+    for name, count in counts.items():
+        body = admin_client.get(PURCHASES, {"run": f"{run.pk}-{name}"}).content.decode()
+        assert len(set(re.findall(r"\b700\d\d\b", body))) == count, name
+    assert counts == {
+        "seen": 9,
+        "completed": 1,
+        "skipped": 1,
+        "blocked": 2,
+        "failed": 1,
+        "waiting": 4,
+    }
 
 
 class TestWhileItIsActive:

@@ -12,7 +12,8 @@ from django.db import connection
 from connector.models import Tenant
 from connector.transfer.exporting import export_tenant
 from connector.transfer.importing import import_tenant
-from sync.engine import send_alerts, write_daily_alerts, write_urgent_alerts
+from sync.engine.alert.mailing import send_alerts
+from sync.engine.alert.writing import write_daily_alerts, write_urgent_alerts
 from sync.models import Alert, PurchaseSync
 from tests.support.factories import CMIC_PASSWORD, PEX_TOKEN, make_tenant
 from tests.support.mailbox import mailbox

@@ -15,9 +15,11 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from connector.models import Tenant
-from sync import engine, tasks
-from sync.engine import RunRefusedError, prune
-from sync.engine.preview.comparing import compare
+from sync import tasks
+from sync.engine.preview.comparing import compare_with_run
+from sync.engine.preview.previews import due_previews, make_preview, request_preview
+from sync.engine.run.runs import RunRefusedError
+from sync.engine.upkeep.retention import prune
 from sync.models import Preview, PreviewedPurchase, PreviewLostError, PurchaseSync
 from tests.simulators.pex.entities import REFUND
 from tests.support.driver import execute, set_up
@@ -46,8 +48,8 @@ def sent(monkeypatch):
 
 def make(tenant):
     """A preview asked for and made."""
-    preview = engine.request_preview(Tenant.objects.get(pk=tenant.pk), None)
-    engine.make_preview(preview.pk)
+    preview = request_preview(Tenant.objects.get(pk=tenant.pk), None)
+    make_preview(preview.pk)
     preview.refresh_from_db()
     return preview
 
@@ -83,8 +85,8 @@ class TestAgainstTheSimulators:
             done = PurchaseSync.objects.get(pex_transaction_id=row.pex_transaction_id)
             assert done.attempts.get().payload == row.invoice
         assert len(pending) == len(cmic.invoices()) == 2
-        found = compare(preview)
-        assert (found.previewed, found.same, found.differences) == (2, 2, ())
+        found = compare_with_run(preview)
+        assert (found.previewed, found.same, found.deviations) == (2, 2, ())
 
     def test_what_became_otherwise_is_named_with_how(self, tenant, pex, cmic):
         changed = pex.add_purchase(amount=Decimal("10.00"), tags={JOB: "017401"})
@@ -95,9 +97,9 @@ class TestAgainstTheSimulators:
         set_up(tenant, approved_only=True)
         late = pex.add_purchase(amount=Decimal("30.00"))
         execute(tenant)
-        found = compare(preview)
+        found = compare_with_run(preview)
         said = {
-            each.transaction_id: " ".join(each.sentences) for each in found.differences
+            each.transaction_id: " ".join(each.sentences) for each in found.deviations
         }
         assert set(said) == {changed, unapproved, late}
         assert "The amount was 10.00 in the preview, and 11.00" in said[changed]
@@ -124,25 +126,25 @@ class TestAgainstTheSimulators:
 class TestStates:
     def test_a_second_one_is_refused_while_one_is_made(self, db):
         tenant = make_tenant()
-        engine.request_preview(tenant, None)
+        request_preview(tenant, None)
         with pytest.raises(RunRefusedError, match="being made already"):
-            engine.request_preview(tenant, None)
+            request_preview(tenant, None)
         with pytest.raises(IntegrityError), transaction.atomic():
             add_preview(tenant, "running")
 
     def test_an_incomplete_tenant_is_refused(self, db):
         tenant = Tenant.objects.create(slug="new", name="New")
         with pytest.raises(RunRefusedError, match="not complete"):
-            engine.request_preview(tenant, None)
+            request_preview(tenant, None)
 
     def test_a_lost_message_and_a_dead_worker_are_noticed(self, db, sent):
         now = timezone.now()
         tenant = make_tenant()
         fresh = add_preview(tenant, "queued")
-        assert engine.due_previews(now) == []
-        assert engine.due_previews(now + timedelta(minutes=1)) == [fresh.pk]
+        assert due_previews(now) == []
+        assert due_previews(now + timedelta(minutes=1)) == [fresh.pk]
         Preview.objects.update(state="running", heartbeat_at=now)
-        assert engine.due_previews(now + timedelta(seconds=5)) == []
+        assert due_previews(now + timedelta(seconds=5)) == []
         Preview.objects.update(heartbeat_at=now - timedelta(hours=1))
         tasks.recover()
         assert sent == [fresh.pk]
@@ -169,13 +171,13 @@ class TestStates:
 
     def test_a_fault_of_ours_ends_it_in_words_and_is_not_hidden(self, db, monkeypatch):
         monkeypatch.setattr("sync.engine.preview.previews.survey", lambda *_: 1 / 0)
-        preview = engine.request_preview(make_tenant(), None)
+        preview = request_preview(make_tenant(), None)
         with pytest.raises(ZeroDivisionError):
-            engine.make_preview(preview.pk)
+            make_preview(preview.pk)
         preview.refresh_from_db()
         assert preview.state == "failed"
         assert "log" in preview.message
-        engine.make_preview(preview.pk)
+        make_preview(preview.pk)
 
     def test_after_thirty_days_it_is_removed(self, db):
         old = timezone.now() - timedelta(days=31)

@@ -18,7 +18,8 @@ from kombu.exceptions import OperationalError
 from connector.codes.reading import refresh_requested
 from connector.models import CmicCode, CodeRefresh, RefreshState, Tenant
 from connector.transfer.importing import import_tenant
-from sync import engine, tasks
+from sync import tasks
+from sync.engine.upkeep.refreshes import due_refreshes
 from sync.models import SyncRun
 from tests.support.driver import execute
 from tests.support.factories import make_tenant, tenant_data
@@ -62,40 +63,40 @@ class TestDaily:
         assert sent == [(automatic.pk, "auto")]
 
     def test_a_tenant_that_nobody_uses_is_left_alone(self, acme):
-        assert engine.due_refreshes() == []
+        assert due_refreshes() == []
 
     def test_a_tenant_that_a_person_synced_lately_is_in_use(self, acme):
         run = add_run(acme)
-        assert engine.due_refreshes() == [acme.pk]
+        assert due_refreshes() == [acme.pk]
         RefreshState.objects.all().delete()
         SyncRun.objects.filter(pk=run.pk).update(created_at=timezone.now() - 8 * DAY)
-        assert engine.due_refreshes() == []
+        assert due_refreshes() == []
 
     @pytest.mark.parametrize(("hours", "is_due"), [(23, False), (25, True)])
     def test_codes_are_due_when_they_are_older_than_a_day(
         self, automatic, hours, is_due
     ):
         remember(automatic, age=timedelta(hours=hours))
-        assert engine.due_refreshes() == ([automatic.pk] if is_due else [])
+        assert due_refreshes() == ([automatic.pk] if is_due else [])
 
     def test_another_company_s_codes_are_due_at_once(self, automatic):
         remember(automatic, age=timedelta(hours=1), company="002")
-        assert engine.due_refreshes() == [automatic.pk]
+        assert due_refreshes() == [automatic.pk]
 
     @pytest.mark.parametrize(("minutes", "is_due"), [(59, False), (61, True)])
     def test_what_failed_is_tried_again_after_an_hour(self, automatic, minutes, is_due):
         ended = timezone.now() - timedelta(minutes=minutes)
         remember(automatic, age=2 * DAY, ended_at=ended, is_ok=False)
-        assert engine.due_refreshes() == ([automatic.pk] if is_due else [])
+        assert due_refreshes() == ([automatic.pk] if is_due else [])
 
     def test_a_tenant_without_company_or_connection_waits_for_it(self, automatic):
         automatic.transactions.company_code = ""
         automatic.transactions.save()
-        assert engine.due_refreshes() == []
+        assert due_refreshes() == []
         automatic.transactions.company_code = "001"
         automatic.transactions.save()
         automatic.cmic.delete()
-        assert engine.due_refreshes() == []
+        assert due_refreshes() == []
 
     def test_two_a_minute_begin_the_oldest_first(self, automatic):
         tenants = [automatic]
@@ -105,11 +106,11 @@ class TestDaily:
             tenants.append(import_tenant(data, {})[0])
         for age, tenant in enumerate(tenants[1:]):
             remember(tenant, age=DAY * (2 + age))
-        first = engine.due_refreshes()
+        first = due_refreshes()
         assert first == [automatic.pk, tenants[4].pk]
-        assert engine.due_refreshes() == [tenants[3].pk, tenants[2].pk]
-        assert engine.due_refreshes() == [tenants[1].pk]
-        assert engine.due_refreshes() == []
+        assert due_refreshes() == [tenants[3].pk, tenants[2].pk]
+        assert due_refreshes() == [tenants[1].pk]
+        assert due_refreshes() == []
 
     def test_two_schedulers_ask_once(self, automatic, sent):
         tasks.refresh_due_codes()
@@ -122,15 +123,15 @@ class TestLostMessages:
     def test_a_request_that_nobody_took_up_is_sent_again(self, acme, seconds, is_sent):
         asked = timezone.now() - timedelta(seconds=seconds)
         RefreshState.objects.request(acme, asked)
-        assert engine.due_refreshes() == ([acme.pk] if is_sent else [])
+        assert due_refreshes() == ([acme.pk] if is_sent else [])
 
     def test_a_request_whose_worker_died_is_sent_again_after_its_lease(self, acme):
         before = timezone.now() - timedelta(minutes=5)
         RefreshState.objects.request(acme, before)
         RefreshState.objects.claim(acme, timezone.now(), LEASE)
-        assert engine.due_refreshes() == []
+        assert due_refreshes() == []
         RefreshState.objects.update(claimed_until=timezone.now())
-        assert engine.due_refreshes() == [acme.pk]
+        assert due_refreshes() == [acme.pk]
 
     def test_a_broker_that_is_away_costs_no_request(self, acme, monkeypatch):
         def refuse(*arguments, **options):
@@ -139,7 +140,7 @@ class TestLostMessages:
         monkeypatch.setattr(tasks.refresh_codes, "apply_async", refuse)
         RefreshState.objects.request(acme, timezone.now() - timedelta(minutes=1))
         tasks.refresh_due_codes()
-        assert engine.due_refreshes() == [acme.pk]
+        assert due_refreshes() == [acme.pk]
 
 
 class TestButton:
@@ -290,7 +291,7 @@ class TestWorker:
         assert sorted(CmicCode.objects.values_list("pk", "is_active")) == before
         self.wait_until(lambda: RefreshState.objects.free(timezone.now()).exists())
         RefreshState.objects.update(requested_at=timezone.now() - timedelta(minutes=1))
-        (due,) = engine.due_refreshes()
+        (due,) = due_refreshes()
         tasks.refresh_codes(due)
         assert not CmicCode.objects.get(kind="vendor", code="FERG01").is_active
         assert RefreshState.objects.get().is_ok

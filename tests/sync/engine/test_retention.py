@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from sync.engine import prune
 from sync.engine.upkeep import retention
+from sync.engine.upkeep.retention import prune
 from sync.models import PurchaseSync, RunOutcome, SyncAttempt, SyncRun, TagSync
 from tests.support.factories import make_tenant
 from tests.support.rows import add_alert, add_purchase, add_run

@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from sync.models import TRANSITIONS, LeaseLostError, PurchaseSync, Status, SyncRun
-from sync.models.states import ForbiddenMoveError, check_move
-from sync.rules.reasons import Reason, ReasonCode, Who
+from sync.models.states import JUDGEABLE, ForbiddenMoveError, check_move
+from sync.rules.reasons import Reason, ReasonCode, Verdict, Who
 from tests.support.factories import make_tenant
 
 REASON = Reason(ReasonCode.REFUSED_BY_CMIC, "No.", Who.CMIC_ADMIN)
@@ -65,6 +65,11 @@ def claim(row):
     row.claimed_until = timezone.now() + LEASE
     row.save(update_fields=["claimed_by", "claimed_until"])
     return row
+
+
+def test_what_judging_gives_is_a_status_that_judging_may_change():
+    assert [str(each) for each in JUDGEABLE] == [str(each) for each in Verdict]
+    assert all(set(JUDGEABLE) <= TRANSITIONS[status] for status in JUDGEABLE)
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(Status, Status)))

@@ -23,7 +23,7 @@ from sync.receipts.default_page import no_attachment
 from sync.receipts.pictures import Picture, shrunk
 from tests.sync.receipts import corpus
 
-FACTS = [("Merchant", "Lumber & Söhne"), ("Amount", "118.40")]
+DETAILS = [("Merchant", "Lumber & Söhne"), ("Amount", "118.40")]
 LIMIT = 10_485_760
 UNTOUCHED = (
     *("jpeg", "jpeg progressive", "jpeg grey", "png", "png palette", "pdf"),
@@ -270,7 +270,7 @@ def test_a_combined_document_has_the_invoice_number_as_title():
 
 class TestTheDefaultDocument:
     def test_is_a_page_titled_no_attachment(self):
-        document = no_attachment(stem="PEX-1", facts=FACTS)
+        document = no_attachment(stem="PEX-1", details=DETAILS)
         reader = PdfReader(io.BytesIO(document.content))
         assert reader.metadata.title == "No Attachment"
         text = reader.pages[0].extract_text()
@@ -280,12 +280,12 @@ class TestTheDefaultDocument:
         assert rendered(document)[0].convert("L").getextrema() == (0, 255)
 
     def test_writes_letters_that_no_font_has_plainly(self):
-        facts = [("Merchant", "Żółć\n Łódź"), ("Cardholder", "J. Doe")]
-        document = no_attachment(stem="PEX-1", facts=facts)
+        details = [("Merchant", "Żółć\n Łódź"), ("Cardholder", "J. Doe")]
+        document = no_attachment(stem="PEX-1", details=details)
         text = PdfReader(io.BytesIO(document.content)).pages[0].extract_text()
         assert "Zółć  Łódz" in text
 
-    @pytest.mark.parametrize("facts", [FACTS, [("Merchant", "Żółć")]])
-    def test_is_the_same_for_the_same_facts(self, facts):
-        documents = [no_attachment(stem="PEX-1", facts=facts) for _ in range(2)]
+    @pytest.mark.parametrize("details", [DETAILS, [("Merchant", "Żółć")]])
+    def test_is_the_same_for_the_same_details(self, details):
+        documents = [no_attachment(stem="PEX-1", details=details) for _ in range(2)]
         assert fingerprint(documents[0]) == fingerprint(documents[1])

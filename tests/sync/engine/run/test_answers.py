@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from sync import engine
+from sync.engine.run.runs import prepare, request_run
 from sync.models import PurchaseSync
 from tests.support.driver import codes_of, drive, execute, number_of, row_of, set_up
 from tests.sync.engine.run.test_outages import go_on
@@ -26,8 +26,8 @@ def test_what_cmic_accepted_is_not_sent_again_though_it_does_not_show_it_yet(
 ):
     set_up(tenant, after_lost_answer=setting)
     purchase = pex.add_purchase(amount=Decimal("5.00"))
-    _, step = engine.request_run(tenant, "manual")
-    lanes = engine.prepare(step.run_id)
+    _, step = request_run(tenant, "manual")
+    lanes = prepare(step.run_id)
     cmic.visibility_delay = 3600.0
 
     def die(*_, **__):
@@ -46,8 +46,8 @@ def test_what_cmic_accepted_is_not_sent_again_though_it_does_not_show_it_yet(
 def test_a_404_at_a_look_up_is_unknown_and_not_absent(tenant, pex, cmic):
     purchase = pex.add_purchase(amount=Decimal("5.00"))
     cmic.faults.set("server_error_after_store", times=1, match=number_of(purchase))
-    _, step = engine.request_run(tenant, "manual")
-    lanes = engine.prepare(step.run_id)
+    _, step = request_run(tenant, "manual")
+    lanes = prepare(step.run_id)
     cmic.faults.set("lookup_error", times=1, status=404)
     drive(lanes)
     assert not row_of(purchase).needs_person
@@ -60,8 +60,8 @@ def test_a_404_at_a_look_up_is_unknown_and_not_absent(tenant, pex, cmic):
 def test_a_refusal_is_kept_when_the_look_up_after_it_fails(tenant, pex, cmic, setting):
     set_up(tenant, after_lost_answer=setting)
     purchase = pex.add_purchase(amount=Decimal("5.00"))
-    _, step = engine.request_run(tenant, "manual")
-    lanes = engine.prepare(step.run_id)
+    _, step = request_run(tenant, "manual")
+    lanes = prepare(step.run_id)
     said = "Invoice already exists"
     cmic.faults.set("refuse_upload", match=number_of(purchase), message=said)
     cmic.faults.set("lookup_error", times=2)

@@ -13,7 +13,8 @@ from django.db import connection
 from django.utils import timezone
 
 from connector.models import Tenant
-from sync import engine
+from sync.engine.run.recovery import due_tenants, recover
+from sync.engine.run.runs import RunRefusedError, prepare, request_run
 from sync.models import SyncRun
 from tests.support.driver import drive, row_of
 from tests.support.factories import make_tenant
@@ -34,7 +35,7 @@ def at_once(work):
         barrier.wait()
         try:
             return work()
-        except engine.RunRefusedError as error:
+        except RunRefusedError as error:
             return error
         finally:
             connection.close()
@@ -44,8 +45,8 @@ def at_once(work):
 
 
 def test_two_executes_start_one_run_and_the_others_point_to_it(tenant):
-    results = at_once(lambda: engine.request_run(Tenant.objects.get(), "manual"))
-    refused = [each for each in results if isinstance(each, engine.RunRefusedError)]
+    results = at_once(lambda: request_run(Tenant.objects.get(), "manual"))
+    refused = [each for each in results if isinstance(each, RunRefusedError)]
     (run,) = SyncRun.objects.all()
     assert len(refused) == CROWD - 1
     assert {error.active.pk for error in refused} == {run.pk}
@@ -54,15 +55,15 @@ def test_two_executes_start_one_run_and_the_others_point_to_it(tenant):
 def test_two_schedulers_start_one_run(tenant):
     moment = timezone.now() - timedelta(minutes=1)
     Tenant.objects.update(auto_sync=True, next_auto_sync_at=moment)
-    steps = [step for steps in at_once(engine.due_tenants) for step in steps]
+    steps = [step for steps in at_once(due_tenants) for step in steps]
     assert len(steps) == 1
     assert SyncRun.objects.count() == 1
 
 
 def test_the_same_message_many_times_at_once_prepares_once(tenant, pex):
     pex.add_purchase(amount=Decimal("5.00"))
-    run, _ = engine.request_run(tenant, "manual")
-    lanes = [steps for steps in at_once(lambda: engine.prepare(run.pk)) if steps]
+    run, _ = request_run(tenant, "manual")
+    lanes = [steps for steps in at_once(lambda: prepare(run.pk)) if steps]
     assert len(lanes) == 1
     listings = [call for call in pex.calls if "AllCardholder" in call.path]
     assert len(listings) == 1
@@ -70,21 +71,21 @@ def test_the_same_message_many_times_at_once_prepares_once(tenant, pex):
 
 def test_who_was_taken_for_dead_while_preparing_changes_nothing(tenant, pex, cmic):
     purchase = pex.add_purchase(amount=Decimal("5.00"))
-    run, step = engine.request_run(tenant, "manual")
+    run, step = request_run(tenant, "manual")
     pex.hold("listing")
 
-    def prepare():
+    def prepare_aside():
         try:
-            return engine.prepare(step.run_id)
+            return prepare(step.run_id)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
-        late = pool.submit(prepare)
+        late = pool.submit(prepare_aside)
         while not pex.holds.held()["listing"]:
             time.sleep(0.05)
         SyncRun.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=10))
-        drive(engine.recover())
+        drive(recover())
         run.refresh_from_db()
         assert run.status == "succeeded"
         after, ended = row_of(purchase), run.ended_at
@@ -98,8 +99,8 @@ def test_who_was_taken_for_dead_while_preparing_changes_nothing(tenant, pex, cmi
 
 def test_the_same_lane_many_times_at_once_sends_each_purchase_once(tenant, pex, cmic):
     purchases = [pex.add_purchase(amount=Decimal("5.00")) for _ in range(10)]
-    run, _ = engine.request_run(tenant, "manual")
-    lane = engine.prepare(run.pk)[0]
+    run, _ = request_run(tenant, "manual")
+    lane = prepare(run.pk)[0]
     at_once(lambda: drive([lane]))
     run.refresh_from_db()
     assert run.status == "succeeded"

@@ -15,7 +15,8 @@ import pytest
 from django.utils import timezone
 
 from connector.models import Tenant
-from sync import engine, tasks
+from sync import tasks
+from sync.engine.run.runs import request_run
 from sync.models import SyncRun
 from tests.simulators.cmic import CmicSimulator
 from tests.simulators.contractor import Vendor, build_contractor
@@ -97,7 +98,7 @@ class Customer:
     def start(self, trigger=SyncRun.Trigger.MANUAL):
         # Read anew: a worker may have filled in what was learnt of the connections.
         tenant = Tenant.objects.get(pk=self.tenant.pk)
-        self.run, step = engine.request_run(tenant, trigger)
+        self.run, step = request_run(tenant, trigger)
         tasks.send_on_commit(step)
 
     def listed_at(self):

@@ -13,7 +13,9 @@ from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
 from connector.models import Tenant
 from connector.transfer.importing import import_tenant
-from sync import engine
+from sync.engine.run.recovery import due_tenants, recover
+from sync.engine.run.runs import prepare, request_run
+from sync.engine.steps import Step
 from sync.models import PurchaseSync, SyncRun
 from tests.support.driver import drive, execute, row_of, set_up
 from tests.support.factories import tenant_data
@@ -29,9 +31,9 @@ def go_on(times):
         waiting = SyncRun.objects.active().exclude(resume_at=None)
         waiting.update(resume_at=timezone.now())
         PurchaseSync.objects.exclude(not_before=None).update(not_before=None)
-        drive(engine.recover())
+        drive(recover())
         for run in SyncRun.objects.active().filter(resume_at=None):
-            drive([engine.Step(run.pk, run.queue, run.lane_set)])
+            drive([Step(run.pk, run.queue, run.lane_set)])
 
 
 def posts(simulator, part):
@@ -110,8 +112,8 @@ def test_an_outage_that_only_one_purchase_meets_is_one(tenant, pex, cmic, side):
     set_up(tenant, after_lost_answer="send_again")
     purchase = pex.add_purchase(amount=Decimal("5.00"))
     refresh_all(tenant, cmic_client(tenant))
-    run, step = engine.request_run(tenant, "manual")
-    lanes = engine.prepare(step.run_id)
+    run, step = request_run(tenant, "manual")
+    lanes = prepare(step.run_id)
     simulator = {"pex": pex, "cmic": cmic}[side]
     simulator.faults.set("maintenance")
     drive(lanes)
@@ -156,13 +158,13 @@ def test_a_tenant_whose_secret_no_key_opens_holds_up_no_other(unreadable, pex, c
     Tenant.objects.update(
         auto_sync=True, next_auto_sync_at=timezone.now() - timedelta(hours=1)
     )
-    steps = engine.due_tenants()
+    steps = due_tenants()
     assert [run.tenant_id for run in SyncRun.objects.all()] == [other.pk]
     assert len(steps) == 1
 
 
 def test_a_run_that_cannot_read_its_secret_ends_and_says_so(tenant, pex, cmic):
-    run, step = engine.request_run(tenant, "manual")
+    run, step = request_run(tenant, "manual")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE connector_pexconnection SET token = 'gAAAAAbad'")
     drive([step])

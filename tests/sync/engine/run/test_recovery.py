@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.models import Tenant
-from sync import engine
-from sync.engine.run.recovery import next_moment
+from sync.engine.run.lanes import sync_next
+from sync.engine.run.recovery import due_tenants, next_moment, recover
+from sync.engine.run.runs import prepare, request_run
 from sync.models import PurchaseSync, SyncRun
 from tests.support.driver import drive, row_of
 
@@ -25,10 +26,10 @@ LONG_AGO = timedelta(minutes=10)
 
 def test_a_run_whose_message_was_lost_is_sent_again(tenant, pex, cmic):
     pex.add_purchase(amount=Decimal("5.00"))
-    run, _ = engine.request_run(tenant, "manual")
-    assert engine.recover() == []
+    run, _ = request_run(tenant, "manual")
+    assert recover() == []
     SyncRun.objects.update(created_at=timezone.now() - LONG_AGO)
-    drive(engine.recover())
+    drive(recover())
     run.refresh_from_db()
     assert run.status == "succeeded"
     assert len(cmic.invoices()) == 1
@@ -36,27 +37,27 @@ def test_a_run_whose_message_was_lost_is_sent_again(tenant, pex, cmic):
 
 def test_a_run_that_died_while_preparing_is_prepared_anew(tenant, pex, cmic):
     pex.add_purchase(amount=Decimal("5.00"))
-    run, _ = engine.request_run(tenant, "manual")
+    run, _ = request_run(tenant, "manual")
     assert run.start_preparing(timezone.now(), timedelta(seconds=30))
-    assert engine.prepare(run.pk) == []
+    assert prepare(run.pk) == []
     SyncRun.objects.update(heartbeat_at=timezone.now() - LONG_AGO)
-    drive(engine.recover())
+    drive(recover())
     run.refresh_from_db()
     assert run.status == "succeeded"
 
 
 def test_a_message_of_a_run_that_is_gone_does_nothing(tenant):
-    assert engine.prepare(4711) == []
-    assert engine.sync_next(4711, 1) == []
+    assert prepare(4711) == []
+    assert sync_next(4711, 1) == []
 
 
 def test_lanes_that_died_are_replaced_and_late_ones_do_nothing(tenant, pex, cmic):
     purchases = [pex.add_purchase(amount=Decimal("5.00")) for _ in range(3)]
-    run, step = engine.request_run(tenant, "manual")
-    lanes = engine.prepare(step.run_id)
+    run, step = request_run(tenant, "manual")
+    lanes = prepare(step.run_id)
     assert len(lanes) == 3
     SyncRun.objects.update(heartbeat_at=timezone.now() - LONG_AGO)
-    fresh = engine.recover()
+    fresh = recover()
     assert {lane.lane_set for lane in lanes} != {lane.lane_set for lane in fresh}
     drive(lanes)
     assert cmic.invoices() == []
@@ -70,8 +71,8 @@ def test_a_purchase_in_a_dead_workers_hands_is_looked_up_before_anything_else(
     tenant, pex, cmic
 ):
     purchase = pex.add_purchase(amount=Decimal("5.00"))
-    _, step = engine.request_run(tenant, "manual")
-    lanes = engine.prepare(step.run_id)
+    _, step = request_run(tenant, "manual")
+    lanes = prepare(step.run_id)
     # The worker sent the invoice and died before it could note that.
     PurchaseSync.objects.update(
         status="posting",
@@ -89,9 +90,9 @@ def test_a_purchase_in_a_dead_workers_hands_is_looked_up_before_anything_else(
 
 def test_nothing_is_recovered_that_is_alive(tenant, pex):
     pex.add_purchase(amount=Decimal("5.00"))
-    _, step = engine.request_run(tenant, "manual")
-    engine.prepare(step.run_id)
-    assert engine.recover() == []
+    _, step = request_run(tenant, "manual")
+    prepare(step.run_id)
+    assert recover() == []
 
 
 def enable(tenant, moment):
@@ -100,7 +101,7 @@ def enable(tenant, moment):
 
 def test_a_tenant_that_was_just_enabled_gets_its_moment_and_no_run(tenant):
     enable(tenant, None)
-    assert engine.due_tenants() == []
+    assert due_tenants() == []
     moment = Tenant.objects.get().next_auto_sync_at
     assert timezone.now() < moment <= timezone.now() + timedelta(days=1)
 
@@ -108,8 +109,8 @@ def test_a_tenant_that_was_just_enabled_gets_its_moment_and_no_run(tenant):
 def test_a_due_tenant_is_started_once_however_many_days_were_missed(tenant):
     moment = next_moment(tenant.pk, timezone.now()) - timedelta(days=5)
     enable(tenant, moment)
-    assert len(engine.due_tenants()) == 1
-    assert engine.due_tenants() == []
+    assert len(due_tenants()) == 1
+    assert due_tenants() == []
     (run,) = SyncRun.objects.all()
     assert (run.trigger, run.queue) == ("auto", "auto")
     after = Tenant.objects.get().next_auto_sync_at
@@ -119,13 +120,13 @@ def test_a_due_tenant_is_started_once_however_many_days_were_missed(tenant):
 
 def test_a_tenant_that_is_not_enabled_is_never_started(tenant):
     Tenant.objects.update(auto_sync=False, next_auto_sync_at=timezone.now() - LONG_AGO)
-    assert engine.due_tenants() == []
+    assert due_tenants() == []
 
 
 def test_a_due_tenant_with_an_active_run_is_not_started_twice(tenant):
-    engine.request_run(tenant, "manual")
+    request_run(tenant, "manual")
     enable(tenant, timezone.now() - LONG_AGO)
-    assert engine.due_tenants() == []
+    assert due_tenants() == []
     assert SyncRun.objects.count() == 1
 
 
@@ -154,12 +155,12 @@ def test_a_dead_workers_purchase_is_waited_for_by_a_lane_that_is_alive(
 ):
     time_machine.move_to(timezone.now(), tick=True)
     pex.add_purchase(amount=Decimal("5.00"))
-    run, step = engine.request_run(tenant, "manual")
-    (lane,) = engine.prepare(step.run_id)
+    run, step = request_run(tenant, "manual")
+    (lane,) = prepare(step.run_id)
     run.refresh_from_db()
     lease = timedelta(seconds=settings.LEASE_SECONDS)
     assert PurchaseSync.objects.claim_next(run, timezone.now(), lease)
-    (again,) = engine.sync_next(run.pk, lane.lane_set)
+    (again,) = sync_next(run.pk, lane.lane_set)
     assert again.delay == pytest.approx(20)
     time_machine.shift(lease)
     drive([replace(again, delay=0)])
@@ -170,8 +171,8 @@ def test_a_dead_workers_purchase_is_waited_for_by_a_lane_that_is_alive(
 
 def test_a_lane_of_an_older_set_does_not_become_one_of_the_new(tenant, pex):
     pex.add_purchase(amount=Decimal("5.00"))
-    run, step = engine.request_run(tenant, "manual")
-    engine.prepare(step.run_id)
+    run, step = request_run(tenant, "manual")
+    prepare(step.run_id)
     old, other = (SyncRun.objects.get(pk=run.pk) for _ in range(2))
     now = timezone.now()
     other.pause(now, "CMiC is away.", now + timedelta(minutes=1), "CMiC")

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from connector.models import Tenant
-from sync import engine
+from sync.engine.run.runs import RunRefusedError, prepare, request_run
 from sync.models import PurchaseSync, SyncRun
 from tests.support.driver import codes_of, drive, execute, number_of, row_of, set_up
 
@@ -99,8 +99,8 @@ def test_a_list_that_lost_an_older_connectors_marker_is_not_believed(tenant, pex
 
 def test_a_restored_row_in_a_dead_workers_hands_is_adopted_too(tenant, pex, cmic):
     purchase = pex.add_purchase(amount=Decimal("5.00"))
-    _, step = engine.request_run(tenant, "manual")
-    engine.prepare(step.run_id)
+    _, step = request_run(tenant, "manual")
+    prepare(step.run_id)
     PurchaseSync.objects.update(
         claimed_by="00000000-0000-0000-0000-000000000001",
         claimed_until=timezone.now() - timedelta(hours=1),
@@ -287,15 +287,15 @@ def test_an_empty_database_doubles_nothing(tenant, pex, cmic):
 
 def test_two_executes_at_once_are_one_run(tenant, pex, cmic):
     pex.add_purchase(amount=Decimal("5.00"))
-    run, _ = engine.request_run(tenant, "manual")
-    with pytest.raises(engine.RunRefusedError, match=f"Run {run.pk} of") as refused:
-        engine.request_run(tenant, "manual")
+    run, _ = request_run(tenant, "manual")
+    with pytest.raises(RunRefusedError, match=f"Run {run.pk} of") as refused:
+        request_run(tenant, "manual")
     assert refused.value.active == run
 
 
 def test_the_same_message_twice_does_its_work_once(tenant, pex, cmic):
     purchase = pex.add_purchase(amount=Decimal("5.00"))
-    _, step = engine.request_run(tenant, "manual")
+    _, step = request_run(tenant, "manual")
     drive([step, step, step])
     assert len(cmic.invoices()) == 1
     assert pex.markers(purchase) == 1
@@ -303,8 +303,8 @@ def test_the_same_message_twice_does_its_work_once(tenant, pex, cmic):
 
 def test_incomplete_settings_are_refused_in_words(tenant):
     set_up(tenant, vendor_code="")
-    with pytest.raises(engine.RunRefusedError, match="vendor for purchases"):
-        engine.request_run(Tenant.objects.get(), "manual")
+    with pytest.raises(RunRefusedError, match="vendor for purchases"):
+        request_run(Tenant.objects.get(), "manual")
 
 
 def test_receipts_travel_as_one_document(tenant, pex, cmic):

@@ -9,7 +9,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from sync import engine
+from sync.engine.run.recovery import recover
+from sync.engine.run.runs import prepare, request_run, stop
 from sync.models import PurchaseSync, SyncRun
 from sync.tasks import send_on_commit
 from tests.support.driver import drive, execute
@@ -25,8 +26,8 @@ def url(run, name="stop_run"):
     return reverse(f"admin:sync_syncrun_{name}", args=[run.pk])
 
 
-def request_run(tenant):
-    return engine.request_run(tenant, SyncRun.Trigger.MANUAL)
+def ask_for_run(tenant):
+    return request_run(tenant, SyncRun.Trigger.MANUAL)
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def purchases(tenant, pex):
 
 
 def test_a_queued_run_never_begins(tenant, purchases, cmic):
-    run, step = request_run(tenant)
-    assert engine.stop(run, "sam")
+    run, step = ask_for_run(tenant)
+    assert stop(run, "sam")
     drive([step])
     run.refresh_from_db()
     assert (run.status, cmic.invoices()) == ("stopped", [])
@@ -44,9 +45,9 @@ def test_a_queued_run_never_begins(tenant, purchases, cmic):
 
 
 def test_what_is_left_goes_with_the_next_run(tenant, purchases, pex, cmic):
-    run, step = request_run(tenant)
-    lanes = engine.prepare(step.run_id)
-    assert engine.stop(run, "sam")
+    run, step = ask_for_run(tenant)
+    lanes = prepare(step.run_id)
+    assert stop(run, "sam")
     drive(lanes)
     run.refresh_from_db()
     assert run.message == "Stopped by sam. 6 purchases are left to the next sync."
@@ -59,18 +60,18 @@ def test_what_is_left_goes_with_the_next_run(tenant, purchases, pex, cmic):
 
 
 def test_a_run_that_waits_out_an_outage_is_stopped_at_once(tenant, purchases):
-    run, step = request_run(tenant)
-    engine.prepare(step.run_id)
+    run, step = ask_for_run(tenant)
+    prepare(step.run_id)
     run.refresh_from_db()
     run.pause(timezone.now(), "CMiC is down.", timezone.now(), "CMiC")
-    assert engine.stop(run, "sam")
-    assert engine.recover() == []
+    assert stop(run, "sam")
+    assert recover() == []
     assert not SyncRun.objects.active().exists()
 
 
 def test_one_that_has_ended_is_not_stopped(tenant, purchases):
     run = execute(tenant)
-    assert not engine.stop(run, "sam")
+    assert not stop(run, "sam")
     run.refresh_from_db()
     assert run.status == "succeeded"
 
@@ -79,12 +80,12 @@ def test_one_that_has_ended_is_not_stopped(tenant, purchases):
 def test_the_purchase_in_hand_is_finished_by_its_worker(
     transactional_db, tenant, purchases, pex, cmic, point
 ):
-    run, step = request_run(tenant)
+    run, step = ask_for_run(tenant)
     cmic.hold(point)
     with running_worker(concurrency=1):
         send_on_commit(step)
         wait_until(lambda: PurchaseSync.objects.filter(status="posting").exists())
-        assert engine.stop(run, "sam")
+        assert stop(run, "sam")
         cmic.release()
         wait_until(lambda: PurchaseSync.objects.filter(status="completed").exists())
         time.sleep(1)
@@ -105,7 +106,7 @@ def wait_until(is_so):
 
 class TestOnThePage:
     def test_it_asks_and_then_stops(self, client, tenant, purchases):
-        run, _ = request_run(tenant)
+        run, _ = ask_for_run(tenant)
         client.force_login(add_person(*LOOKING, "sync.execute_sync"))
         assert url(run) in client.get(url(run, "change")).content.decode()
         assert "no other purchase is begun" in client.get(url(run)).content.decode()
@@ -118,7 +119,7 @@ class TestOnThePage:
         assert "has ended already" in again
 
     def test_who_only_looks_is_refused(self, client, tenant, purchases):
-        run, _ = request_run(tenant)
+        run, _ = ask_for_run(tenant)
         client.force_login(add_person(*LOOKING))
         assert url(run) not in client.get(url(run, "change")).content.decode()
         assert client.post(url(run)).status_code == 403

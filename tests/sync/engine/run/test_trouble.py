@@ -12,7 +12,9 @@ from django.utils import timezone
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
 from connector.models import CmicConnection
-from sync import engine
+from sync.engine.run.recovery import recover
+from sync.engine.run.runs import prepare, request_run
+from sync.engine.steps import Step
 from sync.models import PurchaseSync, SyncRun
 from tests.support.driver import codes_of, drive, execute, number_of, row_of, set_up
 
@@ -87,7 +89,7 @@ def test_a_note_whose_answer_was_lost_is_not_written_twice(tenant, pex, cmic, fa
 def engine_steps(tenant):
     """What `recover` would send once the run's waiting time is over."""
     run = SyncRun.objects.active().get(tenant=tenant)
-    drive([engine.Step(run.pk, run.queue, run.lane_set)])
+    drive([Step(run.pk, run.queue, run.lane_set)])
 
 
 def test_a_dead_token_ends_the_run_with_that_reason(tenant, pex, cmic):
@@ -118,7 +120,7 @@ def test_an_outage_pauses_the_run_and_it_goes_on_by_itself(tenant, pex, cmic):
     assert (run.status, run.reason) == ("running", "outage")
     cmic.faults.clear()
     SyncRun.objects.update(resume_at=timezone.now())
-    drive(engine.recover())
+    drive(recover())
     run.refresh_from_db()
     assert (run.status, run.reason) == ("succeeded", "")
     assert len(cmic.invoices()) == len(purchases)
@@ -130,12 +132,12 @@ def test_pexs_list_is_not_asked_while_cmic_is_away(tenant, pex, cmic):
     run = execute(tenant)
     for _ in range(4):
         SyncRun.objects.update(resume_at=timezone.now())
-        drive(engine.recover())
+        drive(recover())
     listings = [call for call in pex.calls if "AllCardholder" in call.path]
     assert len(listings) == 1
     cmic.faults.clear()
     SyncRun.objects.update(resume_at=timezone.now())
-    drive(engine.recover())
+    drive(recover())
     run.refresh_from_db()
     assert run.status == "succeeded"
     assert len(cmic.invoices()) == 1
@@ -153,7 +155,7 @@ def test_purchases_that_fail_for_ever_do_not_hold_up_the_others(
     for _ in range(12):
         SyncRun.objects.active().update(resume_at=timezone.now())
         PurchaseSync.objects.exclude(not_before=None).update(not_before=None)
-        drive(engine.recover())
+        drive(recover())
     run.refresh_from_db()
     assert {row_of(each).status for each in good} == {"completed"}
     assert (run.status, run.counts["waiting"]) == ("partial", 2)
@@ -172,8 +174,8 @@ def test_a_glitch_at_download_does_not_cost_the_receipt(tenant, pex, cmic):
 
 def test_settings_removed_in_the_middle_end_the_run_and_send_nothing(tenant, pex, cmic):
     purchase = pex.add_purchase(amount=Decimal("5.00"))
-    run, step = engine.request_run(tenant, "manual")
-    lanes = engine.prepare(step.run_id)
+    run, step = request_run(tenant, "manual")
+    lanes = prepare(step.run_id)
     CmicConnection.objects.update(username="")
     drive(lanes)
     run.refresh_from_db()
@@ -192,7 +194,7 @@ def test_a_dead_host_is_asked_five_times_at_most(tenant, pex, cmic):
     assert len(uploads) <= 5
     cmic.clear_calls()
     SyncRun.objects.update(resume_at=timezone.now())
-    drive(engine.recover())
+    drive(recover())
     assert len([call for call in cmic.calls if call.method == "POST"]) <= 2
 
 
@@ -205,7 +207,7 @@ def test_an_outage_of_an_hour_ends_the_run_and_the_purchases_stay(tenant, pex, c
     SyncRun.objects.update(
         resume_at=timezone.now(), paused_at=timezone.now() - timedelta(hours=2)
     )
-    drive(engine.recover())
+    drive(recover())
     run.refresh_from_db()
     assert (run.status, run.reason) == ("failed", "outage")
     row = row_of(purchase)

@@ -9,7 +9,7 @@ import pytest
 from connector.api.exceptions import RateLimitError
 from connector.api.pex.dependency_types import Dependency, OptionRule
 from connector.models import Tenant
-from sync import engine
+from sync.engine.run.runs import request_run
 from sync.engine.tags.sync import sync_before_purchases
 from sync.models import SyncRun, TagSync
 from sync.rules.tag_dependencies import is_same, obstacle, rules_for
@@ -171,7 +171,7 @@ class TestOnceARun:
 
     @pytest.fixture
     def run(self, tenant):
-        return engine.request_run(tenant, SyncRun.Trigger.MANUAL)[0]
+        return request_run(tenant, SyncRun.Trigger.MANUAL)[0]
 
     def filters_of(self, run):
         rows = run.tag_syncs.filter(what=TagSync.What.FILTER).order_by("pk")

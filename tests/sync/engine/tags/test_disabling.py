@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from connector.models import CmicCode
-from sync.engine import read_lists
+from sync.engine.tags.sync import read_lists
 from sync.models import TagSync
 from tests.connector.admin.test_tenant import said
 from tests.simulators.pex.tags import JOB, Option

@@ -6,7 +6,7 @@ import pytest
 
 from connector.api.exceptions import AuthenticationError, RateLimitError
 from connector.models import Tenant
-from sync import engine
+from sync.engine.run.runs import request_run
 from sync.engine.tags.sync import sync_before_purchases
 from sync.models import SyncRun, TagSync
 from tests.simulators.pex.answers.errors import RefusalError
@@ -154,7 +154,7 @@ def test_dead_credentials_in_between_end_it_with_a_whole_record(tenant, pex):
 def test_our_own_limit_in_between_keeps_the_record_and_the_run_goes_on_later(
     tenant, pex
 ):
-    run, _ = engine.request_run(tenant, SyncRun.Trigger.MANUAL)
+    run, _ = request_run(tenant, SyncRun.Trigger.MANUAL)
     limit = [RateLimitError("Too many calls just now.", system="PEX")]
 
     def alive():
@@ -181,7 +181,7 @@ def test_whoever_dies_in_between_leaves_what_went_on_record(tenant, pex):
     class DiedError(Exception):
         pass
 
-    run, _ = engine.request_run(tenant, SyncRun.Trigger.MANUAL)
+    run, _ = request_run(tenant, SyncRun.Trigger.MANUAL)
 
     died = []
 
