@@ -28,14 +28,12 @@ from connector.api.exceptions import (
 from connector.codes.staging import StagedCodes
 from connector.connections.clients import cmic_client
 from connector.models import CmicCode, CodeRefresh, Field, RefreshState, Tenant
-from connector.models.mapping import KINDS_BY_TYPE
+from connector.models.invoice_fields import KINDS_BY_TYPE, SHARED_KINDS
 
 logger = logging.getLogger(__name__)
 
 GOOD_FOR = timedelta(hours=24)
 
-# Kinds that CMiC does not keep per company.
-_SHARED = (CodeKind.COMPANY, CodeKind.ACCOUNT, CodeKind.SOURCE, CodeKind.DOCUMENT_TYPE)
 # Read along with transaction codes: CMiC has no list of components.
 _READ_ALONG = {CodeKind.TRANSACTION_CODE: (CodeKind.COMPONENT,)}
 _LISTED = [kind for kind in CodeKind if kind is not CodeKind.COMPONENT]
@@ -249,7 +247,7 @@ class _Reader:
         cache is then as it was.
         """
         started = timezone.now()
-        scope = "" if kind in _SHARED else self._company
+        scope = "" if kind in SHARED_KINDS else self._company
         self._report(kind, 0)
         rows = 0
         with StagedCodes() as staged:

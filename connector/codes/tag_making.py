@@ -20,7 +20,7 @@ from connector.codes.reading import line_type
 from connector.connections.clients import pex_client
 from connector.connections.probing import remember_tags
 from connector.models import CmicCode, FieldMapping, Tenant
-from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
+from connector.models.invoice_fields import CODE_FIELDS, KINDS_BY_TYPE
 
 
 class TagsRefusedError(Exception):

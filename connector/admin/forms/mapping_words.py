@@ -13,10 +13,10 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from connector.api.cmic.types import LineType
-from connector.codes.choices import Above, find, kind_of, shelf_of
+from connector.codes.choices import Above, find, shelf_of
 from connector.models import Field, FieldMapping, Tenant
 from connector.models.codes import CodeState
-from connector.models.mapping import CODE_FIELDS, STATIC_ONLY
+from connector.models.invoice_fields import CODE_FIELDS, STATIC_ONLY, kind_of
 
 _LINES = {
     LineType.JOB: "a job",

@@ -21,8 +21,6 @@ from connector.admin.forms.mapping_words import mapping_words, type_change_words
 from connector.admin.forms.widgets import MARKS
 from connector.codes.choices import (
     NAMED_ONLY,
-    SETTING_KINDS,
-    SHARED_KINDS,
     Above,
     Choice,
     Shelf,
@@ -32,7 +30,8 @@ from connector.codes.choices import (
 )
 from connector.models import Field, Tenant
 from connector.models.codes import CodeState
-from connector.models.mapping import CODE_FIELDS
+from connector.models.invoice_fields import CODE_FIELDS, SHARED_KINDS
+from connector.models.settings import SETTING_KINDS
 
 _NAMES = {*SETTING_KINDS, Field.GROUP_CODE, *CODE_FIELDS}
 _LONGEST_TERM = 100

@@ -10,7 +10,7 @@ from connector.api.exceptions import SettingsIncompleteError
 from connector.api.pex.types import Tag
 from connector.codes.reading import line_type
 from connector.models import CmicCode, Field, FieldMapping, Tenant
-from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
+from connector.models.invoice_fields import CODE_FIELDS, KINDS_BY_TYPE
 from sync.models import OptionAlias
 from sync.models.tagging import Aliases
 from sync.rules.coding import CodingRules, FieldRule

@@ -18,7 +18,7 @@ from connector.api.pex.dependency_types import Dependency, OptionRule
 from connector.api.pex.tags import Dropdown
 from connector.codes.reading import line_type
 from connector.models import CmicCode, Field, FieldMapping, Tenant
-from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
+from connector.models.invoice_fields import CODE_FIELDS, KINDS_BY_TYPE
 from sync.engine.tags.values import first_kind
 from sync.engine.tags.writing import TagUnusableError, find_dropdown
 from sync.models import OptionAlias, TagSync

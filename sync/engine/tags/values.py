@@ -13,10 +13,9 @@ from django.db import connection
 
 from connector.api.cmic.types import CodeKind
 from connector.api.pex.option_names import Value
-from connector.codes.choices import SHARED_KINDS
 from connector.codes.reading import line_type
 from connector.models import CmicCode, CodeRefresh, Field, FieldMapping, Tenant
-from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
+from connector.models.invoice_fields import CODE_FIELDS, KINDS_BY_TYPE, SHARED_KINDS
 from sync.models import TagSync
 from sync.rules.option_filter import Filter
 
