@@ -16,11 +16,9 @@ from connector.api.exceptions import ConnectorError
 from connector.api.pex.client import PexClient
 from connector.api.pex.option_names import Value, distinct_names
 from connector.api.pex.types import Tag, TagOption
-from connector.codes.reading import line_type
 from connector.connections.clients import pex_client
 from connector.connections.probing import remember_tags
 from connector.models import CmicCode, FieldMapping, Tenant
-from connector.models.invoice_fields import CODE_FIELDS, KINDS_BY_TYPE
 
 
 class TagsRefusedError(Exception):
@@ -83,15 +81,12 @@ def create_tags(tenant: Tenant, *, required: bool = False) -> Made:
 
 
 def _rows_to_tag(tenant: Tenant) -> list[tuple[FieldMapping, CodeKind]]:
-    chosen = line_type(tenant)
-    if chosen is None:
+    if tenant.line_type is None:
         raise TagsRefusedError(
             "The Type Code is not chosen. Choose and save it first: it decides what "
             "the tags stand for."
         )
-    stored = {row.field: row for row in tenant.mappings.all()}
-    pairs = zip(CODE_FIELDS, KINDS_BY_TYPE[chosen], strict=False)
-    rows = [(stored[field], kind) for field, kind in pairs if field in stored]
+    rows = tenant.code_mappings()
     wanted = [(row, kind) for row, kind in rows if not row.static_value]
     if not wanted:
         raise TagsRefusedError(
@@ -157,10 +152,8 @@ def _problem(tag: Tag) -> str:
 
 
 def _codes(tenant: Tenant, kind: CodeKind) -> QuerySet[CmicCode]:
-    settings = getattr(tenant, "transactions", None)
-    company = settings.company_code if settings else ""
     return CmicCode.objects.filter(
-        tenant=tenant, kind=kind, company__in=("", company), is_active=True
+        tenant=tenant, kind=kind, company__in=("", tenant.company_code), is_active=True
     )
 
 

@@ -227,7 +227,7 @@ def remember_refusal(
 ) -> None:
     """A sync that began then found its credentials refused: the connection's state says
     so, unless they were replaced meanwhile."""
-    connection = getattr(tenant, "pex" if error.system == "PEX" else "cmic", None)
+    connection = tenant.pex_or_none if error.system == "PEX" else tenant.cmic_or_none
     if connection is None or begun_at is None:
         return
     changed_at = connection.credentials_changed_at

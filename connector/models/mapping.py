@@ -131,7 +131,7 @@ class FieldMapping(models.Model):
 
     def _tag_errors(self) -> dict[str, str]:
         """Only what PEX is known not to have; before it was asked, anything goes."""
-        pex = getattr(self.tenant, "pex", None) if self.tenant_id else None
+        pex = self.tenant.pex_or_none if self.tenant_id else None
         if not self.tag or pex is None or not pex.tags:
             return {}
         types = pex.tag_types()
@@ -150,10 +150,7 @@ class FieldMapping(models.Model):
         kind = self._kind()
         if not code or kind is None or not self.tenant_id:
             return {}
-        settings = getattr(self.tenant, "transactions", None)
-        company = settings.company_code if settings else ""
-        if kind in SHARED_KINDS:
-            company = ""
+        company = "" if kind in SHARED_KINDS else self.tenant.company_code
         state = CmicCode.objects.state_of(self.tenant_id, kind, code, company=company)
         if state == CmicCode.State.UNKNOWN:
             return {attribute: f"CMiC has no {kind.label} “{code}”."}
@@ -165,6 +162,5 @@ class FieldMapping(models.Model):
         """Which of CMiC's lists the value must be in; it follows the Type Code."""
         type_code = self.type_code
         if type_code is None and self.field in CODE_FIELDS:
-            rows = self.tenant.mappings.filter(field=Field.TYPE_CODE)
-            type_code = rows.values_list("static_value", flat=True).first()
+            type_code = self.tenant.line_type
         return kind_of(self.field, type_code or "")

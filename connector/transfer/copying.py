@@ -82,8 +82,8 @@ def _contacts(source: Tenant, target: Tenant) -> list[Difference]:
 
 
 def _settings(source: Tenant, target: Tenant) -> list[Difference]:
-    theirs = getattr(source, "transactions", None)
-    ours = getattr(target, "transactions", None) or TransactionSettings()
+    theirs = source.transactions_or_none
+    ours = target.transactions_or_none or TransactionSettings()
     if theirs is None:
         return []
     found = []
@@ -104,8 +104,7 @@ def _settings(source: Tenant, target: Tenant) -> list[Difference]:
 
 
 def _mappings(source: Tenant, target: Tenant) -> list[Difference]:
-    theirs = {row.field: row for row in source.mappings.all()}
-    ours = {row.field: row for row in target.mappings.all()}
+    theirs, ours = source.mappings_by_field(), target.mappings_by_field()
     found = []
     for name in Field:
         if name not in theirs:

@@ -78,6 +78,7 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
     """The JSON that `import_tenant` reads, with secrets as environment names."""
     prefix = tenant.slug.upper().replace("-", "_")
     contacts = addresses_in(tenant.alert_contacts)
+    rows = tenant.mappings_by_field()
     return {
         "slug": tenant.slug,
         "name": tenant.name,
@@ -85,10 +86,9 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
         "cmic": export_part(tenant.cmic, CMIC_KEYS, f"{prefix}_CMIC"),
         "transactions": export_part(tenant.transactions, TRANSACTION_KEYS, prefix),
         "mappings": {
-            mapping.field: export_mapping(mapping)
-            for mapping in sorted(
-                tenant.mappings.all(), key=lambda each: Field.values.index(each.field)
-            )
+            field: export_mapping(rows[field])
+            for field in Field.values
+            if field in rows
         },
         **{switch: getattr(tenant, switch) for switch in SWITCHES},
         **({"alert_contacts": contacts} if contacts else {}),

@@ -67,10 +67,9 @@ class Rows:
     @property
     def above(self) -> Above:
         """What is chosen above the values of the rows."""
-        settings = getattr(self.tenant, "transactions", None)
         first, second = (self._code(each) for each in CODE_FIELDS[:2])
         return Above(
-            company=settings.company_code if settings else "",
+            company=self.tenant.company_code,
             type=self.type_code,
             first=first,
             second=second,
@@ -83,7 +82,7 @@ class Rows:
 
 def tag_mark(tenant: Tenant, name: str) -> str:
     """What is wrong with a tag of PEX, empty if nothing is or PEX was not asked."""
-    pex = getattr(tenant, "pex", None)
+    pex = tenant.pex_or_none
     if pex is None:
         return "unchecked"
     known = [tag for tag in pex.tags if tag["name"].casefold() == name.casefold()]

@@ -158,7 +158,7 @@ class FieldMappingForm(forms.ModelForm):  # type: ignore[type-arg]
         return self.rows or Rows.of(self.instance.tenant, [self.instance])
 
     def _tag_names(self) -> list[str]:
-        pex = getattr(self.instance.tenant, "pex", None) if self._has_tenant() else None
+        pex = self.instance.tenant.pex_or_none if self._has_tenant() else None
         types = pex.tag_types() if pex is not None else {}
         return [name for name, kind in types.items() if kind == "dropdown"]
 

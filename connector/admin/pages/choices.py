@@ -110,8 +110,6 @@ def choices_json(tenant: Tenant, name: str, asked: Any) -> dict[str, Any]:
     shelf = shelf_of(name, above)
     if shelf is None:
         return _nothing("Choose the Type Code first.")
-    settings = getattr(tenant, "transactions", None)
-    saved_company = settings.company_code if settings else ""
     free = "" if is_sure(tenant.pk, shelf) else MARKS[CodeState.UNCHECKED]
     if not shelf.company and shelf.kind not in SHARED_KINDS:
         return _nothing("Choose the CMiC company first.")
@@ -123,7 +121,7 @@ def choices_json(tenant: Tenant, name: str, asked: Any) -> dict[str, Any]:
             f"CMiC's {shelf.kind.label} list was not read yet, or CMiC cannot be "
             "reached. Type a code: it stays unchecked until the list is read."
         )
-        if shelf.company and shelf.company != saved_company:
+        if shelf.company and shelf.company != tenant.company_code:
             hint = f"Save the company first: then its list is read. {hint}"
     return {
         "results": [_result(choice, shelf) for choice in found.choices],

@@ -101,7 +101,7 @@ class PurchasePage:
     def tags(self, purchase: PurchaseSync) -> SafeString | str:
         """As PEX had them when the purchase was last judged; those of splits below."""
         facts = purchase.facts or {}
-        pex = getattr(purchase.tenant, "pex", None)
+        pex = purchase.tenant.pex_or_none
         names = {tag["id"]: tag["name"] for tag in (pex.tags if pex else [])}
         rows = [("", *tag) for tag in facts.get("tags", [])]
         for number, split in enumerate(facts.get("splits", []), start=1):

@@ -39,7 +39,7 @@ def causes_of(tenant: Tenant, now: datetime) -> list[Cause]:
 
 
 def token_causes(tenant: Tenant, now: datetime) -> list[Cause]:
-    pex = getattr(tenant, "pex", None)
+    pex = tenant.pex_or_none
     warning = token_warning(pex, now) if pex is not None else None
     if warning is None:
         return []

@@ -97,7 +97,7 @@ def _outcomes(
     tenant: Tenant, rows: Iterable[PurchaseSync], now: datetime
 ) -> list[Outcome]:
     """What the tenant's rules make of each row, as an Execute now would."""
-    tags = remembered_tags(tenant.pex) if getattr(tenant, "pex", None) else []
+    tags = remembered_tags(tenant.pex) if tenant.pex_or_none else []
     rules = selection_rules(tenant, tags or None)
     window = window_for(tenant, SyncRun.Trigger.MANUAL, now)
     judgements = [judge(_purchase(row), rules) for row in rows]

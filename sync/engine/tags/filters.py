@@ -16,9 +16,7 @@ from connector.api.exceptions import NotFoundError
 from connector.api.pex.client import PexClient
 from connector.api.pex.dependency_types import Dependency, OptionRule
 from connector.api.pex.tags import Dropdown
-from connector.codes.reading import line_type
 from connector.models import CmicCode, Field, FieldMapping, Tenant
-from connector.models.invoice_fields import CODE_FIELDS, KINDS_BY_TYPE
 from sync.engine.tags.values import first_kind
 from sync.engine.tags.writing import TagUnusableError, find_dropdown
 from sync.models import OptionAlias, TagSync
@@ -62,15 +60,14 @@ class FilterPlan:
 
 def pairs_of(tenant: Tenant) -> list[Pair]:
     """Neighbours of which both are tags; accounts hang on no department."""
-    chosen = line_type(tenant)
-    if chosen is None or not tenant.dependent_options:
+    if not tenant.dependent_options:
         return []
-    rows = {row.field: row for row in tenant.mappings.all()}
-    placed = list(zip(CODE_FIELDS, KINDS_BY_TYPE[chosen], strict=False))
     return [
-        Pair(rows[above], rows[below], parent_kind, child_kind)
-        for (above, parent_kind), (below, child_kind) in pairwise(placed)
-        if rows[above].tag and rows[below].tag and child_kind is not CodeKind.ACCOUNT
+        Pair(parent, child, parent_kind, child_kind)
+        for (parent, parent_kind), (child, child_kind) in pairwise(
+            tenant.code_mappings()
+        )
+        if parent.tag and child.tag and child_kind is not CodeKind.ACCOUNT
     ]
 
 
@@ -213,16 +210,9 @@ def _codes_together(tenant: Tenant, pair: Pair) -> list[tuple[str, str]]:
     active = CmicCode.objects.filter(
         tenant=tenant, kind=first, company=company, is_active=True
     ).values("code")
-    static = next(
-        (
-            row.static_value
-            for row in tenant.mappings.all()
-            if row.field == Field.JOB_DEPT_EQP
-        ),
-        "",
-    )
+    top = tenant.mapping_of(Field.JOB_DEPT_EQP)
     place = "parent" if pair.parent_kind is first else "grandparent"
     rows = rows.filter(**{f"{place}__in": active})
-    if static:
-        rows = rows.filter(**{place: static})
+    if top is not None and top.static_value:
+        rows = rows.filter(**{place: top.static_value})
     return list(rows.order_by().values_list("parent", "code").distinct())

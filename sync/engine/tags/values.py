@@ -13,9 +13,8 @@ from django.db import connection
 
 from connector.api.cmic.types import CodeKind
 from connector.api.pex.option_names import Value
-from connector.codes.reading import line_type
 from connector.models import CmicCode, CodeRefresh, Field, FieldMapping, Tenant
-from connector.models.invoice_fields import CODE_FIELDS, KINDS_BY_TYPE, SHARED_KINDS
+from connector.models.invoice_fields import KINDS_BY_TYPE, SHARED_KINDS
 from sync.models import TagSync
 from sync.rules.option_filter import Filter
 
@@ -58,21 +57,18 @@ class Target:
 
 def targets_of(tenant: Tenant) -> list[Target]:
     """The mappings with *Sync tag*, in the order of the lines' codes."""
-    chosen = line_type(tenant)
-    settings = getattr(tenant, "transactions", None)
-    if chosen is None or settings is None:
+    if tenant.transactions_or_none is None:
         return []
-    rows = {row.field: row for row in tenant.mappings.all()}
     return [
-        Target(rows[field], kind, "" if kind in SHARED_KINDS else settings.company_code)
-        for field, kind in zip(CODE_FIELDS, KINDS_BY_TYPE[chosen], strict=False)
-        if field in rows and rows[field].tag and rows[field].sync_options
+        Target(row, kind, "" if kind in SHARED_KINDS else tenant.company_code)
+        for row, kind in tenant.code_mappings()
+        if row.tag and row.sync_options
     ]
 
 
 def first_kind(tenant: Tenant) -> CodeKind:
     """The kind that the others hang on: jobs, departments or equipment."""
-    return KINDS_BY_TYPE[line_type(tenant)][0]  # type: ignore[index]
+    return KINDS_BY_TYPE[tenant.line_type][0]  # type: ignore[index]
 
 
 def is_read(tenant: Tenant, target: Target) -> bool:
@@ -90,7 +86,7 @@ def values_of(tenant: Tenant, target: Target, tag_id: str) -> list[Value]:
     them, inactive.
     """
     offered = _filter(target.mapping)
-    place = KINDS_BY_TYPE[line_type(tenant)].index(target.kind)  # type: ignore[index]
+    place = KINDS_BY_TYPE[tenant.line_type].index(target.kind)  # type: ignore[index]
     if place == 0 or target.kind is CodeKind.ACCOUNT:
         values = _first(tenant, target, offered)
     else:
@@ -118,7 +114,7 @@ def _first(tenant: Tenant, target: Target, offered: Filter) -> list[Value]:
 
 
 def _below(tenant: Tenant, target: Target, depth: int, offered: Filter) -> list[Value]:
-    static = {row.field: row.static_value for row in tenant.mappings.all()}
+    rows = tenant.mappings_by_field()
     with connection.cursor() as cursor:
         cursor.execute(
             _BELOW,
@@ -128,8 +124,8 @@ def _below(tenant: Tenant, target: Target, depth: int, offered: Filter) -> list[
                 "kind": str(target.kind),
                 "first": str(first_kind(tenant)),
                 "depth": depth,
-                "only_first": static.get(Field.JOB_DEPT_EQP, ""),
-                "only_second": static.get(Field.COST_CODE_ACCOUNT_CATEGORY, ""),
+                "only_first": rows[Field.JOB_DEPT_EQP].static_value,
+                "only_second": rows[Field.COST_CODE_ACCOUNT_CATEGORY].static_value,
             },
         )
         return _values(cursor.fetchall(), offered)
