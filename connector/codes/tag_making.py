@@ -5,7 +5,7 @@ Keeping the options of existing tags up to date is `sync.engine.tags.sync`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -15,9 +15,8 @@ from connector.api.cmic.types import CodeKind
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.client import PexClient
 from connector.api.pex.option_names import Value, distinct_names
-from connector.api.pex.types import Tag, TagOption
+from connector.api.pex.types import Tag, TagOption, tag_named
 from connector.connections.clients import pex_client
-from connector.connections.probing import remember_tags
 from connector.models import CmicCode, FieldMapping, Tenant
 
 
@@ -42,7 +41,7 @@ def read_tags(tenant: Tenant) -> list[Tag]:
     Raises the errors of `connector.api.exceptions`.
     """
     tags = pex_client(tenant).list_tags()
-    remember_tags(tenant.pex, tags)
+    tenant.pex.remember_tags(tags)
     return tags
 
 
@@ -63,7 +62,7 @@ def create_tags(tenant: Tenant, *, required: bool = False) -> Made:
     try:
         for row, kind in rows:
             name = row.tag or str(row.get_field_display())
-            there = _named(tags, name)
+            there = tag_named(tags, name)
             if there is None:
                 options = _options(tenant, row, kind)
                 tags.append(_create(client, name, kind, options, required=required))
@@ -76,7 +75,7 @@ def create_tags(tenant: Tenant, *, required: bool = False) -> Made:
             if not row.tag and _map(row, name):
                 mapped.append(str(row.get_field_display()))
     finally:
-        remember_tags(tenant.pex, tags)
+        tenant.pex.remember_tags(tags)
     return Made(created, found, mapped, problems)
 
 
@@ -117,7 +116,7 @@ def _create(
     except ConnectorError as error:
         if not error.may_have_succeeded:
             raise
-        there = _named(client.list_tags(), name)
+        there = tag_named(client.list_tags(), name)
         if there is None:
             raise
         return there
@@ -132,12 +131,6 @@ def _map(row: FieldMapping, name: str) -> bool:
         row.tag = name
         row.save(update_fields=["tag"])
         return True
-
-
-def _named(tags: Iterable[Tag], name: str) -> Tag | None:
-    named = [tag for tag in tags if tag.name.casefold() == name.casefold()]
-    usable = (tag for tag in named if tag.is_usable and tag.is_dropdown)
-    return next(usable, named[0] if named else None)
 
 
 def _problem(tag: Tag) -> str:

@@ -235,22 +235,6 @@ def remember_refusal(
         _record(connection, is_ok=False, check_message=error.message)
 
 
-def remember_tags(connection: PexConnection, tags: Sequence[Tag]) -> None:
-    """Keep the names and types of PEX's tags: mappings are checked against them."""
-    known = [
-        {
-            "id": tag.tag_id,
-            "name": tag.name,
-            "type": "dropdown" if tag.is_dropdown else tag.type,
-            "is_usable": tag.is_usable,
-        }
-        for tag in tags
-    ]
-    if known != connection.tags:
-        connection.tags = known
-        connection.save(update_fields=["tags"])
-
-
 def _module_call(client: CmicClient, name: str) -> Callable[[], ModuleState]:
     return lambda: client.check_module(name)
 

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from connector.api.cmic.types import LineType
+from connector.api.pex.types import tag_named
 from connector.codes.choices import Above, find, shelf_of
 from connector.models import Field, FieldMapping, Tenant
 from connector.models.codes import CodeState
@@ -85,14 +86,14 @@ def tag_mark(tenant: Tenant, name: str) -> str:
     pex = tenant.pex_or_none
     if pex is None:
         return "unchecked"
-    known = [tag for tag in pex.tags if tag["name"].casefold() == name.casefold()]
     if not pex.tags:
         return "unchecked"
-    if not known:
+    tag = tag_named(pex.remembered_tags(), name)
+    if tag is None:
         return "not in PEX any more"
-    if not any(tag["is_usable"] for tag in known):
+    if not tag.is_usable:
         return "disabled in PEX"
-    return "" if any(tag["type"] == "dropdown" for tag in known) else "no dropdown"
+    return "" if tag.is_dropdown else "no dropdown"
 
 
 def mapping_words(row: FieldMapping, rows: Rows) -> Words:

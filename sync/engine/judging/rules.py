@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from connector.api.cmic.types import CodeKind, LineType, Location
 from connector.api.exceptions import SettingsIncompleteError
-from connector.api.pex.types import Tag
+from connector.api.pex.types import Tag, tag_named
 from connector.models import CmicCode, Field, FieldMapping, Tenant
 from sync.models import OptionAlias
 from sync.models.tagging import Aliases
@@ -55,17 +55,16 @@ def _with_aliases(rule: FieldRule, known: Mapping[str, Aliases]) -> FieldRule:
 def _field_rule(
     mapping: FieldMapping, kind: CodeKind, tags: Sequence[Tag] | None
 ) -> FieldRule:
-    wanted = mapping.tag.casefold()
-    named = [tag for tag in tags or () if tag.name.casefold() == wanted]
-    definition = next((tag for tag in named if tag.is_usable), None)
+    tag = tag_named(tags or (), mapping.tag)
+    is_usable = tag is not None and tag.is_usable
     return FieldRule(
         label=str(Field(mapping.field).label),
         kind=kind,
         static=mapping.static_value,
         tag=mapping.tag,
         default=mapping.default_value,
-        definition=definition or (named[0] if named else None),
-        is_tag_gone=bool(mapping.tag) and tags is not None and definition is None,
+        definition=tag,
+        is_tag_gone=bool(mapping.tag) and tags is not None and not is_usable,
     )
 
 

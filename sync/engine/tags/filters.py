@@ -158,7 +158,7 @@ def _plan(
         for each in all_there
         if ours is None or each.dependency_id != ours.dependency_id
     ]
-    names = {each["id"]: each["name"] for each in tenant.pex.tags}
+    names = {tag.tag_id: tag.name for tag in tenant.pex.remembered_tags()}
     if problem := obstacle(child_id, parent_id, kept, names):
         return FilterPlan(pair, problem, is_trouble=True)
     if not rules:

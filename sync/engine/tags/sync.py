@@ -22,6 +22,7 @@ from connector.api.exceptions import (
 )
 from connector.api.pex.client import PexClient
 from connector.api.pex.tags import Dropdown
+from connector.api.pex.types import is_same_name
 from connector.codes.reading import refresh_now
 from connector.connections.clients import cmic_client, pex_client
 from connector.models import Tenant
@@ -170,14 +171,12 @@ def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
 
 
 def _require_usable(tenant: Tenant, target: Target) -> None:
-    wanted = target.mapping.tag.casefold()
-    same = [
-        each for each in targets_of(tenant) if each.mapping.tag.casefold() == wanted
-    ]
+    tag = target.mapping.tag
+    same = [each for each in targets_of(tenant) if is_same_name(each.mapping.tag, tag)]
     if len(same) > 1:
         titles = " and ".join(each.title for each in same)
         raise TagUnusableError(
-            f"The tag “{target.mapping.tag}” is mapped to {titles}, and its options "
+            f"The tag “{tag}” is mapped to {titles}, and its options "
             "can be the codes of one only. Map one of them to another tag."
         )
     if not is_read(tenant, target):

@@ -16,7 +16,7 @@ from connector.api.exceptions import (
 )
 from connector.api.pex.client import PexClient
 from connector.api.pex.tags import Dropdown
-from connector.connections.probing import remember_tags
+from connector.api.pex.types import Tag, is_same_name, tag_named
 from connector.models import Tenant
 from sync.engine.tags.halving import (
     Alive,
@@ -42,28 +42,26 @@ def find_dropdown(tenant: Tenant, client: PexClient, name: str) -> Dropdown:
 
     Raises `TagUnusableError`, and the errors of `connector.api.exceptions`.
     """
-    for each in tenant.pex.tags:
-        if each["is_usable"] and each["name"].casefold() == name.casefold():
-            found = _read_or_none(client, each["id"])
-            if found is not None and _is_it(found, name):
-                return found
+    known = tag_named(tenant.pex.remembered_tags(), name)
+    if known is not None and known.is_usable:
+        found = _read_or_none(client, known.tag_id)
+        if found is not None and _is_it(found.tag, name):
+            return found
     tags = client.list_tags()
-    remember_tags(tenant.pex, tags)
-    named = [tag for tag in tags if tag.name.casefold() == name.casefold()]
-    if not named:
+    tenant.pex.remember_tags(tags)
+    tag = tag_named(tags, name)
+    if tag is None:
         raise TagUnusableError(
             f"PEX has no tag “{name}” any more. Choose another in the field mapping, "
             "or press Create PEX tags for CMiC."
         )
-    usable = [tag for tag in named if tag.is_usable]
-    if not usable:
+    if not tag.is_usable:
         raise TagUnusableError(f"The tag “{name}” is disabled in PEX. Enable it there.")
-    dropdowns = [tag for tag in usable if tag.is_dropdown]
-    if not dropdowns:
+    if not tag.is_dropdown:
         raise TagUnusableError(
             f"The tag “{name}” is not a dropdown. Choose another in the field mapping."
         )
-    return client.read_dropdown(dropdowns[0].tag_id)
+    return client.read_dropdown(tag.tag_id)
 
 
 def write(
@@ -123,5 +121,6 @@ def _read_or_none(client: PexClient, tag_id: str) -> Dropdown | None:
         return None
 
 
-def _is_it(found: Dropdown, name: str) -> bool:
-    return found.tag.is_usable and found.tag.name.casefold() == name.casefold()
+def _is_it(tag: Tag, name: str) -> bool:
+    """Still, for somebody may have renamed or disabled it."""
+    return tag.is_usable and is_same_name(tag.name, name)
