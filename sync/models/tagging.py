@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connector.api.exceptions import AuthenticationError, ConnectorError
 from connector.models import Field, FieldMapping, Tenant
 from connector.models.access import visible
 from connector.models.codes import KIND_CHOICES
@@ -221,6 +222,22 @@ class TagSync(models.Model):
             difference=kept,
             **(counts or {}),
         )
+
+    def give_up(self, now: datetime, error: ConnectorError) -> None:
+        """Put on record that `error` ended it.
+
+        Raises it again where going on with the next tag makes no sense. Where our own
+        limit is reached before anything was tried, the row goes: whoever waits begins
+        with this tag.
+        """
+        if self.difference:
+            self.break_off(now, error.message)
+        elif error.is_ours:
+            self.delete()
+        else:
+            self.end(self.State.FAILED, now, error.message)
+        if error.is_ours or isinstance(error, AuthenticationError):
+            raise error
 
     def break_off(self, now: datetime, why: str) -> None:
         """It failed before its end; what was noted of it stays."""

@@ -26,7 +26,6 @@ from connector.api.pex.types import is_same_name
 from connector.codes.reading import refresh_now
 from connector.connections.clients import cmic_client, pex_client
 from connector.models import Tenant
-from sync.engine.tags.faults import fail, is_our_limit
 from sync.engine.tags.filter_sync import filters_due, sync_filters
 from sync.engine.tags.filters import FilterPlan, pairs_of, plan_filters
 from sync.engine.tags.halving import Written
@@ -163,7 +162,7 @@ def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
     except TagSyncActiveError as error:
         return [*remarks, str(error)]
     except ConnectorError as error:
-        if is_our_limit(error):
+        if error.is_ours:
             raise
         return [*remarks, f"Tag options were not synced: {error.message}"]
     troubled = [row for row in rows if row.state != TagSync.State.SUCCEEDED]
@@ -224,7 +223,7 @@ def _sync_one(
     except TagUnusableError as error:
         row.end(TagSync.State.FAILED, timezone.now(), str(error))
     except ConnectorError as error:
-        fail(row, error)
+        row.give_up(timezone.now(), error)
         logger.warning("Tag “%s” of %s: %s", row.tag, tenant, error)
     else:
         _end(row, target, written)
