@@ -22,9 +22,8 @@ from connector.connections.probing import BROWSER_SECONDS
 from connector.models import CodeRefresh, Tenant
 from sync.engine import look_at_filters, look_at_tags, read_lists, sync_tags
 from sync.engine.tags.filters import FilterPlan, pairs_of
-from sync.engine.tags.planning import ShownOtherwiseError, shown_of
+from sync.engine.tags.planning import ShownOtherwiseError, shown_of, targets_of
 from sync.engine.tags.sync import Look
-from sync.engine.tags.values import targets_of
 from sync.engine.tags.words import counts_of, details_of, held_words, words_of
 from sync.models import TagSync
 from sync.models.tagging import TagSyncActiveError

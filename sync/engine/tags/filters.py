@@ -17,7 +17,7 @@ from connector.api.pex.client import PexClient
 from connector.api.pex.dependency_types import Dependency, OptionRule
 from connector.api.pex.tags import Dropdown
 from connector.models import CmicCode, Field, FieldMapping, Tenant
-from sync.engine.tags.values import first_kind
+from sync.engine.tags.planning import first_kind
 from sync.engine.tags.writing import TagUnusableError, find_dropdown
 from sync.models import OptionAlias, TagSync
 from sync.rules.tag_dependencies import (

@@ -29,8 +29,9 @@ from connector.models import Tenant
 from sync.engine.tags.filter_sync import filters_due, sync_filters
 from sync.engine.tags.filters import FilterPlan, pairs_of, plan_filters
 from sync.engine.tags.halving import Written
-from sync.engine.tags.planning import Planner, ShownOtherwiseError
-from sync.engine.tags.values import (
+from sync.engine.tags.planning import (
+    Planner,
+    ShownOtherwiseError,
     Target,
     first_kind,
     is_read,

@@ -7,7 +7,7 @@ from typing import Any
 
 from connector.api.pex.types import TagOption
 from sync.engine.tags.halving import Written
-from sync.engine.tags.values import Target
+from sync.engine.tags.planning import Target
 from sync.models.tagging import LEFT, REFUSED
 from sync.rules.tag_options import Difference
 
