@@ -7,6 +7,7 @@ every reading; nothing is written where nothing differs.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 
 from connector.api.exceptions import (
     ConnectorError,
@@ -29,8 +30,6 @@ from sync.engine.tags.halving import (
 from sync.rules.tag_options import Difference, difference_between
 
 Plan = Callable[[Dropdown], Difference]
-
-_TRIES = 2
 
 
 class TagUnusableError(Exception):
@@ -82,28 +81,47 @@ def write(
     `connector.api.exceptions`, and what `alive` raises, which is called before each
     call.
     """
-    lost: Difference | None = None
-    for attempt in range(1, _TRIES + 1):
-        difference = plan(dropdown)
-        if not difference.is_changed:
-            done = lost or difference
-            return Written(done, done)
-        alive()
-        try:
-            client.replace_options(dropdown, difference.options)
-            return Written(difference, difference)
-        except InvalidRequestError as error:
-            halving = Halving(client, dropdown, difference, note)
-            return halving.run(error, alive, refused_before)
-        except ConnectorError as error:
-            lost = difference if error.may_have_succeeded else None
-            if lost is not None:
-                note(_in_doubt(difference, dropdown))
-            if attempt == _TRIES or not must_be_read(error):
-                raise
-        alive()
-        dropdown = client.read_dropdown(dropdown.tag.tag_id)
-    raise AssertionError("unreachable")  # pragma: no cover
+    send = partial(_send, client, note, alive, refused_before)
+    planned = plan(dropdown)
+    sent = send(dropdown, planned)
+    if isinstance(sent, Written):
+        return sent
+    alive()
+    dropdown = client.read_dropdown(dropdown.tag.tag_id)
+    again = plan(dropdown)
+    if sent.may_have_succeeded and not again.is_changed:
+        # PEX has it: only the answer was lost.
+        return Written(planned, planned)
+    sent = send(dropdown, again)
+    if isinstance(sent, Written):
+        return sent
+    raise sent
+
+
+def _send(
+    client: PexClient,
+    note: Note,
+    alive: Alive,
+    refused_before: Collection[tuple[str, str]],
+    dropdown: Dropdown,
+    planned: Difference,
+) -> Written | ConnectorError:
+    """What was written, or the error after which the tag must be read to know."""
+    if not planned.is_changed:
+        return Written(planned, planned)
+    alive()
+    try:
+        client.replace_options(dropdown, planned.options)
+    except InvalidRequestError as error:
+        halving = Halving(client, dropdown, planned, note)
+        return halving.run(error, alive, refused_before)
+    except ConnectorError as error:
+        if error.may_have_succeeded:
+            note(_in_doubt(planned, dropdown))
+        if not must_be_read(error):
+            raise
+        return error
+    return Written(planned, planned)
 
 
 def _in_doubt(difference: Difference, dropdown: Dropdown) -> Written:
