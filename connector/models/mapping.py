@@ -96,12 +96,12 @@ class FieldMapping(models.Model):
 
     def filter_words(self, before: str = "") -> str:
         """Which values the tag does not offer, after `before`; empty if all are."""
-        said = [
+        parts = [
             f"{self._meta.get_field(name).verbose_name} {getattr(self, name)}"  # type: ignore[union-attr]
             for name in OPTION_FILTERS
             if getattr(self, name)
         ]
-        return f"{before}{', '.join(said)}" if said else ""
+        return f"{before}{', '.join(parts)}" if parts else ""
 
     def clean(self) -> None:
         super().clean()

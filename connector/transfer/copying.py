@@ -77,8 +77,8 @@ def _contacts(source: Tenant, target: Tenant) -> list[Difference]:
         return []
     column = Tenant._meta.get_field("alert_contacts")
     before, after = target.alert_contacts, source.alert_contacts
-    said = in_words(column, before), in_words(column, after)
-    return [Difference("alert_contacts", "Alerts go to", *said, is_code=True)]
+    words = in_words(column, before), in_words(column, after)
+    return [Difference("alert_contacts", "Alerts go to", *words, is_code=True)]
 
 
 def _settings(source: Tenant, target: Tenant) -> list[Difference]:

@@ -39,7 +39,9 @@ class ImportRefusedError(ValueError):
     """The JSON cannot become a tenant; `problems` are (path, sentence)."""
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
-        super().__init__("\n".join(f"{path}: {said}" for path, said in problems))
+        super().__init__(
+            "\n".join(f"{path}: {sentence}" for path, sentence in problems)
+        )
         self.problems = problems
 
 

@@ -103,8 +103,7 @@ class TagSyncQuerySet(models.QuerySet["TagSync"]):
     def close_abandoned(self, tenant: Tenant, now: datetime) -> None:
         """For whoever holds the tenant's lock: nobody else can be at work."""
         for row in self.filter(tenant=tenant, state=TagSync.State.RUNNING):
-            said = "The process that worked on it was stopped."
-            row.break_off(now, said)
+            row.break_off(now, "The process that worked on it was stopped.")
 
     def refused_in(self, tenant: Tenant, tag_id: str) -> set[tuple[str, str]]:
         """Value and name of the options of a tag that PEX did not take lately."""
@@ -201,7 +200,7 @@ class TagSync(models.Model):
     def __str__(self) -> str:
         return f"Tag sync {self.pk} of “{self.tag}”"
 
-    def note(self, message: str, counts: Mapping[str, int], difference: Part) -> None:
+    def record(self, message: str, counts: Mapping[str, int], difference: Part) -> None:
         """Put on record what was done so far: whoever works on it may die."""
         self._move(message=message, difference=_kept(difference), **counts)
 
@@ -240,7 +239,7 @@ class TagSync(models.Model):
             raise error
 
     def break_off(self, now: datetime, why: str) -> None:
-        """It failed before its end; what was noted of it stays."""
+        """It failed before its end; what was recorded of it stays."""
         self._move(
             state=self.State.FAILED,
             ended_at=now,

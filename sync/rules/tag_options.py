@@ -47,7 +47,7 @@ class Difference:
         return bool(self.added or self.renamed or self.disabled or self.enabled)
 
 
-def compare(
+def plan_options(
     values: Iterable[Value],
     options: Sequence[TagOption],
     *,
@@ -57,7 +57,7 @@ def compare(
 ) -> Difference:
     """What must become of the options.
 
-    `adopted` are the codes that earlier comparisons found options to stand for, by
+    `adopted` are the codes that earlier plans found options to stand for, by
     Value. Where CMiC offers less than half of what is enabled for it now, nothing is
     disabled (`held`), unless a person said `disable_all`.
     """

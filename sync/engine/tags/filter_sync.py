@@ -72,7 +72,7 @@ def _write(plan: FilterPlan, row: TagSync, alive: Callable[[], None]) -> None:
         row.give_up(timezone.now(), error)
     else:
         state = TagSync.State.FAILED if plan.is_trouble else TagSync.State.SUCCEEDED
-        row.end(state, timezone.now(), plan.said)
+        row.end(state, timezone.now(), plan.sentence)
 
 
 def _begin_filter(pair: Pair, run: SyncRun | None, user: User | None) -> TagSync:
@@ -92,6 +92,8 @@ def _take_away(
     except ConnectorError as error:
         row.give_up(timezone.now(), error)
     else:
-        said = "Its filter was taken away, because dependent options are switched off."
-        row.end(TagSync.State.SUCCEEDED, timezone.now(), said)
+        sentence = (
+            "Its filter was taken away, because dependent options are switched off."
+        )
+        row.end(TagSync.State.SUCCEEDED, timezone.now(), sentence)
     return row

@@ -52,7 +52,7 @@ class FilterPlan:
     """
 
     pair: Pair
-    said: str
+    sentence: str
     write: Callable[[], None] | None = None
     is_trouble: bool = False
     child_id: str = ""
@@ -138,8 +138,8 @@ def _plan(
     title = f"“{pair.child.tag}” by “{pair.parent.tag}”"
     if ours is not None and ours.parent_id == parent_id:
         if is_same(ours, rules):
-            said = f"The filter of {title} is as it should be."
-            return FilterPlan(pair, said, child_id=child_id)
+            sentence = f"The filter of {title} is as it should be."
+            return FilterPlan(pair, sentence, child_id=child_id)
         if not is_believable(ours, rules, parents):
             return FilterPlan(
                 pair,

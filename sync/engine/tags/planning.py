@@ -21,7 +21,7 @@ from connector.models import CmicCode, CodeRefresh, Field, FieldMapping, Tenant
 from connector.models.invoice_fields import KINDS_BY_TYPE, SHARED_KINDS
 from sync.models import OptionAlias, TagSync
 from sync.rules.option_filter import Filter
-from sync.rules.tag_options import Difference, compare
+from sync.rules.tag_options import Difference, plan_options
 
 # Of the names that a code has on different jobs, the most frequent.
 _BELOW = """
@@ -104,8 +104,8 @@ def shown_of(target: Target, difference: Difference | None) -> str:
     if difference is None or not difference.held:
         return ""
     held = sorted([option.value, option.name] for option in difference.held)
-    said = repr([str(target.mapping.field), target.mapping.tag, held])
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    shown = repr([str(target.mapping.field), target.mapping.tag, held])
+    return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 
 class Planner:
@@ -128,7 +128,7 @@ class Planner:
 
     def plan(self, dropdown: Dropdown) -> Difference:
         """Raises `ShownOtherwiseError` if more would be disabled than was shown."""
-        difference = self._compare(dropdown)
+        difference = self._difference(dropdown)
         if self._shown is None:
             return difference
         held = {option.value for option in difference.held}
@@ -139,13 +139,15 @@ class Planner:
         # Read again after a conflict or a lost answer, some may be disabled already.
         if not held <= self._confirmed:
             raise ShownOtherwiseError
-        return self._compare(dropdown, disable_all=True)
+        return self._difference(dropdown, disable_all=True)
 
-    def _compare(self, dropdown: Dropdown, *, disable_all: bool = False) -> Difference:
+    def _difference(
+        self, dropdown: Dropdown, *, disable_all: bool = False
+    ) -> Difference:
         tag_id = dropdown.tag.tag_id
         if self._values is None:
             self._values = _values_of(self._tenant, self._target, tag_id)
-        return compare(
+        return plan_options(
             self._values,
             dropdown.options,
             style=self._target.mapping.label,

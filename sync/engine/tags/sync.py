@@ -211,7 +211,7 @@ def _sync_one(
             client,
             dropdown,
             plan,
-            note=lambda written: _note(row, written),
+            record=lambda written: _record(row, written),
             alive=alive,
             refused_before=TagSync.objects.refused_in(tenant, row.tag_id),
         )
@@ -243,8 +243,8 @@ def _remember(tenant: Tenant, dropdown: Dropdown, difference: Difference) -> Non
         OptionAlias.objects.remember(tenant, tag_id, names, is_value=False)
 
 
-def _note(row: TagSync, written: Written) -> None:
-    row.note(written_words(written), *record_of(written, MOST_KEPT))
+def _record(row: TagSync, written: Written) -> None:
+    row.record(written_words(written), *record_of(written, MOST_KEPT))
 
 
 def _end(row: TagSync, target: Target, written: Written) -> None:

@@ -22,7 +22,7 @@ from connector.models import Tenant
 from sync.engine.tags.halving import (
     Alive,
     Halving,
-    Note,
+    Record,
     Written,
     changes_of,
     must_be_read,
@@ -68,7 +68,7 @@ def write(
     dropdown: Dropdown,
     plan: Plan,
     *,
-    note: Note = lambda written: None,
+    record: Record = lambda written: None,
     alive: Alive = lambda: None,
     refused_before: Collection[tuple[str, str]] = (),
 ) -> Written:
@@ -77,11 +77,11 @@ def write(
     Who changed it meanwhile is not overwritten, and an answer that was lost is not
     guessed: the tag is read again, planned again and sent once more. `refused_before`
     are options (Value and name) that PEX did not take the last time. What was written
-    before an error, or may have been, goes to `note`. Raises the errors of
+    before an error, or may have been, goes to `record`. Raises the errors of
     `connector.api.exceptions`, and what `alive` raises, which is called before each
     call.
     """
-    send = partial(_send, client, note, alive, refused_before)
+    send = partial(_send, client, record, alive, refused_before)
     planned = plan(dropdown)
     sent = send(dropdown, planned)
     if isinstance(sent, Written):
@@ -100,7 +100,7 @@ def write(
 
 def _send(
     client: PexClient,
-    note: Note,
+    record: Record,
     alive: Alive,
     refused_before: Collection[tuple[str, str]],
     dropdown: Dropdown,
@@ -113,11 +113,11 @@ def _send(
     try:
         client.replace_options(dropdown, planned.options)
     except InvalidRequestError as error:
-        halving = Halving(client, dropdown, planned, note)
+        halving = Halving(client, dropdown, planned, record)
         return halving.run(error, alive, refused_before)
     except ConnectorError as error:
         if error.may_have_succeeded:
-            note(_in_doubt(planned, dropdown))
+            record(_in_doubt(planned, dropdown))
         if not must_be_read(error):
             raise
         return error
