@@ -102,7 +102,8 @@ class PurchasePage:
         """As PEX had them when the purchase was last judged; those of splits below."""
         facts = purchase.facts or {}
         pex = purchase.tenant.pex_or_none
-        names = {tag["id"]: tag["name"] for tag in (pex.tags if pex else [])}
+        known = pex.remembered_tags() if pex else []
+        names = {tag.tag_id: tag.name for tag in known}
         rows = [("", *tag) for tag in facts.get("tags", [])]
         for number, split in enumerate(facts.get("splits", []), start=1):
             rows += [(f"Split {number}, ", *tag) for tag in split["tags"]]
