@@ -6,7 +6,7 @@ whether PEX would take one is `sync.rules.tag_dependencies`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -42,6 +42,10 @@ class Pair:
     child: FieldMapping
     parent_kind: CodeKind
     child_kind: CodeKind
+
+    @property
+    def title(self) -> str:
+        return f"“{self.child.tag}” by “{self.parent.tag}”"
 
 
 @dataclass(frozen=True)
@@ -135,24 +139,8 @@ def _plan(
     ours = next((each for each in there if each.source == SOURCE), None)
     parents = _values(tenant, parent)
     rules = rules_for(_codes_together(tenant, pair), parents, _values(tenant, child))
-    title = f"“{pair.child.tag}” by “{pair.parent.tag}”"
     if ours is not None and ours.parent_id == parent_id:
-        if is_same(ours, rules):
-            sentence = f"The filter of {title} is as it should be."
-            return FilterPlan(pair, sentence, child_id=child_id)
-        if not is_believable(ours, rules, parents):
-            return FilterPlan(
-                pair,
-                "CMiC offers so little that more than half of the filter of "
-                f"{title} would go: it stays as it is.",
-                is_trouble=True,
-            )
-        return FilterPlan(
-            pair,
-            f"The filter of {title} gets {len(rules):,} rules.",
-            lambda: client.replace_dependency(ours, rules, SOURCE),
-            child_id=child_id,
-        )
+        return _plan_change(client, pair, child_id, ours, rules, parents)
     kept = [
         each
         for each in all_there
@@ -165,14 +153,41 @@ def _plan(
         return FilterPlan(
             pair,
             f"CMiC has nothing open that goes with the options of “{pair.parent.tag}”, "
-            f"so {title} is not filtered.",
+            f"so {pair.title} is not filtered.",
             is_trouble=True,
         )
     all_there.append(Dependency("", child_id, parent_id, SOURCE))
     return FilterPlan(
         pair,
-        f"A filter of {title} is made, with {len(rules):,} rules.",
+        f"A filter of {pair.title} is made, with {len(rules):,} rules.",
         lambda: _create(client, ours, child_id, parent_id, rules),
+        child_id=child_id,
+    )
+
+
+def _plan_change(
+    client: PexClient,
+    pair: Pair,
+    child_id: str,
+    ours: Dependency,
+    rules: tuple[OptionRule, ...],
+    parents: Mapping[str, str],
+) -> FilterPlan:
+    """What becomes of one of ours that is between these two tags already."""
+    if is_same(ours, rules):
+        sentence = f"The filter of {pair.title} is as it should be."
+        return FilterPlan(pair, sentence, child_id=child_id)
+    if not is_believable(ours, rules, parents):
+        return FilterPlan(
+            pair,
+            f"CMiC offers so little that more than half of the filter of {pair.title} "
+            "would go: it stays as it is.",
+            is_trouble=True,
+        )
+    return FilterPlan(
+        pair,
+        f"The filter of {pair.title} gets {len(rules):,} rules.",
+        lambda: client.replace_dependency(ours, rules, SOURCE),
         child_id=child_id,
     )
 

@@ -18,7 +18,7 @@ from connector.api.cmic.types import CodeKind
 from connector.api.pex.option_names import Value
 from connector.api.pex.tags import Dropdown
 from connector.models import CmicCode, CodeRefresh, Field, FieldMapping, Tenant
-from connector.models.invoice_fields import KINDS_BY_TYPE, SHARED_KINDS
+from connector.models.invoice_fields import CODE_FIELDS, SHARED_KINDS
 from sync.models import OptionAlias, TagSync
 from sync.rules.option_filter import Filter
 from sync.rules.tag_options import Difference, plan_options
@@ -73,7 +73,7 @@ def targets_of(tenant: Tenant) -> list[Target]:
 
 def first_kind(tenant: Tenant) -> CodeKind:
     """The kind that the others hang on: jobs, departments or equipment."""
-    return KINDS_BY_TYPE[tenant.line_type][0]  # type: ignore[index]
+    return tenant.code_mappings()[0][1]
 
 
 def is_read(tenant: Tenant, target: Target) -> bool:
@@ -163,7 +163,7 @@ def _values_of(tenant: Tenant, target: Target, tag_id: str) -> list[Value]:
     them, inactive.
     """
     offered = _filter(target.mapping)
-    place = KINDS_BY_TYPE[tenant.line_type].index(target.kind)  # type: ignore[index]
+    place = CODE_FIELDS.index(Field(target.mapping.field))
     if place == 0 or target.kind is CodeKind.ACCOUNT:
         values = _first(tenant, target, offered)
     else:
