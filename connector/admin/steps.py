@@ -66,8 +66,10 @@ def next_tab(tenant: Tenant) -> str:
 
 def _missing_connections(tenant: Tenant) -> list[Missing]:
     missing = []
-    for relation, name in (("pex", "PEX"), ("cmic", "CMiC")):
-        part = getattr(tenant, relation, None)
+    for part, relation, name in (
+        (tenant.pex_or_none, "pex", "PEX"),
+        (tenant.cmic_or_none, "cmic", "CMiC"),
+    ):
         sentences = (
             [f"The {name} connection is missing."]
             if part is None
@@ -78,7 +80,7 @@ def _missing_connections(tenant: Tenant) -> list[Missing]:
 
 
 def _missing_settings(tenant: Tenant) -> list[Missing]:
-    settings = getattr(tenant, "transactions", None)
+    settings = tenant.transactions_or_none
     if settings is None:
         return [Missing("The transaction settings are missing.")]
     found: dict[str, Missing] = {}

@@ -84,16 +84,16 @@ class TenantAdmin(
 
     @admin.display(description="PEX business")
     def pex_business(self, tenant: Tenant) -> str:
-        connection = _part(tenant, "pex")
+        connection = tenant.pex_or_none
         return connection.business_name if connection else ""
 
     @display(description="PEX", label=LABEL_COLOURS)
     def pex_state(self, tenant: Tenant) -> tuple[str, str]:
-        return pex_label(_part(tenant, "pex"))
+        return pex_label(tenant.pex_or_none)
 
     @display(description="CMiC", label=LABEL_COLOURS)
     def cmic_state(self, tenant: Tenant) -> tuple[str, str]:
-        return cmic_label(_part(tenant, "cmic"))
+        return cmic_label(tenant.cmic_or_none)
 
     @display(
         description="Auto-sync",
@@ -166,14 +166,10 @@ class TenantAdmin(
         context["pex_tags"] = _tag_names(tenant)
         context["missing_settings"] = tenant.missing_settings() if tenant else []
         context["may_change"] = self.has_change_permission(request, tenant)
-        pex = _part(tenant, "pex") if tenant else None
+        pex = tenant.pex_or_none if tenant else None
         context["token_warning"] = token_warning(pex, timezone.now()) if pex else None
         page: HttpResponse = super().render_change_form(request, context, **kwargs)
         return page
-
-
-def _part(tenant: Tenant, relation: str) -> Any:
-    return getattr(tenant, relation, None)
 
 
 def _is_company_new(formsets: Iterable[BaseInlineFormSet[Any, Any, Any]]) -> bool:
@@ -187,6 +183,6 @@ def _is_company_new(formsets: Iterable[BaseInlineFormSet[Any, Any, Any]]) -> boo
 
 
 def _tag_names(tenant: Tenant | None) -> list[str]:
-    connection = _part(tenant, "pex") if tenant else None
+    connection = tenant.pex_or_none if tenant else None
     types = connection.tag_types() if connection is not None else {}
     return [name for name, kind in types.items() if kind == "dropdown"]

@@ -40,4 +40,4 @@ class TransactionSettingsInline(OnePartInline):
     )
 
     def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
-        return 0 if getattr(obj, "transactions", None) else 1
+        return 0 if obj and obj.transactions_or_none else 1

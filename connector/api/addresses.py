@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -20,30 +20,11 @@ class AddressError(ValueError):
 
 def check_address(url: str, hosts: Sequence[str], *, allow_loopback: bool) -> None:
     """Raises `AddressError` unless `url` is https to a host that `hosts` lists."""
-    try:
-        parts = urlsplit(url)
-        host, port = (parts.hostname or "").casefold(), parts.port
-    except ValueError as error:
-        raise AddressError(f"“{url}” is not an address.") from error
-    if not host or port == 0:
-        raise AddressError(f"“{url}” is not an address.")
-    if parts.username is not None or parts.password is not None:
-        raise AddressError("The address must not contain a user name or a password.")
-    if parts.query or parts.fragment:
-        raise AddressError("The address must end before any “?” or “#”.")
-    if host in _LOOPBACK and allow_loopback and parts.scheme in ("http", "https"):
-        return
-    if parts.scheme != "https":
-        raise AddressError("The address must begin with https://.")
-    if host in _LOOPBACK or _is_ip(host):
-        raise AddressError(
-            "The address must name a host, not a number or this machine."
-        )
-    if not any(fnmatchcase(host, pattern.casefold()) for pattern in hosts):
-        raise AddressError(
-            f"The host {host} is not allowed. Allowed are: {', '.join(hosts)} "
-            "(CONNECTOR_ALLOWED_HOSTS)."
-        )
+    parts = _split(url)
+    problem = _shape_problem(parts)
+    problem = problem or _host_problem(parts, hosts, allow_loopback=allow_loopback)
+    if problem:
+        raise AddressError(problem)
 
 
 def origin(url: str) -> tuple[str, str]:
@@ -63,6 +44,44 @@ def is_public(host: str, address: str) -> bool:
     ip = ipaddress.ip_address(address)
     ip = getattr(ip, "ipv4_mapped", None) or ip
     return host.casefold() in _LOOPBACK if ip.is_loopback else ip.is_global
+
+
+def _split(url: str) -> SplitResult:
+    """Raises `AddressError` where there is no host to call."""
+    try:
+        parts = urlsplit(url)
+        is_address = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise AddressError(f"“{url}” is not an address.")
+    return parts
+
+
+def _shape_problem(parts: SplitResult) -> str:
+    if parts.username is not None or parts.password is not None:
+        return "The address must not contain a user name or a password."
+    if parts.query or parts.fragment:
+        return "The address must end before any “?” or “#”."
+    return ""
+
+
+def _host_problem(
+    parts: SplitResult, hosts: Sequence[str], *, allow_loopback: bool
+) -> str:
+    host = (parts.hostname or "").casefold()
+    if host in _LOOPBACK and allow_loopback and parts.scheme in ("http", "https"):
+        return ""
+    if parts.scheme != "https":
+        return "The address must begin with https://."
+    if host in _LOOPBACK or _is_ip(host):
+        return "The address must name a host, not a number or this machine."
+    if not any(fnmatchcase(host, pattern.casefold()) for pattern in hosts):
+        return (
+            f"The host {host} is not allowed. Allowed are: {', '.join(hosts)} "
+            "(CONNECTOR_ALLOWED_HOSTS)."
+        )
+    return ""
 
 
 def _is_ip(host: str) -> bool:

@@ -34,6 +34,11 @@ class ConnectorError(Exception):
         self.message = message
         self.system = system
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the connector itself says so, and waiting is certain to help."""
+        return False
+
     def __str__(self) -> str:
         return self.message
 
@@ -101,6 +106,11 @@ class RateLimitError(ApiResponseError):
     """Too many calls. Nothing was done; ``retry_after`` is in seconds, if known."""
 
     retryable = True
+
+    @property
+    def is_ours(self) -> bool:
+        """Nobody has answered: our limiter says so, or another process of ours."""
+        return not self.status
 
 
 class RefreshActiveError(RateLimitError):

@@ -13,29 +13,16 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
-from connector.api.cmic.types import CodeKind, LineType
+from connector.api.cmic.types import CodeKind
 from connector.models import CmicCode, Field
 from connector.models.codes import CodeState
-from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
+from connector.models.invoice_fields import SHARED_KINDS, kind_of
+from connector.models.settings import SETTING_KINDS
 
 PAGE_SIZE = 50
 
-# The inputs of the settings, and the list that each is chosen from.
-SETTING_KINDS = {
-    "company_code": CodeKind.COMPANY,
-    "source_uuid": CodeKind.SOURCE,
-    "document_type_uuid": CodeKind.DOCUMENT_TYPE,
-    "vendor_code": CodeKind.VENDOR,
-}
 # Nobody reads or types these; people know the names.
 NAMED_ONLY = (CodeKind.SOURCE, CodeKind.DOCUMENT_TYPE)
-# Kinds that CMiC does not keep per company.
-SHARED_KINDS = (
-    CodeKind.COMPANY,
-    CodeKind.ACCOUNT,
-    CodeKind.SOURCE,
-    CodeKind.DOCUMENT_TYPE,
-)
 # Below a job that is not chosen, a code may stand a hundred thousand times: one look
 # into the index for each different code, instead of reading all their rows.
 _DISTINCT_CODES = """
@@ -109,26 +96,13 @@ class Found:
     has_more: bool
 
 
-def kind_of(name: str, type_code: str) -> CodeKind | None:
-    """The kind of value that an input takes; None where it takes none."""
-    if name in SETTING_KINDS:
-        return SETTING_KINDS[name]
-    if name == Field.GROUP_CODE:
-        return CodeKind.REGISTRY_GROUP
-    if name not in CODE_FIELDS or type_code not in list(LineType):
-        return None
-    kinds = KINDS_BY_TYPE[LineType(type_code)]
-    place = CODE_FIELDS.index(Field(name))
-    return kinds[place] if place < len(kinds) else None
-
-
 def shelf_of(name: str, above: Above) -> Shelf | None:
     """The list that the input `name` is chosen from; None where it has none.
 
     Accounts are not kept below a department; every other second code hangs on the
     first, and the third on both.
     """
-    kind = kind_of(name, above.type)
+    kind = SETTING_KINDS.get(name) or kind_of(name, above.type)
     if kind is None:
         return None
     company = "" if kind in SHARED_KINDS else above.company

@@ -17,7 +17,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from connector.api.cmic.client import CmicClient
-from connector.api.cmic.types import CodeKind, LineType
+from connector.api.cmic.types import CodeKind
 from connector.api.exceptions import (
     AccessDeniedError,
     ConnectorError,
@@ -27,15 +27,13 @@ from connector.api.exceptions import (
 )
 from connector.codes.staging import StagedCodes
 from connector.connections.clients import cmic_client
-from connector.models import CmicCode, CodeRefresh, Field, RefreshState, Tenant
-from connector.models.mapping import KINDS_BY_TYPE
+from connector.models import CmicCode, CodeRefresh, RefreshState, Tenant
+from connector.models.invoice_fields import KINDS_BY_TYPE, SHARED_KINDS
 
 logger = logging.getLogger(__name__)
 
 GOOD_FOR = timedelta(hours=24)
 
-# Kinds that CMiC does not keep per company.
-_SHARED = (CodeKind.COMPANY, CodeKind.ACCOUNT, CodeKind.SOURCE, CodeKind.DOCUMENT_TYPE)
 # Read along with transaction codes: CMiC has no list of components.
 _READ_ALONG = {CodeKind.TRANSACTION_CODE: (CodeKind.COMPONENT,)}
 _LISTED = [kind for kind in CodeKind if kind is not CodeKind.COMPONENT]
@@ -49,16 +47,9 @@ SETUP_KINDS = (
 )
 
 
-def line_type(tenant: Tenant) -> LineType | None:
-    """The Type Code of the tenant's mapping, None while it has none."""
-    rows = (row for row in tenant.mappings.all() if row.field == Field.TYPE_CODE)
-    value = next((row.static_value for row in rows), "")
-    return LineType(value) if value in list(LineType) else None
-
-
 def kinds_to_code_with(tenant: Tenant) -> tuple[CodeKind, ...]:
     """The kinds that a sync checks purchases against."""
-    chosen = line_type(tenant)
+    chosen = tenant.line_type
     return (CodeKind.COMPANY, *KINDS_BY_TYPE[chosen]) if chosen else ()
 
 
@@ -249,7 +240,7 @@ class _Reader:
         cache is then as it was.
         """
         started = timezone.now()
-        scope = "" if kind in _SHARED else self._company
+        scope = "" if kind in SHARED_KINDS else self._company
         self._report(kind, 0)
         rows = 0
         with StagedCodes() as staged:
@@ -277,10 +268,9 @@ class _Reader:
 
 
 def _company(tenant: Tenant) -> str:
-    chosen = getattr(tenant, "transactions", None)
-    if chosen is None:
+    if tenant.transactions_or_none is None:
         raise SettingsIncompleteError("The transaction settings are missing.")
-    return str(chosen.company_code)
+    return tenant.company_code
 
 
 def _stale(tenant: Tenant, kinds: Collection[CodeKind]) -> list[CodeKind]:

@@ -5,7 +5,7 @@ Keeping the options of existing tags up to date is `sync.engine.tags.sync`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -15,12 +15,9 @@ from connector.api.cmic.types import CodeKind
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.client import PexClient
 from connector.api.pex.option_names import Value, distinct_names
-from connector.api.pex.types import Tag, TagOption
-from connector.codes.reading import line_type
+from connector.api.pex.types import Tag, TagOption, tag_named
 from connector.connections.clients import pex_client
-from connector.connections.probing import remember_tags
 from connector.models import CmicCode, FieldMapping, Tenant
-from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
 
 
 class TagsRefusedError(Exception):
@@ -44,7 +41,7 @@ def read_tags(tenant: Tenant) -> list[Tag]:
     Raises the errors of `connector.api.exceptions`.
     """
     tags = pex_client(tenant).list_tags()
-    remember_tags(tenant.pex, tags)
+    tenant.pex.remember_tags(tags)
     return tags
 
 
@@ -65,7 +62,7 @@ def create_tags(tenant: Tenant, *, required: bool = False) -> Made:
     try:
         for row, kind in rows:
             name = row.tag or str(row.get_field_display())
-            there = _named(tags, name)
+            there = tag_named(tags, name)
             if there is None:
                 options = _options(tenant, row, kind)
                 tags.append(_create(client, name, kind, options, required=required))
@@ -78,20 +75,17 @@ def create_tags(tenant: Tenant, *, required: bool = False) -> Made:
             if not row.tag and _map(row, name):
                 mapped.append(str(row.get_field_display()))
     finally:
-        remember_tags(tenant.pex, tags)
+        tenant.pex.remember_tags(tags)
     return Made(created, found, mapped, problems)
 
 
 def _rows_to_tag(tenant: Tenant) -> list[tuple[FieldMapping, CodeKind]]:
-    chosen = line_type(tenant)
-    if chosen is None:
+    if tenant.line_type is None:
         raise TagsRefusedError(
             "The Type Code is not chosen. Choose and save it first: it decides what "
             "the tags stand for."
         )
-    stored = {row.field: row for row in tenant.mappings.all()}
-    pairs = zip(CODE_FIELDS, KINDS_BY_TYPE[chosen], strict=False)
-    rows = [(stored[field], kind) for field, kind in pairs if field in stored]
+    rows = tenant.code_mappings()
     wanted = [(row, kind) for row, kind in rows if not row.static_value]
     if not wanted:
         raise TagsRefusedError(
@@ -122,7 +116,7 @@ def _create(
     except ConnectorError as error:
         if not error.may_have_succeeded:
             raise
-        there = _named(client.list_tags(), name)
+        there = tag_named(client.list_tags(), name)
         if there is None:
             raise
         return there
@@ -139,12 +133,6 @@ def _map(row: FieldMapping, name: str) -> bool:
         return True
 
 
-def _named(tags: Iterable[Tag], name: str) -> Tag | None:
-    named = [tag for tag in tags if tag.name.casefold() == name.casefold()]
-    usable = (tag for tag in named if tag.is_usable and tag.is_dropdown)
-    return next(usable, named[0] if named else None)
-
-
 def _problem(tag: Tag) -> str:
     if not tag.is_dropdown:
         return (
@@ -157,10 +145,8 @@ def _problem(tag: Tag) -> str:
 
 
 def _codes(tenant: Tenant, kind: CodeKind) -> QuerySet[CmicCode]:
-    settings = getattr(tenant, "transactions", None)
-    company = settings.company_code if settings else ""
     return CmicCode.objects.filter(
-        tenant=tenant, kind=kind, company__in=("", company), is_active=True
+        tenant=tenant, kind=kind, company__in=("", tenant.company_code), is_active=True
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 from django.conf import settings
 
@@ -15,13 +15,15 @@ from connector.api.pex.client import PexClient
 from connector.api.transport import Timeouts
 from connector.models import CmicConnection, PexConnection, Tenant
 
+T = TypeVar("T", PexConnection, CmicConnection)
+
 
 def pex_client(tenant: Tenant, seconds: float | None = None) -> PexClient:
     """`seconds` are the longest to wait for one answer.
 
     Raises `SettingsIncompleteError` if something must still be filled in.
     """
-    connection: PexConnection = _complete(tenant, "pex", "PEX")
+    connection = _complete(tenant.pex_or_none, "PEX")
     return pex_client_for(connection, connection.token, seconds)
 
 
@@ -49,7 +51,7 @@ def cmic_client(tenant: Tenant, seconds: float | None = None) -> CmicClient:
 
     Raises `SettingsIncompleteError` if something must still be filled in.
     """
-    connection: CmicConnection = _complete(tenant, "cmic", "CMiC")
+    connection = _complete(tenant.cmic_or_none, "CMiC")
     return cmic_client_for(connection, seconds)
 
 
@@ -85,8 +87,7 @@ def cmic_client_for(
     )
 
 
-def _complete(tenant: Tenant, relation: str, system: str) -> Any:
-    connection = getattr(tenant, relation, None)
+def _complete(connection: T | None, system: str) -> T:
     if connection is None:
         raise SettingsIncompleteError(f"The {system} connection is missing.")
     if missing := connection.missing_settings():

@@ -26,7 +26,6 @@ from connector.connections.probing import (
     in_parallel,
     module_columns,
     pex_message,
-    remember_tags,
     token_columns,
 )
 from connector.models import CmicConnection, PexConnection, Tenant
@@ -118,7 +117,7 @@ def _keep(row: AnyConnection, finding: Finding) -> None:
     )
     kept.update(checked_at=timezone.now(), **columns)
     if isinstance(row, PexConnection) and finding.tags is not None:
-        remember_tags(row, finding.tags)
+        row.remember_tags(finding.tags)
 
 
 def replace(
@@ -154,7 +153,7 @@ def replace(
             setattr(row, name, value)
         row.save(update_fields=None if row.pk is None else list(columns))
         if isinstance(row, PexConnection) and finding.tags is not None:
-            remember_tags(row, finding.tags)
+            row.remember_tags(finding.tags)
 
 
 def disconnect(connection: AnyConnection) -> None:

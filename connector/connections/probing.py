@@ -227,28 +227,12 @@ def remember_refusal(
 ) -> None:
     """A sync that began then found its credentials refused: the connection's state says
     so, unless they were replaced meanwhile."""
-    connection = getattr(tenant, "pex" if error.system == "PEX" else "cmic", None)
+    connection = tenant.pex_or_none if error.system == "PEX" else tenant.cmic_or_none
     if connection is None or begun_at is None:
         return
     changed_at = connection.credentials_changed_at
     if changed_at is None or changed_at <= begun_at:
         _record(connection, is_ok=False, check_message=error.message)
-
-
-def remember_tags(connection: PexConnection, tags: Sequence[Tag]) -> None:
-    """Keep the names and types of PEX's tags: mappings are checked against them."""
-    known = [
-        {
-            "id": tag.tag_id,
-            "name": tag.name,
-            "type": "dropdown" if tag.is_dropdown else tag.type,
-            "is_usable": tag.is_usable,
-        }
-        for tag in tags
-    ]
-    if known != connection.tags:
-        connection.tags = known
-        connection.save(update_fields=["tags"])
 
 
 def _module_call(client: CmicClient, name: str) -> Callable[[], ModuleState]:

@@ -4,7 +4,8 @@ from connector.models.access import RoleGrant, TenantAccess
 from connector.models.codes import CmicCode, CodeRefresh
 from connector.models.connections import CmicConnection, PexConnection
 from connector.models.history import CredentialsChange
-from connector.models.mapping import Field, FieldMapping
+from connector.models.invoice_fields import Field
+from connector.models.mapping import FieldMapping
 from connector.models.refresh import RefreshState
 from connector.models.settings import TransactionSettings
 from connector.models.tenant import Tenant

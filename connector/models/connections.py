@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connector.api.addresses import AddressError, check_address, origin
 from connector.api.cmic.flysheets import Layout
+from connector.api.pex.types import Tag
 from connector.fields import SecretField
 from connector.models.tenant import Tenant
 
@@ -105,9 +106,31 @@ class PexConnection(Connection):
         expires_at = self.token_expires_at
         return expires_at is not None and expires_at - timezone.now() < RENEWAL_MONTH
 
+    def remember_tags(self, tags: Sequence[Tag]) -> None:
+        """Keep the names and types of PEX's tags: mappings are checked against them."""
+        known = [
+            {
+                "id": tag.tag_id,
+                "name": tag.name,
+                "type": "dropdown" if tag.is_dropdown else tag.type,
+                "is_usable": tag.is_usable,
+            }
+            for tag in tags
+        ]
+        if known != self.tags:
+            self.tags = known
+            self.save(update_fields=["tags"])
+
+    def remembered_tags(self) -> list[Tag]:
+        """As PEX told them last, without options; empty before it was asked."""
+        return [
+            Tag(each["id"], each["name"], each["type"], each["is_usable"])
+            for each in self.tags
+        ]
+
     def tag_types(self) -> dict[str, str]:
-        """Type by name of the tags PEX had when it was last asked; may be empty."""
-        return {tag["name"]: tag["type"] for tag in self.tags if tag["is_usable"]}
+        """Type by name of the usable ones among `remembered_tags`."""
+        return {tag.name: tag.type for tag in self.remembered_tags() if tag.is_usable}
 
 
 class CmicConnection(Connection):

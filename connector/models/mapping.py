@@ -9,40 +9,19 @@ from django.utils.translation import gettext_lazy as _
 
 from connector.api.cmic.types import CodeKind, LineType
 from connector.models.codes import CmicCode
+from connector.models.invoice_fields import (
+    CODE_FIELDS,
+    SHARED_KINDS,
+    STATIC_ONLY,
+    Field,
+    kind_of,
+)
 from connector.models.recorded import record_history
 from connector.models.tenant import Tenant
 
-
-class Field(models.TextChoices):
-    """The six fields of a CMiC invoice that a mapping fills, in their order."""
-
-    GROUP_CODE = "group_code", _("Group Code")
-    VALID_FLAG = "valid_flag", _("Valid Flag")
-    TYPE_CODE = "type_code", _("Type Code")
-    JOB_DEPT_EQP = "job_dept_eqp", _("Job/Dept/Eqp.")
-    COST_CODE_ACCOUNT_CATEGORY = (
-        "cost_code_account_category",
-        _("Cost Code/Account/Category"),
-    )
-    COST_TYPE_TRAN_CODE = "cost_type_tran_code", _("Cost Type/Tran Code")
-
-
-STATIC_ONLY = (Field.GROUP_CODE, Field.VALID_FLAG, Field.TYPE_CODE)
-CODE_FIELDS = (
-    Field.JOB_DEPT_EQP,
-    Field.COST_CODE_ACCOUNT_CATEGORY,
-    Field.COST_TYPE_TRAN_CODE,
-)
-
-KINDS_BY_TYPE: dict[LineType, tuple[CodeKind, ...]] = {
-    LineType.JOB: (CodeKind.JOB, CodeKind.COST_CODE, CodeKind.CATEGORY),
-    LineType.DEPARTMENT: (CodeKind.DEPARTMENT, CodeKind.ACCOUNT),
-    LineType.EQUIPMENT: (
-        CodeKind.EQUIPMENT,
-        CodeKind.COMPONENT,
-        CodeKind.TRANSACTION_CODE,
-    ),
-}
+# What keeps values out of a tag: lists with commas, as people write them, which
+# `sync.rules.option_filter` reads.
+OPTION_FILTERS = ("only_statuses", "only_prefixes", "excluded_codes")
 
 
 class FieldMapping(models.Model):
@@ -62,7 +41,6 @@ class FieldMapping(models.Model):
     default_value = models.CharField(_("default"), max_length=64, blank=True)
     sync_options = models.BooleanField(_("sync tag"), default=False)
     label = models.CharField(max_length=10, choices=Label, default=Label.NAME)
-    # Lists with commas, as people write them: `sync.rules.option_filter` reads them.
     only_statuses = models.CharField(_("only with status"), max_length=100, blank=True)
     only_prefixes = models.CharField(
         _("only codes starting with"), max_length=200, blank=True
@@ -118,12 +96,12 @@ class FieldMapping(models.Model):
 
     def filter_words(self, before: str = "") -> str:
         """Which values the tag does not offer, after `before`; empty if all are."""
-        said = [
+        parts = [
             f"{self._meta.get_field(name).verbose_name} {getattr(self, name)}"  # type: ignore[union-attr]
-            for name in ("only_statuses", "only_prefixes", "excluded_codes")
+            for name in OPTION_FILTERS
             if getattr(self, name)
         ]
-        return f"{before}{', '.join(said)}" if said else ""
+        return f"{before}{', '.join(parts)}" if parts else ""
 
     def clean(self) -> None:
         super().clean()
@@ -153,7 +131,7 @@ class FieldMapping(models.Model):
 
     def _tag_errors(self) -> dict[str, str]:
         """Only what PEX is known not to have; before it was asked, anything goes."""
-        pex = getattr(self.tenant, "pex", None) if self.tenant_id else None
+        pex = self.tenant.pex_or_none if self.tenant_id else None
         if not self.tag or pex is None or not pex.tags:
             return {}
         types = pex.tag_types()
@@ -172,10 +150,7 @@ class FieldMapping(models.Model):
         kind = self._kind()
         if not code or kind is None or not self.tenant_id:
             return {}
-        settings = getattr(self.tenant, "transactions", None)
-        company = settings.company_code if settings else ""
-        if kind is CodeKind.ACCOUNT:
-            company = ""
+        company = "" if kind in SHARED_KINDS else self.tenant.company_code
         state = CmicCode.objects.state_of(self.tenant_id, kind, code, company=company)
         if state == CmicCode.State.UNKNOWN:
             return {attribute: f"CMiC has no {kind.label} “{code}”."}
@@ -185,16 +160,7 @@ class FieldMapping(models.Model):
 
     def _kind(self) -> CodeKind | None:
         """Which of CMiC's lists the value must be in; it follows the Type Code."""
-        if self.field == Field.GROUP_CODE:
-            return CodeKind.REGISTRY_GROUP
-        if self.field not in CODE_FIELDS:
-            return None
         type_code = self.type_code
-        if type_code is None:
-            rows = self.tenant.mappings.filter(field=Field.TYPE_CODE)
-            type_code = rows.values_list("static_value", flat=True).first()
-        if type_code not in list(LineType):
-            return None
-        kinds = KINDS_BY_TYPE[LineType(type_code)]
-        place = CODE_FIELDS.index(Field(self.field))
-        return kinds[place] if place < len(kinds) else None
+        if type_code is None and self.field in CODE_FIELDS:
+            type_code = self.tenant.line_type
+        return kind_of(self.field, type_code or "")

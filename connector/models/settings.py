@@ -15,10 +15,18 @@ from django.utils.translation import gettext_lazy as _
 from connector.api.cmic.types import CodeKind
 from connector.api.pex.reading import EASTERN
 from connector.models.codes import CmicCode
+from connector.models.invoice_fields import SHARED_KINDS
 from connector.models.recorded import record_history
 from connector.models.tenant import Tenant
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
+# The settings that are codes, and the list that each is chosen from.
+SETTING_KINDS = {
+    "company_code": CodeKind.COMPANY,
+    "vendor_code": CodeKind.VENDOR,
+    "source_uuid": CodeKind.SOURCE,
+    "document_type_uuid": CodeKind.DOCUMENT_TYPE,
+}
 
 
 class TransactionSettings(models.Model):
@@ -138,15 +146,10 @@ class TransactionSettings(models.Model):
         """Only what CMiC is known not to have; before codes are read, anything goes."""
         if self.tenant_id is None:
             return {}
-        company = self.company_code
-        checks = (
-            ("company_code", CodeKind.COMPANY, company, ""),
-            ("vendor_code", CodeKind.VENDOR, self.vendor_code, company),
-            ("source_uuid", CodeKind.SOURCE, self.source_uuid, ""),
-            ("document_type_uuid", CodeKind.DOCUMENT_TYPE, self.document_type_uuid, ""),
-        )
         errors: dict[str, str] = {}
-        for field, kind, code, scope in checks:
+        for field, kind in SETTING_KINDS.items():
+            code = getattr(self, field)
+            scope = "" if kind in SHARED_KINDS else self.company_code
             state = CmicCode.objects.state_of(self.tenant_id, kind, code, company=scope)
             if code and state == CmicCode.State.UNKNOWN:
                 errors[field] = f"CMiC has no {kind.label} “{code}”."

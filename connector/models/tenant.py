@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from connector.api.cmic.types import CodeKind, LineType
 from connector.contacts import validate_contacts
 from connector.models.access import visible
+from connector.models.invoice_fields import CODE_FIELDS, KINDS_BY_TYPE, Field
 from connector.models.recorded import record_history
+
+if TYPE_CHECKING:
+    from connector.models.connections import CmicConnection, PexConnection
+    from connector.models.mapping import FieldMapping
+    from connector.models.settings import TransactionSettings
 
 MAPPING_COUNT = 6
 
@@ -21,7 +31,11 @@ class TenantQuerySet(models.QuerySet["Tenant"]):
 
 
 class Tenant(models.Model):
-    """One customer. Its connections, settings and mappings hang on it."""
+    """One customer. Its connections, settings and mappings hang on it.
+
+    Each `…_or_none` is what hangs on a tenant that may not be set up yet. Mappings are
+    one query each time, or none where they were prefetched.
+    """
 
     slug = models.SlugField(
         unique=True, help_text=_("Short name for commands and addresses.")
@@ -64,15 +78,59 @@ class Tenant(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def pex_or_none(self) -> PexConnection | None:
+        return self.pex if hasattr(self, "pex") else None
+
+    @property
+    def cmic_or_none(self) -> CmicConnection | None:
+        return self.cmic if hasattr(self, "cmic") else None
+
+    @property
+    def transactions_or_none(self) -> TransactionSettings | None:
+        return self.transactions if hasattr(self, "transactions") else None
+
+    @property
+    def company_code(self) -> str:
+        """The CMiC company that invoices are booked in; empty until it is chosen."""
+        settings = self.transactions_or_none
+        return settings.company_code if settings else ""
+
+    @property
+    def line_type(self) -> LineType | None:
+        """The Type Code of the mappings, None until it is chosen."""
+        return _line_type(self.mappings_by_field())
+
+    def mappings_by_field(self) -> dict[str, FieldMapping]:
+        return {row.field: row for row in self.mappings.all()}
+
+    def mapping_of(self, field: Field) -> FieldMapping | None:
+        """Several fields of one tenant are cheaper by `mappings_by_field`."""
+        return self.mappings_by_field().get(field)
+
+    def code_mappings(
+        self, default: LineType | None = None
+    ) -> list[tuple[FieldMapping, CodeKind]]:
+        """The mappings of a line's codes in their order, each with its kind of code.
+
+        Empty until a Type Code is chosen, unless there is a `default`. Each code hangs
+        on those before it: none follows a mapping that is missing.
+        """
+        rows = self.mappings_by_field()
+        chosen = _line_type(rows) or default
+        kinds = KINDS_BY_TYPE[chosen] if chosen else ()
+        placed = zip(CODE_FIELDS, kinds, strict=False)
+        there = takewhile(lambda each: each[0] in rows, placed)
+        return [(rows[field], kind) for field, kind in there]
+
     def missing_settings(self) -> list[str]:
         """What a person must still fill in before a sync can run, as sentences."""
         missing: list[str] = []
-        for relation, sentence in (
-            ("pex", "The PEX connection is missing."),
-            ("cmic", "The CMiC connection is missing."),
-            ("transactions", "The transaction settings are missing."),
+        for part, sentence in (
+            (self.pex_or_none, "The PEX connection is missing."),
+            (self.cmic_or_none, "The CMiC connection is missing."),
+            (self.transactions_or_none, "The transaction settings are missing."),
         ):
-            part = getattr(self, relation, None)
             missing += [sentence] if part is None else part.missing_settings()
         return missing + list(self.missing_mappings().values())
 
@@ -93,3 +151,9 @@ class Tenant(models.Model):
         if len(rows) < MAPPING_COUNT:
             empty[""] = "Some of the six field mappings are missing."
         return empty
+
+
+def _line_type(rows: dict[str, FieldMapping]) -> LineType | None:
+    row = rows.get(Field.TYPE_CODE)
+    value = row.static_value if row else ""
+    return LineType(value) if value in list(LineType) else None

@@ -26,7 +26,7 @@ _CODES = {
 
 
 @dataclass(frozen=True)
-class Difference:
+class Replacement:
     """One value that would change; `path` is where the JSON of a tenant has it."""
 
     path: str
@@ -36,7 +36,7 @@ class Difference:
     is_code: bool
 
 
-def differences(source: Tenant, target: Tenant) -> list[Difference]:
+def replacements(source: Tenant, target: Tenant) -> list[Replacement]:
     """What copying everything would change."""
     return [
         *_settings(source, target),
@@ -71,19 +71,19 @@ def copy(source: Tenant, target: Tenant, paths: Collection[str]) -> None:
     import_tenant(data, None)
 
 
-def _contacts(source: Tenant, target: Tenant) -> list[Difference]:
+def _contacts(source: Tenant, target: Tenant) -> list[Replacement]:
     """Another customer's people, so treated as codes are."""
     if source.alert_contacts == target.alert_contacts:
         return []
     column = Tenant._meta.get_field("alert_contacts")
     before, after = target.alert_contacts, source.alert_contacts
-    said = in_words(column, before), in_words(column, after)
-    return [Difference("alert_contacts", "Alerts go to", *said, is_code=True)]
+    words = in_words(column, before), in_words(column, after)
+    return [Replacement("alert_contacts", "Alerts go to", *words, is_code=True)]
 
 
-def _settings(source: Tenant, target: Tenant) -> list[Difference]:
-    theirs = getattr(source, "transactions", None)
-    ours = getattr(target, "transactions", None) or TransactionSettings()
+def _settings(source: Tenant, target: Tenant) -> list[Replacement]:
+    theirs = source.transactions_or_none
+    ours = target.transactions_or_none or TransactionSettings()
     if theirs is None:
         return []
     found = []
@@ -92,7 +92,7 @@ def _settings(source: Tenant, target: Tenant) -> list[Difference]:
         before, after = (getattr(row, rule.attribute) for row in (ours, theirs))
         if before != after:
             found.append(
-                Difference(
+                Replacement(
                     f"transactions.{key}",
                     f"Transaction settings, {column.verbose_name}",  # type: ignore[union-attr]
                     in_words(column, before),
@@ -103,9 +103,8 @@ def _settings(source: Tenant, target: Tenant) -> list[Difference]:
     return found
 
 
-def _mappings(source: Tenant, target: Tenant) -> list[Difference]:
-    theirs = {row.field: row for row in source.mappings.all()}
-    ours = {row.field: row for row in target.mappings.all()}
+def _mappings(source: Tenant, target: Tenant) -> list[Replacement]:
+    theirs, ours = source.mappings_by_field(), target.mappings_by_field()
     found = []
     for name in Field:
         if name not in theirs:
@@ -114,7 +113,7 @@ def _mappings(source: Tenant, target: Tenant) -> list[Difference]:
         mine = ours.get(name) or FieldMapping(field=name)
         if export_mapping(mine) != export_mapping(row):
             found.append(
-                Difference(
+                Replacement(
                     f"mappings.{name}",
                     f"Mapping of {name.label}",
                     _mapping_words(mine),

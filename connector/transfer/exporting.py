@@ -15,6 +15,7 @@ from django.db import models
 
 from connector.contacts import addresses_in
 from connector.models import Field, FieldMapping, Tenant
+from connector.models.mapping import OPTION_FILTERS
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,6 @@ MAPPING_KEYS = {
     "only_prefixes": Key("only_prefixes", str),
     "excluded_codes": Key("excluded_codes", str),
 }
-_FILTERS = ("only_statuses", "only_prefixes", "excluded_codes")
 SWITCHES = ("auto_sync", "dependent_options")
 
 
@@ -78,6 +78,7 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
     """The JSON that `import_tenant` reads, with secrets as environment names."""
     prefix = tenant.slug.upper().replace("-", "_")
     contacts = addresses_in(tenant.alert_contacts)
+    rows = tenant.mappings_by_field()
     return {
         "slug": tenant.slug,
         "name": tenant.name,
@@ -85,10 +86,9 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
         "cmic": export_part(tenant.cmic, CMIC_KEYS, f"{prefix}_CMIC"),
         "transactions": export_part(tenant.transactions, TRANSACTION_KEYS, prefix),
         "mappings": {
-            mapping.field: export_mapping(mapping)
-            for mapping in sorted(
-                tenant.mappings.all(), key=lambda each: Field.values.index(each.field)
-            )
+            field: export_mapping(rows[field])
+            for field in Field.values
+            if field in rows
         },
         **{switch: getattr(tenant, switch) for switch in SWITCHES},
         **({"alert_contacts": contacts} if contacts else {}),
@@ -98,7 +98,7 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
 def export_mapping(mapping: FieldMapping, *, is_whole: bool = False) -> dict[str, Any]:
     """`is_whole` tells of filters that are not set, too."""
     if mapping.tag:
-        filters = {name: getattr(mapping, name) for name in _FILTERS}
+        filters = {name: getattr(mapping, name) for name in OPTION_FILTERS}
         return {
             "tag": mapping.tag,
             "default": mapping.default_value or None,

@@ -14,7 +14,7 @@ from django.utils.text import capfirst
 from connector.admin.connection_words import minute
 from connector.models import Field, Tenant
 from connector.models.access import is_limited
-from connector.models.mapping import CODE_FIELDS
+from connector.models.invoice_fields import CODE_FIELDS
 from sync.admin.lists.readonly import is_id
 from sync.admin.remedies import remedy_for
 from sync.admin.wording import PEOPLE

@@ -18,7 +18,7 @@ def settings_words(tenant: Tenant, now: datetime | None = None) -> list[str]:
 
     The tenant's settings may be unsaved. Empty without settings.
     """
-    settings = getattr(tenant, "transactions", None)
+    settings = tenant.transactions_or_none
     if settings is None:
         return []
     now = now or timezone.now()

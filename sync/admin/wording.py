@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from connector.api.cmic.types import LineType
 from connector.models import Tenant
-from connector.models.mapping import KINDS_BY_TYPE
+from connector.models.invoice_fields import KINDS_BY_TYPE
 from sync.models import Status, SyncAttempt, SyncRun
 from sync.money import money
 from sync.rules.reasons import ReasonCode, Who, code_title

@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connector.api.exceptions import AuthenticationError, ConnectorError
 from connector.models import Field, FieldMapping, Tenant
 from connector.models.access import visible
 from connector.models.codes import KIND_CHOICES
@@ -102,8 +103,7 @@ class TagSyncQuerySet(models.QuerySet["TagSync"]):
     def close_abandoned(self, tenant: Tenant, now: datetime) -> None:
         """For whoever holds the tenant's lock: nobody else can be at work."""
         for row in self.filter(tenant=tenant, state=TagSync.State.RUNNING):
-            said = "The process that worked on it was stopped."
-            row.break_off(now, said)
+            row.break_off(now, "The process that worked on it was stopped.")
 
     def refused_in(self, tenant: Tenant, tag_id: str) -> set[tuple[str, str]]:
         """Value and name of the options of a tag that PEX did not take lately."""
@@ -200,7 +200,7 @@ class TagSync(models.Model):
     def __str__(self) -> str:
         return f"Tag sync {self.pk} of “{self.tag}”"
 
-    def note(self, message: str, counts: Mapping[str, int], difference: Part) -> None:
+    def record(self, message: str, counts: Mapping[str, int], difference: Part) -> None:
         """Put on record what was done so far: whoever works on it may die."""
         self._move(message=message, difference=_kept(difference), **counts)
 
@@ -222,8 +222,24 @@ class TagSync(models.Model):
             **(counts or {}),
         )
 
+    def give_up(self, now: datetime, error: ConnectorError) -> None:
+        """Put on record that `error` ended it.
+
+        Raises it again where going on with the next tag makes no sense. Where our own
+        limit is reached before anything was tried, the row goes: whoever waits begins
+        with this tag.
+        """
+        if self.difference:
+            self.break_off(now, error.message)
+        elif error.is_ours:
+            self.delete()
+        else:
+            self.end(self.State.FAILED, now, error.message)
+        if error.is_ours or isinstance(error, AuthenticationError):
+            raise error
+
     def break_off(self, now: datetime, why: str) -> None:
-        """It failed before its end; what was noted of it stays."""
+        """It failed before its end; what was recorded of it stays."""
         self._move(
             state=self.State.FAILED,
             ended_at=now,

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from connector.api.cmic.types import CodeKind, LineType
-from connector.api.pex.types import Tag, TagOption, TagValue
+from connector.api.pex.types import Tag, TagOption, TagValue, is_same_name
 from sync.rules.reasons import Reason, ReasonCode, Who
 
 
@@ -226,8 +226,7 @@ def _chosen(tags: Sequence[TagValue], rule: FieldRule) -> TagValue | None:
         for tag in tags:
             if tag.tag_id == rule.definition.tag_id:
                 return tag
-    wanted = rule.tag.casefold()
-    return next((tag for tag in tags if tag.name.casefold() == wanted), None)
+    return next((tag for tag in tags if is_same_name(tag.name, rule.tag)), None)
 
 
 def _missing(rule: FieldRule) -> Reason:

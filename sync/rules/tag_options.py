@@ -47,7 +47,7 @@ class Difference:
         return bool(self.added or self.renamed or self.disabled or self.enabled)
 
 
-def compare(
+def plan_options(
     values: Iterable[Value],
     options: Sequence[TagOption],
     *,
@@ -57,7 +57,7 @@ def compare(
 ) -> Difference:
     """What must become of the options.
 
-    `adopted` are the codes that earlier comparisons found options to stand for, by
+    `adopted` are the codes that earlier plans found options to stand for, by
     Value. Where CMiC offers less than half of what is enabled for it now, nothing is
     disabled (`held`), unless a person said `disable_all`.
     """
@@ -156,36 +156,37 @@ def _adopt(
     conflicts: list[str],
 ) -> dict[int, str]:
     """Options that a person made, for values that have none, by their name."""
-    unmatched = (index for index in range(len(options)) if index not in matched)
-    foreign = {
-        " ".join(options[index].name.split()).casefold(): index
-        for index in sorted(
-            unmatched, key=lambda index: options[index].value, reverse=True
-        )
-    }
+    foreign = _foreign(options, matched)
     if not foreign:
         return {}
     there = set(matched.values())
     claims: dict[int, list[str]] = defaultdict(list)
     for key, value in known.items():
-        if not value.is_active or key in there:
-            continue
-        for each in (style, *Label):
-            index = foreign.get(label_of(value, each).casefold())
+        if value.is_active and key not in there:
+            names = (label_of(value, each).casefold() for each in (style, *Label))
+            index = next((foreign[name] for name in names if name in foreign), None)
             if index is not None:
                 claims[index].append(key)
-                break
-    found = {}
-    for index, keys in claims.items():
-        if len(keys) == 1:
-            found[index] = keys[0]
-        else:
-            codes = ", ".join(known[key].code for key in keys[:5])
-            conflicts.append(
-                f"The option “{options[index].name}” was made by hand, and its name "
-                f"fits several codes ({codes}): it is left alone."
-            )
-    return found
+    conflicts += [
+        f"The option “{options[index].name}” was made by hand, and its name fits "
+        f"several codes ({', '.join(known[key].code for key in keys[:5])}): it is left "
+        "alone."
+        for index, keys in claims.items()
+        if len(keys) > 1
+    ]
+    return {index: keys[0] for index, keys in claims.items() if len(keys) == 1}
+
+
+def _foreign(
+    options: Sequence[TagOption], matched: Mapping[int, str]
+) -> dict[str, int]:
+    """The options that stand for nothing yet, by folded name; of those of one name the
+    one with the lowest Value."""
+    unmatched = [index for index in range(len(options)) if index not in matched]
+    unmatched.sort(key=lambda index: options[index].value, reverse=True)
+    return {
+        " ".join(options[index].name.split()).casefold(): index for index in unmatched
+    }
 
 
 def _to_name(

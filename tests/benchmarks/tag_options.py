@@ -93,7 +93,7 @@ def _measure(pex_url: str, size: int) -> list[dict[str, Any]]:
 
     import sync.tasks  # noqa: F401
     from connector.models import CodeRefresh, Tenant
-    from sync.engine.tags import sync as tag_sync
+    from sync.engine.tags import planning
     from sync.engine.tags.sync import sync_tags
     from tests.support.factories import make_tenant
 
@@ -107,7 +107,7 @@ def _measure(pex_url: str, size: int) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(_JOBS, {"tenant": tenant.pk, "count": size})
         cursor.execute("ANALYZE connector_cmiccode")
-    comparing = _count_comparing(tag_sync)
+    comparing = _count_comparing(planning)
     idle = _peak_mb()
     rows = []
     for case in ("all new", "none changed", "1 % renamed"):
@@ -137,16 +137,16 @@ def _measure(pex_url: str, size: int) -> list[dict[str, Any]]:
 def _count_comparing(module: Any) -> list[float]:
     """The processor seconds of each comparison from now on."""
     seconds: list[float] = []
-    compare = module.compare
+    plan_options = module.plan_options
 
     def timed(*args: Any, **options: Any) -> Any:
         started = time.process_time()
         try:
-            return compare(*args, **options)
+            return plan_options(*args, **options)
         finally:
             seconds.append(time.process_time() - started)
 
-    module.compare = timed
+    module.plan_options = timed
     return seconds
 
 

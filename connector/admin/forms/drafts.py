@@ -44,7 +44,7 @@ def read_draft(tenant_id: int, data: Mapping[str, Any]) -> Draft:
     tenant = Tenant.objects.select_related("pex", "cmic", "transactions").get(
         pk=tenant_id
     )
-    stored = getattr(tenant, "transactions", None) or TransactionSettings(tenant=tenant)
+    stored = tenant.transactions_or_none or TransactionSettings(tenant=tenant)
     settings = TransactionSettingsForm(
         data, instance=stored, prefix=f"{SETTINGS_PREFIX}-0"
     )

@@ -13,10 +13,11 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from connector.api.cmic.types import LineType
-from connector.codes.choices import Above, find, kind_of, shelf_of
+from connector.api.pex.types import tag_named
+from connector.codes.choices import Above, find, shelf_of
 from connector.models import Field, FieldMapping, Tenant
 from connector.models.codes import CodeState
-from connector.models.mapping import CODE_FIELDS, STATIC_ONLY
+from connector.models.invoice_fields import CODE_FIELDS, STATIC_ONLY, kind_of
 
 _LINES = {
     LineType.JOB: "a job",
@@ -67,10 +68,9 @@ class Rows:
     @property
     def above(self) -> Above:
         """What is chosen above the values of the rows."""
-        settings = getattr(self.tenant, "transactions", None)
         first, second = (self._code(each) for each in CODE_FIELDS[:2])
         return Above(
-            company=settings.company_code if settings else "",
+            company=self.tenant.company_code,
             type=self.type_code,
             first=first,
             second=second,
@@ -83,17 +83,17 @@ class Rows:
 
 def tag_mark(tenant: Tenant, name: str) -> str:
     """What is wrong with a tag of PEX, empty if nothing is or PEX was not asked."""
-    pex = getattr(tenant, "pex", None)
+    pex = tenant.pex_or_none
     if pex is None:
         return "unchecked"
-    known = [tag for tag in pex.tags if tag["name"].casefold() == name.casefold()]
     if not pex.tags:
         return "unchecked"
-    if not known:
+    tag = tag_named(pex.remembered_tags(), name)
+    if tag is None:
         return "not in PEX any more"
-    if not any(tag["is_usable"] for tag in known):
+    if not tag.is_usable:
         return "disabled in PEX"
-    return "" if any(tag["type"] == "dropdown" for tag in known) else "no dropdown"
+    return "" if tag.is_dropdown else "no dropdown"
 
 
 def mapping_words(row: FieldMapping, rows: Rows) -> Words:

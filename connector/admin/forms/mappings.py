@@ -23,12 +23,12 @@ from connector.admin.forms.widgets import CodeSelect, TagSelect
 from connector.codes.choices import find, shelf_of
 from connector.models import Field, FieldMapping, Tenant
 from connector.models.codes import CodeState
-from connector.models.mapping import STATIC_ONLY
+from connector.models.invoice_fields import STATIC_ONLY
+from connector.models.mapping import OPTION_FILTERS
 
 STATIC, TAG = "static", "tag"
 _VALUES = ("static_value", "default_value")
-_FILTERS = ("only_statuses", "only_prefixes", "excluded_codes")
-_TAG_COLUMNS = ("tag", "default_value", "sync_options", "label", *_FILTERS)
+_TAG_COLUMNS = ("tag", "default_value", "sync_options", "label", *OPTION_FILTERS)
 _EXAMPLES = {
     "only_statuses": "such as I, P",
     "only_prefixes": "such as 24., 25.",
@@ -133,7 +133,7 @@ class FieldMappingForm(forms.ModelForm):  # type: ignore[type-arg]
         source = self.cleaned_data.get("source")
         if source == STATIC:
             self.cleaned_data |= {"tag": "", "default_value": "", "sync_options": False}
-            self.cleaned_data |= dict.fromkeys(_FILTERS, "")
+            self.cleaned_data |= dict.fromkeys(OPTION_FILTERS, "")
         elif source == TAG:
             self.cleaned_data["static_value"] = ""
         if not self.cleaned_data.get("label"):
@@ -158,7 +158,7 @@ class FieldMappingForm(forms.ModelForm):  # type: ignore[type-arg]
         return self.rows or Rows.of(self.instance.tenant, [self.instance])
 
     def _tag_names(self) -> list[str]:
-        pex = getattr(self.instance.tenant, "pex", None) if self._has_tenant() else None
+        pex = self.instance.tenant.pex_or_none if self._has_tenant() else None
         types = pex.tag_types() if pex is not None else {}
         return [name for name, kind in types.items() if kind == "dropdown"]
 

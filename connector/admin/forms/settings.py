@@ -12,9 +12,10 @@ from django.urls import reverse
 
 from connector.admin.forms.widgets import CodeSelect
 from connector.api.cmic.types import CodeKind
-from connector.codes.choices import NAMED_ONLY, SETTING_KINDS, Above, find, shelf_of
+from connector.codes.choices import NAMED_ONLY, Above, find, shelf_of
 from connector.models import TransactionSettings
 from connector.models.codes import CodeState
+from connector.models.settings import SETTING_KINDS
 
 _TITLES = {
     "company_code": "CMiC company",

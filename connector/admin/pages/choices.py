@@ -21,8 +21,6 @@ from connector.admin.forms.mapping_words import mapping_words, type_change_words
 from connector.admin.forms.widgets import MARKS
 from connector.codes.choices import (
     NAMED_ONLY,
-    SETTING_KINDS,
-    SHARED_KINDS,
     Above,
     Choice,
     Shelf,
@@ -32,7 +30,8 @@ from connector.codes.choices import (
 )
 from connector.models import Field, Tenant
 from connector.models.codes import CodeState
-from connector.models.mapping import CODE_FIELDS
+from connector.models.invoice_fields import CODE_FIELDS, SHARED_KINDS
+from connector.models.settings import SETTING_KINDS
 
 _NAMES = {*SETTING_KINDS, Field.GROUP_CODE, *CODE_FIELDS}
 _LONGEST_TERM = 100
@@ -111,8 +110,6 @@ def choices_json(tenant: Tenant, name: str, asked: Any) -> dict[str, Any]:
     shelf = shelf_of(name, above)
     if shelf is None:
         return _nothing("Choose the Type Code first.")
-    settings = getattr(tenant, "transactions", None)
-    saved_company = settings.company_code if settings else ""
     free = "" if is_sure(tenant.pk, shelf) else MARKS[CodeState.UNCHECKED]
     if not shelf.company and shelf.kind not in SHARED_KINDS:
         return _nothing("Choose the CMiC company first.")
@@ -124,7 +121,7 @@ def choices_json(tenant: Tenant, name: str, asked: Any) -> dict[str, Any]:
             f"CMiC's {shelf.kind.label} list was not read yet, or CMiC cannot be "
             "reached. Type a code: it stays unchecked until the list is read."
         )
-        if shelf.company and shelf.company != saved_company:
+        if shelf.company and shelf.company != tenant.company_code:
             hint = f"Save the company first: then its list is read. {hint}"
     return {
         "results": [_result(choice, shelf) for choice in found.choices],

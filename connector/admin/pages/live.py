@@ -18,7 +18,7 @@ from connector.api.exceptions import ApiTimeoutError, ConnectorError
 from connector.codes.reading import SETUP_KINDS, refresh_stale
 from connector.connections.clients import cmic_client
 from connector.connections.probing import BROWSER_SECONDS, check_cmic
-from connector.models import CmicCode, Tenant, TransactionSettings
+from connector.models import CmicCode, FieldMapping, Tenant, TransactionSettings
 
 # The lists are a help: a page waits for them while all of it stays below ten seconds.
 # One answer takes up to twice its seconds (connection and body), and twice that where
@@ -55,7 +55,7 @@ def check_cmic_again(request: HttpRequest, tenant_id: int) -> None:
     """Ask CMiC live, where it is connected; every result becomes a message."""
     began = time.monotonic()
     tenant = Tenant.objects.get(pk=tenant_id)
-    connection = getattr(tenant, "cmic", None)
+    connection = tenant.cmic_or_none
     if connection is not None and not connection.missing_settings():
         _check_cmic(request, tenant, _Patience(began))
     tell_refused_values(request, tenant_id)
@@ -139,9 +139,9 @@ def tell_refused_values(request: HttpRequest, tenant_id: int) -> None:
         .prefetch_related("mappings")
         .get(pk=tenant_id)
     )
-    settings = getattr(tenant, "transactions", None)
-    rows = [*([settings] if settings else []), *tenant.mappings.all()]
-    for row in rows:
+    settings = tenant.transactions_or_none
+    rows: list[TransactionSettings | FieldMapping] = list(tenant.mappings.all())
+    for row in [settings, *rows] if settings else rows:
         row.tenant = tenant
         try:
             row.clean()

@@ -23,7 +23,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 from connector.api.parsing import parse_json
 from connector.history import mark
 from connector.models import Tenant
-from connector.transfer.copying import Difference, copy, differences
+from connector.transfer.copying import Replacement, copy, replacements
 from connector.transfer.exporting import export_tenant
 from connector.transfer.importing import ImportRefusedError, import_tenant
 
@@ -169,7 +169,7 @@ class TransferPart:
                 problems = error.problems
             if done is not None:
                 return done
-        found = differences(source, target) if source else []
+        found = replacements(source, target) if source else []
         context = {
             **self.admin_site.each_context(request),
             "title": f"Copy settings to {target}",
@@ -192,7 +192,7 @@ class TransferPart:
         self: Any, request: HttpRequest, source: Tenant, target: Tenant
     ) -> HttpResponse | None:
         """None where the page must be looked at again; raises as `copy` does."""
-        known = {each.path for each in differences(source, target)}
+        known = {each.path for each in replacements(source, target)}
         chosen = known.intersection(request.POST.getlist("path"))
         if not chosen:
             messages.error(request, "Tick what to copy.")
@@ -214,7 +214,7 @@ class TransferPart:
 
 
 def _rows(
-    request: HttpRequest, found: list[Difference], problems: list[tuple[str, str]]
+    request: HttpRequest, found: list[Replacement], problems: list[tuple[str, str]]
 ) -> list[dict[str, Any]]:
     """What the page lists; codes of CMiC are left to be ticked by a person."""
     chosen = request.POST.getlist("path") if request.method == "POST" else None
@@ -232,7 +232,7 @@ def _rows(
     ]
 
 
-def _is_at(path: str, each: Difference) -> bool:
+def _is_at(path: str, each: Replacement) -> bool:
     return path == each.path or path.startswith(f"{each.path}.")
 
 

@@ -22,7 +22,6 @@ from connector.api.exceptions import (
     UnexpectedResponseError,
 )
 from connector.api.http import Limits
-from connector.api.pex.dependencies import DependencyCalls
 from connector.api.pex.reading import (
     UnreadableError,
     read_eastern,
@@ -64,7 +63,7 @@ class RenewedToken:
     expires_at: datetime | None
 
 
-class PexClient(TagCalls, DependencyCalls):
+class PexClient(TagCalls):
     """PEX with one external API token.
 
     Every method raises the errors of `connector.api.exceptions`. Days are US Eastern.

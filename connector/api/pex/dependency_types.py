@@ -1,4 +1,4 @@
-"""PEX's tag filters as frozen values (§5.4); the calls are `dependencies`."""
+"""PEX's tag filters as frozen values (§5.4); the calls are `tags`."""
 
 from __future__ import annotations
 

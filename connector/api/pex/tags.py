@@ -1,4 +1,4 @@
-"""The calls about PEX's tags (§5).
+"""The calls about PEX's tags, and about the filters between them (§5).
 
 A dropdown that is to be changed is kept as PEX sent it, so that what this client does
 not know of it goes back as it came.
@@ -14,13 +14,21 @@ from urllib.parse import quote
 import msgspec
 
 from connector.api.pex.api import PexApi
-from connector.api.pex.reading import UnreadableError, read_or_none, read_text
+from connector.api.pex.dependency_types import Dependency, OptionRule
+from connector.api.pex.reading import (
+    UnreadableError,
+    read_flag,
+    read_or_none,
+    read_text,
+)
 from connector.api.pex.types import Tag, TagOption
 from connector.api.transport import Answer
 
 # A list of 100,000 options is some 10 MB.
 _LIST_BYTES = 64 * 1024 * 1024
 _SHORT = 200
+# What PEX calls it is documented nowhere; where a filter is there, its word is taken.
+_ANY_OF = "AnyOf"
 
 
 class _Stored(msgspec.Struct):
@@ -162,8 +170,72 @@ class TagCalls(PexApi):
         )
         self._decoded(answer, _Stored)
 
+    def has_dependencies(self) -> bool:
+        """Whether the business may have tag filters (`UseTagDependencies`, §6)."""
+        data = self._object(self.call("GET", "V4/Business/Settings").json())
+        return read_or_none(read_flag, data.get("UseTagDependencies")) is True
+
+    def list_dependencies(self) -> list[Dependency]:
+        """All of the business, without their rules."""
+        return self._filters("V4/tags/dependencies")
+
+    def list_option_dependencies(self, child_id: str) -> list[Dependency]:
+        """Those of one tag, with their rules."""
+        return self._filters(_filter_path(child_id))
+
+    def create_dependency(
+        self, child_id: str, parent_id: str, rules: Sequence[OptionRule], source: str
+    ) -> None:
+        """Not idempotent: after an error that `may_have_succeeded`, list first."""
+        body = _filter_body(parent_id, rules, source, _ANY_OF)
+        self.call("POST", _filter_path(child_id), body=body)
+
+    def replace_dependency(
+        self, there: Dependency, rules: Sequence[OptionRule], source: str
+    ) -> None:
+        """Harmless to repeat."""
+        body = _filter_body(there.parent_id, rules, source, there.condition or _ANY_OF)
+        for rule in body["Rules"]:
+            triggers = tuple(sorted(rule["Condition"]["TriggerOptions"]))
+            if triggers in there.rule_ids:
+                rule["RuleId"] = there.rule_ids[triggers]
+        self.call("PUT", _filter_path(there.child_id, there.dependency_id), body=body)
+
+    def delete_dependency(self, there: Dependency) -> None:
+        self.call("DELETE", _filter_path(there.child_id, there.dependency_id))
+
+    def _filters(self, path: str) -> list[Dependency]:
+        rows = self._list(self.call("GET", path).json())
+        return [self._parsed(Dependency.from_api, each) for each in rows]
+
     def _decoded(self, answer: Answer, kind: Any) -> Any:
         try:
             return msgspec.json.decode(answer.body, type=kind)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise self._unexpected("a tag that cannot be read") from error
+
+
+def _filter_path(child_id: str, dependency_id: str = "") -> str:
+    path = f"V4/tags/{quote(child_id, safe='')}/option-dependencies"
+    return f"{path}/{quote(dependency_id, safe='')}" if dependency_id else path
+
+
+def _filter_body(
+    parent_id: str, rules: Sequence[OptionRule], source: str, condition: str
+) -> dict[str, Any]:
+    """“Otherwise” allows everything: a parent that has no rule locks nobody out."""
+    return {
+        "DependsOnTagId": parent_id,
+        "Rules": [
+            {
+                "Condition": {
+                    "Type": condition,
+                    "TriggerOptions": list(rule.triggers),
+                },
+                "AllowedOptions": list(rule.allowed),
+            }
+            for rule in rules
+        ],
+        "Default": {"AllowedAll": True, "AllowedOptions": []},
+        "Source": {"Name": source},
+    }

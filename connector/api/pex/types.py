@@ -6,7 +6,7 @@ and the rules turn the name into a reason. Sources: api/pex.md §2-§5, decision
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -189,6 +189,20 @@ class Tag:
                 if isinstance(option, Mapping)
             ),
         )
+
+
+def is_same_name(one: str, other: str) -> bool:
+    """PEX tells the names of tags apart without their case."""
+    return one.casefold() == other.casefold()
+
+
+def tag_named(tags: Iterable[Tag], name: str) -> Tag | None:
+    """The tag of this name: a usable dropdown if there is one, else what is usable."""
+    return min(
+        (tag for tag in tags if is_same_name(tag.name, name)),
+        key=lambda tag: (not tag.is_usable, not tag.is_dropdown),
+        default=None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

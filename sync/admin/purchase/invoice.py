@@ -56,7 +56,7 @@ def invoice_card(row: PurchaseSync, last: SyncAttempt | None) -> InvoiceCard | N
     """`last` is the row's last attempt. None for what is never an invoice."""
     tenant = Tenant.objects.select_related("cmic", "transactions").get(pk=row.tenant_id)
     if last is not None and row.is_settled:
-        layout = tenant.cmic.layout() if hasattr(tenant, "cmic") else Layout()
+        layout = tenant.cmic.layout() if tenant.cmic_or_none else Layout()
         title = "The invoice as it was sent"
         return _card(title, row, tenant, layout, last.payload)
     codes = {reason.get("code") for reason in row.reasons}

@@ -101,8 +101,9 @@ class PurchasePage:
     def tags(self, purchase: PurchaseSync) -> SafeString | str:
         """As PEX had them when the purchase was last judged; those of splits below."""
         facts = purchase.facts or {}
-        pex = getattr(purchase.tenant, "pex", None)
-        names = {tag["id"]: tag["name"] for tag in (pex.tags if pex else [])}
+        pex = purchase.tenant.pex_or_none
+        known = pex.remembered_tags() if pex else []
+        names = {tag.tag_id: tag.name for tag in known}
         rows = [("", *tag) for tag in facts.get("tags", [])]
         for number, split in enumerate(facts.get("splits", []), start=1):
             rows += [(f"Split {number}, ", *tag) for tag in split["tags"]]

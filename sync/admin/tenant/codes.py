@@ -113,10 +113,8 @@ def progress_json(tenant: Tenant) -> dict[str, Any]:
 
 def codes_of(tenant: Tenant) -> dict[str, Any]:
     """How old each list is, and which is being read just now."""
-    chosen = getattr(tenant, "transactions", None)
-    company = chosen.company_code if chosen else ""
     lists = CodeRefresh.objects.filter(
-        tenant=tenant, company__in=("", company)
+        tenant=tenant, company__in=("", tenant.company_code)
     ).order_by("refreshed_at")
     state = RefreshState.objects.filter(tenant=tenant).first() or RefreshState()
     is_read = state.is_active(timezone.now())
@@ -156,8 +154,8 @@ def _doing(state: RefreshState, last: int | None) -> str:
 
 def _is_unread(tenant: Tenant) -> bool:
     """Whether CMiC could be asked for the jobs of its company, and never was."""
-    cmic, chosen = (getattr(tenant, part, None) for part in ("cmic", "transactions"))
-    if cmic is None or cmic.missing_settings() or not (chosen and chosen.company_code):
+    cmic, company = tenant.cmic_or_none, tenant.company_code
+    if cmic is None or cmic.missing_settings() or not company:
         return False
     read = CodeRefresh.objects.filter(tenant=tenant, kind=CodeKind.JOB)
-    return not read.filter(company=chosen.company_code).exists()
+    return not read.filter(company=company).exists()

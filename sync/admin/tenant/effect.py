@@ -60,7 +60,7 @@ def effect_json(draft: Draft, *, may_see: bool) -> dict[str, Any]:
     effect = Effect()
     parts = Tenant.objects.select_related("pex", "cmic", "transactions")
     saved = parts.prefetch_related("mappings").get(pk=draft.tenant.pk)
-    if hasattr(saved, "transactions") and saved.mappings.count() == len(
+    if saved.transactions_or_none and saved.mappings.count() == len(
         draft.mappings.forms
     ):
         effect = effect_of(saved, draft.tenant, timezone.now())

@@ -53,7 +53,7 @@ def plan(tenants: Iterable[Tenant]) -> list[Plan]:
 
 def _plan_one(tenant: Tenant, active: SyncRun | None, now: Any) -> Plan:
     missing = tenant.missing_settings()
-    has_settings = getattr(tenant, "transactions", None) is not None
+    has_settings = tenant.transactions_or_none is not None
     window = window_for(tenant, SyncRun.Trigger.MANUAL, now) if has_settings else None
     return Plan(tenant, window, missing, active)
 

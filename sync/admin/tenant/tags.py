@@ -21,7 +21,7 @@ from connector.api.exceptions import ConnectorError
 from connector.connections.probing import BROWSER_SECONDS
 from connector.models import CodeRefresh, Tenant
 from sync.engine.tags.filters import FilterPlan, pairs_of
-from sync.engine.tags.planning import ShownOtherwiseError, shown_of
+from sync.engine.tags.planning import ShownOtherwiseError, shown_of, targets_of
 from sync.engine.tags.sync import (
     Look,
     look_at_filters,
@@ -29,7 +29,6 @@ from sync.engine.tags.sync import (
     read_lists,
     sync_tags,
 )
-from sync.engine.tags.values import targets_of
 from sync.engine.tags.words import counts_of, details_of, held_words, words_of
 from sync.models import TagSync
 from sync.models.tagging import TagSyncActiveError
@@ -119,22 +118,22 @@ def _do(model_admin: Any, request: HttpRequest, tenant: Tenant, act: str) -> Non
             messages.warning(request, remark)
         messages.success(request, "CMiC's lists behind the tags were read.")
         return
-    said: dict[str, str] = {}
+    confirmed: dict[str, str] = {}
     if act == DISABLE:
-        said = {request.POST.get("field", ""): request.POST.get("seen", "")}
+        confirmed = {request.POST.get("field", ""): request.POST.get("seen", "")}
     person: Any = request.user
-    for row in sync_tags(tenant, user=person, disable_all=said):
+    for row in sync_tags(tenant, user=person, disable_all=confirmed):
         _tell(model_admin, request, tenant, row)
 
 
 def _tell(model_admin: Any, request: HttpRequest, tenant: Tenant, row: TagSync) -> None:
-    said = f"Tag “{row.tag}”: {row.message}"
+    sentence = f"Tag “{row.tag}”: {row.message}"
     level = {
         TagSync.State.SUCCEEDED: messages.SUCCESS,
         TagSync.State.WAITING: messages.WARNING,
     }.get(TagSync.State(row.state), messages.ERROR)
-    messages.add_message(request, level, said)
-    model_admin.log_change(request, tenant, f"Synced options. {said}")
+    messages.add_message(request, level, sentence)
+    model_admin.log_change(request, tenant, f"Synced options. {sentence}")
 
 
 def _page(

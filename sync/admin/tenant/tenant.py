@@ -146,14 +146,14 @@ class SyncTenantAdmin(
 
 
 def _is_connected(tenant: Tenant, key: str) -> bool:
-    part = getattr(tenant, key, None)
+    part = tenant.pex_or_none if key == "pex" else tenant.cmic_or_none
     return part is not None and not part.is_disconnected
 
 
 def _connections(tenant: Tenant) -> list[tuple[str, str, str]]:
     """(system, colour, a few words) of both sides."""
-    pex = pex_label(getattr(tenant, "pex", None))
-    cmic = cmic_label(getattr(tenant, "cmic", None))
+    pex = pex_label(tenant.pex_or_none)
+    cmic = cmic_label(tenant.cmic_or_none)
     return [
         (name, LABEL_COLOURS[key], words)
         for name, (key, words) in (("PEX", pex), ("CMiC", cmic))

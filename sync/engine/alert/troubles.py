@@ -39,7 +39,7 @@ def troubles_of(tenant: Tenant, now: datetime) -> list[Trouble]:
 
 
 def token_troubles(tenant: Tenant, now: datetime) -> list[Trouble]:
-    pex = getattr(tenant, "pex", None)
+    pex = tenant.pex_or_none
     warning = token_warning(pex, now) if pex is not None else None
     if warning is None:
         return []

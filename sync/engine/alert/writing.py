@@ -72,7 +72,7 @@ def write_urgent_alerts(now: datetime) -> None:
 
 def write_refused(tenant: Tenant, message: str, now: datetime) -> None:
     """At once, and once until somebody changes the credentials."""
-    parts = (getattr(tenant, name, None) for name in ("pex", "cmic"))
+    parts = (tenant.pex_or_none, tenant.cmic_or_none)
     changed = [str(part.credentials_changed_at) for part in parts if part]
     occasion = f"refused:{' '.join(changed)}"[:100]
     _write(tenant, Alert.Kind.URGENT, occasion, [credentials_refused(message)], now)

@@ -7,10 +7,8 @@ from dataclasses import replace
 
 from connector.api.cmic.types import CodeKind, LineType, Location
 from connector.api.exceptions import SettingsIncompleteError
-from connector.api.pex.types import Tag
-from connector.codes.reading import line_type
+from connector.api.pex.types import Tag, tag_named
 from connector.models import CmicCode, Field, FieldMapping, Tenant
-from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
 from sync.models import OptionAlias
 from sync.models.tagging import Aliases
 from sync.rules.coding import CodingRules, FieldRule
@@ -39,11 +37,10 @@ def selection_rules(tenant: Tenant, tags: Sequence[Tag] | None) -> SelectionRule
 
 
 def coding_rules(tenant: Tenant, tags: Sequence[Tag] | None) -> CodingRules:
-    rows = {mapping.field: mapping for mapping in tenant.mappings.all()}
-    kind = line_type(tenant) or LineType.JOB
+    kind = tenant.line_type or LineType.JOB
     fields = [
-        _field_rule(rows[field], code_kind, tags)
-        for field, code_kind in zip(CODE_FIELDS, KINDS_BY_TYPE[kind], strict=False)
+        _field_rule(row, code_kind, tags)
+        for row, code_kind in tenant.code_mappings(kind)
     ]
     ids = [each.definition.tag_id for each in fields if each.definition is not None]
     known = OptionAlias.objects.texts_of(tenant, ids) if ids else {}
@@ -58,28 +55,27 @@ def _with_aliases(rule: FieldRule, known: Mapping[str, Aliases]) -> FieldRule:
 def _field_rule(
     mapping: FieldMapping, kind: CodeKind, tags: Sequence[Tag] | None
 ) -> FieldRule:
-    wanted = mapping.tag.casefold()
-    named = [tag for tag in tags or () if tag.name.casefold() == wanted]
-    definition = next((tag for tag in named if tag.is_usable), None)
+    tag = tag_named(tags or (), mapping.tag)
+    is_usable = tag is not None and tag.is_usable
     return FieldRule(
         label=str(Field(mapping.field).label),
         kind=kind,
         static=mapping.static_value,
         tag=mapping.tag,
         default=mapping.default_value,
-        definition=definition or (named[0] if named else None),
-        is_tag_gone=bool(mapping.tag) and tags is not None and definition is None,
+        definition=tag,
+        is_tag_gone=bool(mapping.tag) and tags is not None and not is_usable,
     )
 
 
 def invoice_rules(tenant: Tenant) -> InvoiceRules:
-    rows = {mapping.field: mapping.static_value for mapping in tenant.mappings.all()}
+    rows = tenant.mappings_by_field()
     company = tenant.transactions.company_code
     return InvoiceRules(
         company=company,
         vendor=tenant.transactions.vendor_code,
-        group=rows[Field.GROUP_CODE],
-        valid_flag=rows[Field.VALID_FLAG],
+        group=rows[Field.GROUP_CODE].static_value,
+        valid_flag=rows[Field.VALID_FLAG].static_value,
         currency=CmicCode.objects.currency_of(tenant.pk, company),
     )
 

@@ -17,7 +17,7 @@ from connector.api.pex.client import PexClient
 from connector.api.pex.types import Purchase, Tag
 from connector.codes.reading import kinds_to_code_with, refresh_stale, require_codes
 from connector.connections.clients import cmic_client, pex_client
-from connector.connections.probing import check_pex, remember_tags
+from connector.connections.probing import check_pex
 from connector.models import PexConnection, Tenant
 from sync.engine.judging.catalog import load_catalog
 from sync.engine.judging.rules import selection_rules
@@ -68,7 +68,7 @@ def survey(
     remarks: list[str] = []
     purchases = _list(client, window, remarks)
     alive()
-    rules = selection_rules(tenant, remembered_tags(tenant.pex) or None)
+    rules = selection_rules(tenant, tenant.pex.remembered_tags() or None)
     has_work = any(may_be_sent(purchase, rules) for purchase in purchases)
     if has_work:
         rules = selection_rules(tenant, _list_tags(tenant, client, remarks))
@@ -156,18 +156,9 @@ def _list_tags(
         tags = client.list_tags()
     except (AccessDeniedError, NotFoundError) as error:
         remarks.append(f"PEX does not show its tags: {error.message}")
-        return remembered_tags(tenant.pex) or None
-    remember_tags(tenant.pex, tags)
+        return tenant.pex.remembered_tags() or None
+    tenant.pex.remember_tags(tags)
     return tags
-
-
-def remembered_tags(connection: PexConnection) -> list[Tag]:
-    """As PEX told them last, without options: ids are what a split's tags are
-    recognised by."""
-    return [
-        Tag(each["id"], each["name"], each["type"], each["is_usable"])
-        for each in connection.tags
-    ]
 
 
 def _cardholders(

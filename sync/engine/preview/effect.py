@@ -13,7 +13,6 @@ from connector.api.pex.types import Purchase
 from connector.models import Tenant
 from sync.engine.judging.catalog import load_catalog
 from sync.engine.judging.rules import invoice_rules, selection_rules
-from sync.engine.judging.survey import remembered_tags
 from sync.engine.run.runs import window_for
 from sync.models import PurchaseSync, SyncRun
 from sync.models.states import JUDGEABLE, Status
@@ -97,7 +96,7 @@ def _prospects(
     tenant: Tenant, rows: Iterable[PurchaseSync], now: datetime
 ) -> list[Prospect]:
     """What the tenant's rules make of each row, as an Execute now would."""
-    tags = remembered_tags(tenant.pex) if getattr(tenant, "pex", None) else []
+    tags = tenant.pex.remembered_tags() if tenant.pex_or_none else []
     rules = selection_rules(tenant, tags or None)
     window = window_for(tenant, SyncRun.Trigger.MANUAL, now)
     judgements = [judge(_purchase(row), rules) for row in rows]

@@ -14,7 +14,6 @@ from django.utils import timezone
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.client import PexClient
 from connector.models import Tenant
-from sync.engine.tags.faults import fail
 from sync.engine.tags.filters import (
     FilterPlan,
     Pair,
@@ -54,7 +53,7 @@ def sync_filters(
     try:
         plans = plan_filters(tenant, client, pairs, alive)
     except ConnectorError as error:
-        fail(rows[0], error)
+        rows[0].give_up(timezone.now(), error)
         return rows
     for plan in plans:
         if plan is not plans[0]:
@@ -70,10 +69,10 @@ def _write(plan: FilterPlan, row: TagSync, alive: Callable[[], None]) -> None:
             alive()
             plan.write()
     except ConnectorError as error:
-        fail(row, error)
+        row.give_up(timezone.now(), error)
     else:
         state = TagSync.State.FAILED if plan.is_trouble else TagSync.State.SUCCEEDED
-        row.end(state, timezone.now(), plan.said)
+        row.end(state, timezone.now(), plan.sentence)
 
 
 def _begin_filter(pair: Pair, run: SyncRun | None, user: User | None) -> TagSync:
@@ -91,8 +90,10 @@ def _take_away(
     try:
         take_away(client, made.tag_id)
     except ConnectorError as error:
-        fail(row, error)
+        row.give_up(timezone.now(), error)
     else:
-        said = "Its filter was taken away, because dependent options are switched off."
-        row.end(TagSync.State.SUCCEEDED, timezone.now(), said)
+        sentence = (
+            "Its filter was taken away, because dependent options are switched off."
+        )
+        row.end(TagSync.State.SUCCEEDED, timezone.now(), sentence)
     return row

@@ -6,7 +6,7 @@ whether PEX would take one is `sync.rules.tag_dependencies`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,10 +16,8 @@ from connector.api.exceptions import NotFoundError
 from connector.api.pex.client import PexClient
 from connector.api.pex.dependency_types import Dependency, OptionRule
 from connector.api.pex.tags import Dropdown
-from connector.codes.reading import line_type
 from connector.models import CmicCode, Field, FieldMapping, Tenant
-from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
-from sync.engine.tags.values import first_kind
+from sync.engine.tags.planning import first_kind
 from sync.engine.tags.writing import TagUnusableError, find_dropdown
 from sync.models import OptionAlias, TagSync
 from sync.rules.tag_dependencies import (
@@ -45,6 +43,10 @@ class Pair:
     parent_kind: CodeKind
     child_kind: CodeKind
 
+    @property
+    def title(self) -> str:
+        return f"“{self.child.tag}” by “{self.parent.tag}”"
+
 
 @dataclass(frozen=True)
 class FilterPlan:
@@ -54,7 +56,7 @@ class FilterPlan:
     """
 
     pair: Pair
-    said: str
+    sentence: str
     write: Callable[[], None] | None = None
     is_trouble: bool = False
     child_id: str = ""
@@ -62,15 +64,14 @@ class FilterPlan:
 
 def pairs_of(tenant: Tenant) -> list[Pair]:
     """Neighbours of which both are tags; accounts hang on no department."""
-    chosen = line_type(tenant)
-    if chosen is None or not tenant.dependent_options:
+    if not tenant.dependent_options:
         return []
-    rows = {row.field: row for row in tenant.mappings.all()}
-    placed = list(zip(CODE_FIELDS, KINDS_BY_TYPE[chosen], strict=False))
     return [
-        Pair(rows[above], rows[below], parent_kind, child_kind)
-        for (above, parent_kind), (below, child_kind) in pairwise(placed)
-        if rows[above].tag and rows[below].tag and child_kind is not CodeKind.ACCOUNT
+        Pair(parent, child, parent_kind, child_kind)
+        for (parent, parent_kind), (child, child_kind) in pairwise(
+            tenant.code_mappings()
+        )
+        if parent.tag and child.tag and child_kind is not CodeKind.ACCOUNT
     ]
 
 
@@ -138,44 +139,55 @@ def _plan(
     ours = next((each for each in there if each.source == SOURCE), None)
     parents = _values(tenant, parent)
     rules = rules_for(_codes_together(tenant, pair), parents, _values(tenant, child))
-    title = f"“{pair.child.tag}” by “{pair.parent.tag}”"
     if ours is not None and ours.parent_id == parent_id:
-        if is_same(ours, rules):
-            said = f"The filter of {title} is as it should be."
-            return FilterPlan(pair, said, child_id=child_id)
-        if not is_believable(ours, rules, parents):
-            return FilterPlan(
-                pair,
-                "CMiC offers so little that more than half of the filter of "
-                f"{title} would go: it stays as it is.",
-                is_trouble=True,
-            )
-        return FilterPlan(
-            pair,
-            f"The filter of {title} gets {len(rules):,} rules.",
-            lambda: client.replace_dependency(ours, rules, SOURCE),
-            child_id=child_id,
-        )
+        return _plan_change(client, pair, child_id, ours, rules, parents)
     kept = [
         each
         for each in all_there
         if ours is None or each.dependency_id != ours.dependency_id
     ]
-    names = {each["id"]: each["name"] for each in tenant.pex.tags}
+    names = {tag.tag_id: tag.name for tag in tenant.pex.remembered_tags()}
     if problem := obstacle(child_id, parent_id, kept, names):
         return FilterPlan(pair, problem, is_trouble=True)
     if not rules:
         return FilterPlan(
             pair,
             f"CMiC has nothing open that goes with the options of “{pair.parent.tag}”, "
-            f"so {title} is not filtered.",
+            f"so {pair.title} is not filtered.",
             is_trouble=True,
         )
     all_there.append(Dependency("", child_id, parent_id, SOURCE))
     return FilterPlan(
         pair,
-        f"A filter of {title} is made, with {len(rules):,} rules.",
+        f"A filter of {pair.title} is made, with {len(rules):,} rules.",
         lambda: _create(client, ours, child_id, parent_id, rules),
+        child_id=child_id,
+    )
+
+
+def _plan_change(
+    client: PexClient,
+    pair: Pair,
+    child_id: str,
+    ours: Dependency,
+    rules: tuple[OptionRule, ...],
+    parents: Mapping[str, str],
+) -> FilterPlan:
+    """What becomes of one of ours that is between these two tags already."""
+    if is_same(ours, rules):
+        sentence = f"The filter of {pair.title} is as it should be."
+        return FilterPlan(pair, sentence, child_id=child_id)
+    if not is_believable(ours, rules, parents):
+        return FilterPlan(
+            pair,
+            f"CMiC offers so little that more than half of the filter of {pair.title} "
+            "would go: it stays as it is.",
+            is_trouble=True,
+        )
+    return FilterPlan(
+        pair,
+        f"The filter of {pair.title} gets {len(rules):,} rules.",
+        lambda: client.replace_dependency(ours, rules, SOURCE),
         child_id=child_id,
     )
 
@@ -213,16 +225,9 @@ def _codes_together(tenant: Tenant, pair: Pair) -> list[tuple[str, str]]:
     active = CmicCode.objects.filter(
         tenant=tenant, kind=first, company=company, is_active=True
     ).values("code")
-    static = next(
-        (
-            row.static_value
-            for row in tenant.mappings.all()
-            if row.field == Field.JOB_DEPT_EQP
-        ),
-        "",
-    )
+    top = tenant.mapping_of(Field.JOB_DEPT_EQP)
     place = "parent" if pair.parent_kind is first else "grandparent"
     rows = rows.filter(**{f"{place}__in": active})
-    if static:
-        rows = rows.filter(**{place: static})
+    if top is not None and top.static_value:
+        rows = rows.filter(**{place: top.static_value})
     return list(rows.order_by().values_list("parent", "code").distinct())

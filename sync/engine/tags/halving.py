@@ -22,7 +22,7 @@ _MOST_TRIES = 120
 @dataclass(frozen=True)
 class Refused:
     option: TagOption
-    said: str
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Written:
         return not (self.refused or self.left)
 
 
-Note = Callable[[Written], None]
+Record = Callable[[Written], None]
 Alive = Callable[[], None]
 
 
@@ -65,14 +65,14 @@ def changes_of(difference: Difference, before: Sequence[TagOption]) -> list[TagO
 
 
 class Halving:
-    """One list's changes on their way. `note` is told whenever something went."""
+    """One list's changes on their way. `record` is told whenever something went."""
 
     def __init__(
-        self, client: PexClient, dropdown: Dropdown, planned: Difference, note: Note
+        self, client: PexClient, dropdown: Dropdown, planned: Difference, record: Record
     ) -> None:
         self._client = client
         self._planned = planned
-        self._note = note
+        self._record = record
         self._tag_id = dropdown.tag.tag_id
         self._before = dropdown.options
         # None while it must be read again.
@@ -92,14 +92,14 @@ class Halving:
         """Write what goes of a list that was refused as a whole with `error`.
 
         `refused_before` (Value and name) are tried last, each alone. Raises the errors
-        of `connector.api.exceptions`, and what `alive` raises, after noting what went.
+        of `connector.api.exceptions`, and what `alive` raises, after that is recorded.
         """
         self._begin(error, refused_before)
         try:
             return self._search(alive)
         except ConnectorError:
             if self._went or self._refused or self._is_doubtful:
-                self._note(self._so_far())
+                self._record(self._so_far())
             raise
 
     def _search(self, alive: Alive) -> Written:
@@ -107,21 +107,21 @@ class Halving:
             if not self._pieces:
                 break
             piece, is_first_half = self._pieces[-1]
-            refusal = self._send(piece, alive)
-            if refusal is None:
+            error = self._send(piece, alive)
+            if error is None:
                 self._pieces.pop()
                 self._went += piece
-                self._note(self._so_far())
+                self._record(self._so_far())
                 if is_first_half and len(self._pieces[-1][0]) > 1:
                     # Together they were refused: the fault is in the other half.
                     self._halve()
             elif len(piece) > 1:
                 self._halve()
-            elif said := self._said_unchanged(alive):
-                return self._so_far(list_refused=said)
+            elif sentence := self._list_refused(alive):
+                return self._so_far(list_refused=sentence)
             else:
                 self._pieces.pop()
-                self._refused.append(Refused(piece[0], said_by(refusal)))
+                self._refused.append(Refused(piece[0], sentence_of(error)))
         return self._so_far()
 
     def _begin(
@@ -129,7 +129,7 @@ class Halving:
     ) -> None:
         changes = changes_of(self._planned, self._before)
         if len(changes) == 1:
-            self._refused.append(Refused(changes[0], said_by(error)))
+            self._refused.append(Refused(changes[0], sentence_of(error)))
             return
         known = [each for each in changes if (each.value, each.name) in refused_before]
         fresh = [each for each in changes if each not in known]
@@ -171,13 +171,13 @@ class Halving:
         self._current = None
         return None
 
-    def _said_unchanged(self, alive: Alive) -> str:
+    def _list_refused(self, alive: Alive) -> str:
         """What PEX says against its own list, or nothing: asked once, before the first
         option is blamed."""
         if self._went or self._refused:
             return ""
-        refusal = self._send((), alive)
-        return "" if refusal is None else said_by(refusal)
+        error = self._send((), alive)
+        return "" if error is None else sentence_of(error)
 
     def _so_far(self, list_refused: str = "") -> Written:
         return Written(
@@ -190,7 +190,8 @@ class Halving:
         )
 
 
-def said_by(error: InvalidRequestError) -> str:
+def sentence_of(error: InvalidRequestError) -> str:
+    """PEX's own, without its full stop."""
     return (error.detail or error.message).rstrip(".")
 
 

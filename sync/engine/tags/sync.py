@@ -22,15 +22,16 @@ from connector.api.exceptions import (
 )
 from connector.api.pex.client import PexClient
 from connector.api.pex.tags import Dropdown
+from connector.api.pex.types import is_same_name
 from connector.codes.reading import refresh_now
 from connector.connections.clients import cmic_client, pex_client
 from connector.models import Tenant
-from sync.engine.tags.faults import fail, is_our_limit
 from sync.engine.tags.filter_sync import filters_due, sync_filters
 from sync.engine.tags.filters import FilterPlan, pairs_of, plan_filters
 from sync.engine.tags.halving import Written
-from sync.engine.tags.planning import Planner, ShownOtherwiseError
-from sync.engine.tags.values import (
+from sync.engine.tags.planning import (
+    Planner,
+    ShownOtherwiseError,
     Target,
     first_kind,
     is_read,
@@ -162,7 +163,7 @@ def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
     except TagSyncActiveError as error:
         return [*remarks, str(error)]
     except ConnectorError as error:
-        if is_our_limit(error):
+        if error.is_ours:
             raise
         return [*remarks, f"Tag options were not synced: {error.message}"]
     troubled = [row for row in rows if row.state != TagSync.State.SUCCEEDED]
@@ -170,14 +171,12 @@ def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
 
 
 def _require_usable(tenant: Tenant, target: Target) -> None:
-    wanted = target.mapping.tag.casefold()
-    same = [
-        each for each in targets_of(tenant) if each.mapping.tag.casefold() == wanted
-    ]
+    tag = target.mapping.tag
+    same = [each for each in targets_of(tenant) if is_same_name(each.mapping.tag, tag)]
     if len(same) > 1:
         titles = " and ".join(each.title for each in same)
         raise TagUnusableError(
-            f"The tag “{target.mapping.tag}” is mapped to {titles}, and its options "
+            f"The tag “{tag}” is mapped to {titles}, and its options "
             "can be the codes of one only. Map one of them to another tag."
         )
     if not is_read(tenant, target):
@@ -212,7 +211,7 @@ def _sync_one(
             client,
             dropdown,
             plan,
-            note=lambda written: _note(row, written),
+            record=lambda written: _record(row, written),
             alive=alive,
             refused_before=TagSync.objects.refused_in(tenant, row.tag_id),
         )
@@ -225,7 +224,7 @@ def _sync_one(
     except TagUnusableError as error:
         row.end(TagSync.State.FAILED, timezone.now(), str(error))
     except ConnectorError as error:
-        fail(row, error)
+        row.give_up(timezone.now(), error)
         logger.warning("Tag “%s” of %s: %s", row.tag, tenant, error)
     else:
         _end(row, target, written)
@@ -244,8 +243,8 @@ def _remember(tenant: Tenant, dropdown: Dropdown, difference: Difference) -> Non
         OptionAlias.objects.remember(tenant, tag_id, names, is_value=False)
 
 
-def _note(row: TagSync, written: Written) -> None:
-    row.note(written_words(written), *record_of(written, MOST_KEPT))
+def _record(row: TagSync, written: Written) -> None:
+    row.record(written_words(written), *record_of(written, MOST_KEPT))
 
 
 def _end(row: TagSync, target: Target, written: Written) -> None:

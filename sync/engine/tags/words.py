@@ -7,7 +7,7 @@ from typing import Any
 
 from connector.api.pex.types import TagOption
 from sync.engine.tags.halving import Written
-from sync.engine.tags.values import Target
+from sync.engine.tags.planning import Target
 from sync.models.tagging import LEFT, REFUSED
 from sync.rules.tag_options import Difference
 
@@ -27,8 +27,8 @@ def counts_of(difference: Difference) -> dict[str, int]:
 def words_of(difference: Difference) -> str:
     counts = counts_of(difference)
     counts.pop("unchanged")
-    said = [f"{count:,} {name}" for name, count in counts.items() if count]
-    return f"{', '.join(said)}." if said else "Nothing to change."
+    parts = [f"{count:,} {name}" for name, count in counts.items() if count]
+    return f"{', '.join(parts)}." if parts else "Nothing to change."
 
 
 def held_words(target: Target, difference: Difference) -> str:
@@ -55,27 +55,27 @@ def _not_written_words(written: Written) -> str:
             f"PEX refuses the list of this tag even unchanged: {written.list_refused}. "
             f"{left} could not be written. Ask PEX support what is wrong with the tag."
         )
-    said = [_refused_words(written)] if written.refused else []
+    sentences = [_refused_words(written)] if written.refused else []
     if written.is_doubtful:
-        said.append(
+        sentences.append(
             f"{left} may not be written, PEX did not say; the next sync reads the tag "
             "again."
         )
     elif written.left:
-        said.append(f"Not written yet: {left}; the next sync goes on with that.")
+        sentences.append(f"Not written yet: {left}; the next sync goes on with that.")
     elif written.refused:
-        said.append("Everything else was written.")
+        sentences.append("Everything else was written.")
     if written.refused:
         what = "its name" if len(written.refused) == 1 else "their names"
-        said.append(
+        sentences.append(
             f"Change {what} in CMiC, or leave the code out in the field mapping."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _refused_words(written: Written) -> str:
     named = [
-        f"“{each.option.name}” ({each.option.value}): {each.said}"
+        f"“{each.option.name}” ({each.option.value}): {each.sentence}"
         for each in written.refused[:_MOST_NAMED]
     ]
     more = len(written.refused) - len(named)

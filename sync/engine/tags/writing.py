@@ -7,6 +7,7 @@ every reading; nothing is written where nothing differs.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 
 from connector.api.exceptions import (
     ConnectorError,
@@ -16,12 +17,12 @@ from connector.api.exceptions import (
 )
 from connector.api.pex.client import PexClient
 from connector.api.pex.tags import Dropdown
-from connector.connections.probing import remember_tags
+from connector.api.pex.types import Tag, is_same_name, tag_named
 from connector.models import Tenant
 from sync.engine.tags.halving import (
     Alive,
     Halving,
-    Note,
+    Record,
     Written,
     changes_of,
     must_be_read,
@@ -29,8 +30,6 @@ from sync.engine.tags.halving import (
 from sync.rules.tag_options import Difference, difference_between
 
 Plan = Callable[[Dropdown], Difference]
-
-_TRIES = 2
 
 
 class TagUnusableError(Exception):
@@ -42,28 +41,26 @@ def find_dropdown(tenant: Tenant, client: PexClient, name: str) -> Dropdown:
 
     Raises `TagUnusableError`, and the errors of `connector.api.exceptions`.
     """
-    for each in tenant.pex.tags:
-        if each["is_usable"] and each["name"].casefold() == name.casefold():
-            found = _read_or_none(client, each["id"])
-            if found is not None and _is_it(found, name):
-                return found
+    known = tag_named(tenant.pex.remembered_tags(), name)
+    if known is not None and known.is_usable:
+        found = _read_or_none(client, known.tag_id)
+        if found is not None and _is_it(found.tag, name):
+            return found
     tags = client.list_tags()
-    remember_tags(tenant.pex, tags)
-    named = [tag for tag in tags if tag.name.casefold() == name.casefold()]
-    if not named:
+    tenant.pex.remember_tags(tags)
+    tag = tag_named(tags, name)
+    if tag is None:
         raise TagUnusableError(
             f"PEX has no tag “{name}” any more. Choose another in the field mapping, "
             "or press Create PEX tags for CMiC."
         )
-    usable = [tag for tag in named if tag.is_usable]
-    if not usable:
+    if not tag.is_usable:
         raise TagUnusableError(f"The tag “{name}” is disabled in PEX. Enable it there.")
-    dropdowns = [tag for tag in usable if tag.is_dropdown]
-    if not dropdowns:
+    if not tag.is_dropdown:
         raise TagUnusableError(
             f"The tag “{name}” is not a dropdown. Choose another in the field mapping."
         )
-    return client.read_dropdown(dropdowns[0].tag_id)
+    return client.read_dropdown(tag.tag_id)
 
 
 def write(
@@ -71,7 +68,7 @@ def write(
     dropdown: Dropdown,
     plan: Plan,
     *,
-    note: Note = lambda written: None,
+    record: Record = lambda written: None,
     alive: Alive = lambda: None,
     refused_before: Collection[tuple[str, str]] = (),
 ) -> Written:
@@ -80,32 +77,51 @@ def write(
     Who changed it meanwhile is not overwritten, and an answer that was lost is not
     guessed: the tag is read again, planned again and sent once more. `refused_before`
     are options (Value and name) that PEX did not take the last time. What was written
-    before an error, or may have been, goes to `note`. Raises the errors of
+    before an error, or may have been, goes to `record`. Raises the errors of
     `connector.api.exceptions`, and what `alive` raises, which is called before each
     call.
     """
-    lost: Difference | None = None
-    for attempt in range(1, _TRIES + 1):
-        difference = plan(dropdown)
-        if not difference.is_changed:
-            done = lost or difference
-            return Written(done, done)
-        alive()
-        try:
-            client.replace_options(dropdown, difference.options)
-            return Written(difference, difference)
-        except InvalidRequestError as error:
-            halving = Halving(client, dropdown, difference, note)
-            return halving.run(error, alive, refused_before)
-        except ConnectorError as error:
-            lost = difference if error.may_have_succeeded else None
-            if lost is not None:
-                note(_in_doubt(difference, dropdown))
-            if attempt == _TRIES or not must_be_read(error):
-                raise
-        alive()
-        dropdown = client.read_dropdown(dropdown.tag.tag_id)
-    raise AssertionError("unreachable")  # pragma: no cover
+    send = partial(_send, client, record, alive, refused_before)
+    planned = plan(dropdown)
+    sent = send(dropdown, planned)
+    if isinstance(sent, Written):
+        return sent
+    alive()
+    dropdown = client.read_dropdown(dropdown.tag.tag_id)
+    again = plan(dropdown)
+    if sent.may_have_succeeded and not again.is_changed:
+        # PEX has it: only the answer was lost.
+        return Written(planned, planned)
+    sent = send(dropdown, again)
+    if isinstance(sent, Written):
+        return sent
+    raise sent
+
+
+def _send(
+    client: PexClient,
+    record: Record,
+    alive: Alive,
+    refused_before: Collection[tuple[str, str]],
+    dropdown: Dropdown,
+    planned: Difference,
+) -> Written | ConnectorError:
+    """What was written, or the error after which the tag must be read to know."""
+    if not planned.is_changed:
+        return Written(planned, planned)
+    alive()
+    try:
+        client.replace_options(dropdown, planned.options)
+    except InvalidRequestError as error:
+        halving = Halving(client, dropdown, planned, record)
+        return halving.run(error, alive, refused_before)
+    except ConnectorError as error:
+        if error.may_have_succeeded:
+            record(_in_doubt(planned, dropdown))
+        if not must_be_read(error):
+            raise
+        return error
+    return Written(planned, planned)
 
 
 def _in_doubt(difference: Difference, dropdown: Dropdown) -> Written:
@@ -123,5 +139,6 @@ def _read_or_none(client: PexClient, tag_id: str) -> Dropdown | None:
         return None
 
 
-def _is_it(found: Dropdown, name: str) -> bool:
-    return found.tag.is_usable and found.tag.name.casefold() == name.casefold()
+def _is_it(tag: Tag, name: str) -> bool:
+    """Still, for somebody may have renamed or disabled it."""
+    return tag.is_usable and is_same_name(tag.name, name)

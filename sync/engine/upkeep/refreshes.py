@@ -14,10 +14,9 @@ from django.utils import timezone
 
 from connector.codes.reading import GOOD_FOR
 from connector.models import RefreshState, Tenant
+from sync.engine.steps import MESSAGE_LOST_AFTER
 from sync.models import SyncRun
 
-# A message that is not taken up for so long is taken for lost.
-_MESSAGE_LOST_AFTER = timedelta(seconds=30)
 _FAILED_TRIED_AGAIN_AFTER = timedelta(hours=1)
 _IN_USE_SINCE = timedelta(days=7)
 # A night's worth of tenants does not come due at once: each then keeps its own time.
@@ -33,7 +32,7 @@ def due_refreshes() -> list[int]:
 def _unmet(now: datetime) -> list[int]:
     """Their message was lost, or whoever took it has died."""
     waiting = RefreshState.objects.free(now).filter(
-        requested_at__lte=now - _MESSAGE_LOST_AFTER
+        requested_at__lte=now - MESSAGE_LOST_AFTER
     )
     return list(waiting.values_list("tenant_id", flat=True))
 

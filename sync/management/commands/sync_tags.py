@@ -52,26 +52,26 @@ class Command(BaseCommand):
                 problems.append(each.problem)
                 continue
             rows.append({"tag": each.target.mapping.tag, **counts_of(each.difference)})
-            said = words_of(each.difference)
+            sentence = words_of(each.difference)
             if each.difference.held:
-                said = f"{said} {held_words(each.target, each.difference)}"
-            self.stderr.write(f"{each.target.mapping.tag}: {said}")
+                sentence = f"{sentence} {held_words(each.target, each.difference)}"
+            self.stderr.write(f"{each.target.mapping.tag}: {sentence}")
         for plan in look_at_filters(tenant):
             if plan.is_trouble:
-                problems.append(plan.said)
+                problems.append(plan.sentence)
             else:
-                self.stderr.write(plan.said)
+                self.stderr.write(plan.sentence)
         return rows, problems
 
     def _sync(self, tenant: Tenant) -> tuple[list[dict[str, Any]], list[str]]:
         rows, problems = [], []
         for row in sync_tags(tenant):
             has_failed = row.state == TagSync.State.FAILED
-            said = f"{row.tag}: {row.message}"
+            sentence = f"{row.tag}: {row.message}"
             if has_failed:
-                problems.append(said)
+                problems.append(sentence)
             else:
-                self.stderr.write(said)
+                self.stderr.write(sentence)
             was_read = not has_failed or any(getattr(row, name) for name in _COUNTS)
             if row.what == TagSync.What.OPTIONS and was_read:
                 counts = {name: getattr(row, name) for name in _COUNTS}

@@ -7,7 +7,7 @@ import pytest
 from connector.admin.forms.mapping_words import Rows, mapping_words
 from connector.history import entries_of
 from connector.models import FieldMapping, Tenant
-from connector.transfer.copying import copy, differences
+from connector.transfer.copying import copy, replacements
 from connector.transfer.exporting import export_tenant
 from connector.transfer.importing import import_tenant
 from tests.connector.admin.test_tenant import answers, page_of
@@ -79,7 +79,7 @@ def test_it_is_copied_and_a_missing_one_takes_it_away(tenant):
         },
         {},
     )
-    (found,) = differences(tenant, other)
+    (found,) = replacements(tenant, other)
     assert "only codes starting with 24., 25." in found.after
     copy(tenant, other, ["mappings.job_dept_eqp"])
     assert kept(other) == FILTER

@@ -14,7 +14,7 @@ from connector.api.pex.reading import (
     read_eastern,
     read_text,
 )
-from connector.api.pex.types import Purchase
+from connector.api.pex.types import Purchase, Tag, tag_named
 
 ROW = {
     "TransactionId": 419086499,
@@ -153,3 +153,20 @@ def test_in_the_hour_that_autumn_repeats_the_first_is_meant():
     assert read_eastern("2026-11-01T01:30:00") == datetime(
         2026, 11, 1, 5, 30, tzinfo=UTC
     )
+
+
+@pytest.mark.parametrize(
+    ("tags", "found"),
+    [
+        ([], None),
+        ([("1", "dropdown", True)], "1"),
+        ([("1", "dropdown", False)], "1"),
+        ([("1", "dropdown", False), ("2", "text", True)], "2"),
+        ([("1", "text", True), ("2", "dropdown", True)], "2"),
+        ([("1", "dropdown", True), ("2", "dropdown", True)], "1"),
+    ],
+)
+def test_of_tags_of_one_name_the_one_to_be_used_is_found(tags, found):
+    rows = [Tag(number, "JOB", kind, is_usable) for number, kind, is_usable in tags]
+    tag = tag_named([Tag("0", "Phase", "dropdown", True), *rows], "Job")
+    assert (tag and tag.tag_id) == found
