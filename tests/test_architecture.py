@@ -100,7 +100,7 @@ FORBIDDEN = {
 ENGINE = {
     "preview": ("run", "purchase", "judging"),
     "run": ("purchase", "tags", "judging"),
-    "purchase": ("judging", "run"),
+    "purchase": ("judging",),
     "tags": ("judging",),
     "judging": (),
     "alert": (),

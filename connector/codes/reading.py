@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -182,7 +181,6 @@ def _claimed(
     state = RefreshState.objects.claim(
         tenant,
         timezone.now(),
-        _lease(),
         is_whole=is_whole,
         only_requested=only_requested,
     )
@@ -266,7 +264,7 @@ class _Reader:
             )
 
     def _report(self, kind: CodeKind, rows: int) -> None:
-        self._state.report(kind, rows, timezone.now(), _lease())
+        self._state.report(kind, rows, timezone.now())
         self._alive()
 
     def _note(self, kind: CodeKind, error: ConnectorError) -> None:
@@ -294,7 +292,3 @@ def _read_since(tenant: Tenant, moment: datetime | None) -> set[CodeKind]:
     if moment is not None:
         read = read.filter(refreshed_at__gt=moment)
     return {CodeKind(kind) for kind in read.values_list("kind", flat=True)}
-
-
-def _lease() -> timedelta:
-    return timedelta(seconds=settings.LEASE_SECONDS)

@@ -5,7 +5,7 @@ Owns the run's states and heartbeat; which purchases it holds is read from their
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from connector.lease import lease_time
 from connector.models import Tenant
 from connector.models.access import visible
 from sync.models.states import Status
@@ -141,14 +142,14 @@ class SyncRun(models.Model):
         """People do not wait behind the night's runs."""
         return "manual" if self.trigger == self.Trigger.MANUAL else "auto"
 
-    def start_preparing(self, now: datetime, lease: timedelta) -> bool:
+    def start_preparing(self, now: datetime) -> bool:
         """Begin, or begin again what died; False if somebody is at it or it is done."""
         changed = (
             SyncRun.objects.active()
             .filter(pk=self.pk, prepared_at=None)
             .filter(
                 Q(status=self.State.QUEUED)
-                | Q(heartbeat_at__lte=now - lease)
+                | Q(heartbeat_at__lte=now - lease_time())
                 | Q(resume_at__lte=now)
             )
             .update(

@@ -18,11 +18,12 @@ from django.utils import timezone
 
 from connector.api.cmic.flysheets import payload
 from connector.api.exceptions import ConnectorError
+from connector.lease import lease_time
 from connector.models import Tenant
 from sync.engine.judging.rules import invoice_rules, location, require_complete
 from sync.engine.judging.survey import Survey, survey
 from sync.engine.purchase.invoices import invoice_of
-from sync.engine.run.runs import RunRefusedError, lease_time, window_for
+from sync.engine.run.runs import RunRefusedError, window_for
 from sync.engine.steps import MESSAGE_LOST_AFTER
 from sync.models import Preview, PreviewedPurchase, PreviewLostError, PurchaseSync
 from sync.models.run import SyncRun
@@ -93,7 +94,7 @@ def make_preview(preview_id: int) -> None:
     Whatever goes wrong is a sentence on the preview.
     """
     preview = Preview.objects.filter(pk=preview_id).first()
-    if preview is None or not preview.begin(timezone.now(), lease_time()):
+    if preview is None or not preview.begin(timezone.now()):
         return
     try:
         _make(preview)

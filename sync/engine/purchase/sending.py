@@ -22,7 +22,6 @@ from sync.engine.purchase.context import RunContext
 from sync.engine.purchase.documents import Fetched, fetch_document
 from sync.engine.purchase.invoices import invoice_of
 from sync.engine.purchase.settling import look_up, put_on_record, settle
-from sync.engine.run.runs import lease_time
 from sync.models import Decision, PurchaseSync, Status, SyncAttempt
 from sync.receipts import fingerprint
 from sync.rules.invoicing import digest, invoice_number
@@ -69,9 +68,7 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
     # A lane that had to give its place back later would fetch the receipts again, at
     # the cost of PEX's calls.
     client.wait_for_place()
-    fetched = fetch_document(
-        context.pex, context.tenant, row, go_on=lambda: row.renew(lease_time())
-    )
+    fetched = fetch_document(context.pex, context.tenant, row, go_on=row.renew)
     if fetched.document is None:
         row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
         return
@@ -82,9 +79,7 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
     if isinstance(answer, ConnectorError):
         settle(row, client, answer)
         return
-    row.mark_posted(
-        lease_time(), invoice_uuid=answer.invoice_uuid, image_id=answer.image_id
-    )
+    row.mark_posted(invoice_uuid=answer.invoice_uuid, image_id=answer.image_id)
 
 
 def _upload(client: CmicClient, parcel: _Parcel) -> UploadAnswer | ConnectorError:
@@ -128,7 +123,6 @@ def _begin(
                 "document_pages": [[page.receipt, page.page] for page in fetched.pages],
             },
             warnings=fetched.warnings,
-            lease=lease_time(),
             run=context.run,
         )
         attempt = SyncAttempt.objects.create(

@@ -26,7 +26,6 @@ from connector.api.exceptions import (
 )
 from connector.models import TransactionSettings
 from sync.engine.purchase.context import RunContext
-from sync.engine.run.runs import lease_time
 from sync.models import PurchaseSync, SyncAttempt
 from sync.models.ledger import amounts_differ
 from sync.rules.reasons import Reason, ReasonCode, Who
@@ -86,7 +85,7 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
     """
     answers = row.attempts.filter(invoice_number=row.invoice_number)
     if answers.filter(outcome=SyncAttempt.Outcome.ACCEPTED).exists():
-        row.mark_posted(lease_time())
+        row.mark_posted()
         return
     try:
         found = _find(row, context.cmic)
@@ -140,7 +139,7 @@ def _settle_existing(
 
 def _settle_found(row: PurchaseSync, found: FoundInvoice) -> None:
     if found.amount == row.amount:
-        row.mark_posted(lease_time(), invoice_uuid=found.uuid)
+        row.mark_posted(invoice_uuid=found.uuid)
     else:
         row.mark_refused(amounts_differ(row.invoice_number, found.amount, row.amount))
 

@@ -27,7 +27,7 @@ from sync.engine.purchase.context import RunContext
 from sync.engine.purchase.sending import advance
 from sync.engine.purchase.settling import CredentialsRefusedError
 from sync.engine.run.outages import is_outage, require_answer
-from sync.engine.run.runs import PAUSE, fail, finish, go_on, guarded, lease_time, pause
+from sync.engine.run.runs import PAUSE, fail, finish, go_on, guarded, pause
 from sync.engine.steps import Step
 from sync.models import LeaseLostError, PurchaseSync, Status, SyncRun
 from sync.rules.reasons import Reason, ReasonCode, Who
@@ -70,7 +70,7 @@ def _work(run: SyncRun) -> list[Step]:
         require_answer(run, run.fault_system)
     while True:
         now = timezone.now()
-        row = PurchaseSync.objects.claim_next(run, now, lease_time())
+        row = PurchaseSync.objects.claim_next(run, now)
         if row is None:
             return _idle(run, now)
         steps = _sync_one(context, row)

@@ -116,7 +116,7 @@ def prepare(run_id: int) -> list[Step]:
     preparing is prepared anew.
     """
     run = SyncRun.objects.filter(pk=run_id).first()
-    if run is None or not run.start_preparing(timezone.now(), lease_time()):
+    if run is None or not run.start_preparing(timezone.now()):
         return []
     return guarded(run, lambda: _prepare(run))
 
@@ -279,7 +279,3 @@ def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
         fail(run, "The connector itself failed; the log of the worker says where.")
         raise
     return []
-
-
-def lease_time() -> timedelta:
-    return timedelta(seconds=settings.LEASE_SECONDS)

@@ -150,10 +150,10 @@ class TestStates:
     def test_who_was_taken_for_dead_writes_nothing(self, db):
         now = timezone.now()
         slow = add_preview(make_tenant(), "queued")
-        assert slow.begin(now, timedelta(seconds=30))
+        assert slow.begin(now)
         other = Preview.objects.get()
-        assert not other.begin(now, timedelta(seconds=30))
-        assert other.begin(now + timedelta(minutes=1), timedelta(seconds=30))
+        assert not other.begin(now)
+        assert other.begin(now + timedelta(minutes=1))
         row = PreviewedPurchase(preview=slow, pex_transaction_id=1, status="pending")
         for write in (
             lambda: slow.beat(now),
