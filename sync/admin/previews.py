@@ -49,7 +49,6 @@ from sync.engine import RunRefusedError, request_preview, window_for
 from sync.engine.preview.comparing import compare
 from sync.models import Preview, PreviewedPurchase, Status, SyncRun
 from sync.money import Currencies, money
-from sync.rules.window import Window
 from sync.tasks import preview_on_commit
 
 PREVIEW_COLOURS = {
@@ -184,7 +183,7 @@ class PreviewAdmin(VisibleOnly, ReadOnly, ModelAdmin):
 
     @admin.display(description="Days covered")
     def window(self, preview: Preview) -> str:
-        return days(Window(preview.window_from, preview.window_to))
+        return days(preview.window)
 
     @admin.display(description="Asked for")
     def asked(self, preview: Preview) -> str:

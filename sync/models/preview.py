@@ -20,6 +20,7 @@ from connector.lease import lease_time
 from connector.models import Tenant
 from connector.models.access import visible
 from sync.models.states import Status
+from sync.rules.window import Window
 
 _BATCH = 1000
 
@@ -84,6 +85,11 @@ class Preview(models.Model):
 
     def __str__(self) -> str:
         return f"Preview {self.pk} of {self.tenant}"
+
+    @property
+    def window(self) -> Window:
+        """The days covered."""
+        return Window(self.window_from, self.window_to)
 
     @property
     def is_active(self) -> bool:

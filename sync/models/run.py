@@ -19,6 +19,7 @@ from connector.lease import lease_time
 from connector.models import Tenant
 from connector.models.access import visible
 from sync.models.states import Status
+from sync.rules.window import Window
 
 
 class RunLostError(Exception):
@@ -132,6 +133,11 @@ class SyncRun(models.Model):
 
     def __str__(self) -> str:
         return f"Run {self.pk} of {self.tenant}"
+
+    @property
+    def window(self) -> Window:
+        """The days covered."""
+        return Window(self.window_from, self.window_to)
 
     @property
     def is_active(self) -> bool:

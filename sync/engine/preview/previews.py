@@ -29,7 +29,6 @@ from sync.models import Preview, PreviewedPurchase, PreviewLostError, PurchaseSy
 from sync.models.run import SyncRun
 from sync.rules.invoicing import invoice_number
 from sync.rules.selection import Judgement
-from sync.rules.window import Window
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +120,7 @@ def _make(preview: Preview) -> None:
     require_complete(tenant)
     seen = survey(
         tenant,
-        Window(preview.window_from, preview.window_to),
+        preview.window,
         lambda: preview.beat(timezone.now()),
     )
     rows = [_kept(preview, each, seen) for each in prospects(tenant, seen)]

@@ -125,9 +125,8 @@ def _prepare(run: SyncRun) -> list[Step]:
     require_complete(run.tenant)
     if run.paused_at is not None:
         require_answer(run, run.fault_system)
-    window = Window(run.window_from, run.window_to)
     said = sync_before_purchases(run, lambda: run.beat(timezone.now()))
-    seen = survey(run.tenant, window, lambda: run.beat(timezone.now()))
+    seen = survey(run.tenant, run.window, lambda: run.beat(timezone.now()))
     record(run, seen.judgements, seen.cardholders, seen.listed_at)
     with transaction.atomic():
         run.beat(timezone.now())
