@@ -27,7 +27,7 @@ from sync.engine.purchase.context import RunContext
 from sync.engine.purchase.sending import advance
 from sync.engine.purchase.settling import CredentialsRefusedError
 from sync.engine.run.outages import is_outage, require_answer
-from sync.engine.run.runs import PAUSE, fail, finish, go_on, guarded, pause
+from sync.engine.run.runs import PAUSE, end, go_on, guarded, pause
 from sync.engine.steps import Step
 from sync.models import LeaseLostError, PurchaseSync, Status, SyncRun
 from sync.rules.reasons import Reason, ReasonCode, Who
@@ -94,11 +94,13 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
         return [_next_slice(run, min(wait, _LONGEST_DELAY))]
     except (CredentialsRefusedError, AuthenticationError) as error:
         _give_back(row)
-        fail(run, error.message, SyncRun.Reason.CREDENTIALS_REFUSED)
+        end(
+            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
+        )
         return []
     except SettingsIncompleteError as error:
         _give_back(row)
-        fail(run, error.message)
+        end(run, SyncRun.State.FAILED, error.message)
         return []
     except ConnectorError as error:
         return _after_fault(run, row, error)
@@ -129,7 +131,7 @@ def _idle(run: SyncRun, now: datetime) -> list[Step]:
         delay = min(max(seconds, 0.2), _LONGEST_DELAY)
         return [_next_slice(run, delay)]
     if not unfinished.exists():
-        finish(run)
+        end(run)
     return []
 
 
@@ -160,7 +162,9 @@ def _after_denial(
     is_first_time = row.fault_count == 0
     _put_aside(row, _reason(error))
     if is_first_time and run.count_fault(timezone.now(), error.system) > 1:
-        fail(run, error.message, SyncRun.Reason.CREDENTIALS_REFUSED)
+        end(
+            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
+        )
         return []
     return [_next_slice(run)]
 

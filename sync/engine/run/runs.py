@@ -177,7 +177,7 @@ def start_lanes(run: SyncRun) -> list[Step]:
     """
     unfinished = PurchaseSync.objects.filter(run=run).unfinished().count()
     if not unfinished:
-        finish(run)
+        end(run)
         return []
     lane_set = run.new_lanes(timezone.now())
     lanes = 1 if run.paused_at else min(settings.SYNC_LANES, unfinished)
@@ -193,30 +193,24 @@ def go_on(run: SyncRun) -> list[Step]:
     return [Step(run.pk, run.queue, run.lane_set)] * (settings.SYNC_LANES - 1)
 
 
-def finish(run: SyncRun) -> None:
-    """End a run in which nothing is left to do; its rows say how it went."""
-    counts = count_outcomes(run)
-    rows = PurchaseSync.objects.filter(run=run)
-    needs_somebody = rows.filter(status=Status.FAILED).exists()
-    needs_somebody |= rows.filter(needs_person=True).exists()
-    state = (
-        SyncRun.State.PARTIAL
-        if needs_somebody or counts["waiting"]
-        else SyncRun.State.SUCCEEDED
-    )
-    run.end(state, timezone.now(), counts=counts)
+def end(
+    run: SyncRun,
+    state: SyncRun.State | None = None,
+    message: str | None = None,
+    reason: str = "",
+) -> bool:
+    """Count the run's purchases, which stay as they are, and end it.
 
-
-def fail(run: SyncRun, message: str, reason: str = "") -> None:
-    """End a run that itself could not go on; its purchases stay as they are."""
+    Without a `state` nothing is left to do, and its rows say how it went; without a
+    `message` it keeps the one it has. False if it had ended already, or others work on
+    it by now.
+    """
     counts = count_outcomes(run)
-    run.end(
-        SyncRun.State.FAILED,
-        timezone.now(),
-        counts=counts,
-        reason=reason,
-        message=message,
-    )
+    if state is None:
+        state = _state_by_rows(run, counts)
+    if state == SyncRun.State.STOPPED:
+        message = f"{message} {_rest(counts['waiting'])}"
+    return run.end(state, timezone.now(), counts=counts, reason=reason, message=message)
 
 
 def stop(run: SyncRun, who: str) -> bool:
@@ -227,19 +221,24 @@ def stop(run: SyncRun, who: str) -> bool:
     """
     for _ in range(_STOP_TRIES):
         run.refresh_from_db()
-        counts = count_outcomes(run)
-        left = counts["waiting"]
-        rest = (
-            f"{left} purchases are left to the next sync."
-            if left != 1
-            else "1 purchase is left to the next sync."
-        )
-        said = f"Stopped by {who}. {rest}"
-        if run.end(SyncRun.State.STOPPED, timezone.now(), counts=counts, message=said):
+        if end(run, SyncRun.State.STOPPED, f"Stopped by {who}."):
             return True
         if not run.is_active:
             return False
     return False
+
+
+def _state_by_rows(run: SyncRun, counts: dict[str, int]) -> SyncRun.State:
+    asks = PurchaseSync.objects.filter(run=run, needs_person=True)
+    if counts["failed"] or counts["waiting"] or asks.exists():
+        return SyncRun.State.PARTIAL
+    return SyncRun.State.SUCCEEDED
+
+
+def _rest(left: int) -> str:
+    if left == 1:
+        return "1 purchase is left to the next sync."
+    return f"{left} purchases are left to the next sync."
 
 
 def pause(run: SyncRun, error: ConnectorError) -> None:
@@ -247,7 +246,7 @@ def pause(run: SyncRun, error: ConnectorError) -> None:
     now = timezone.now()
     if run.paused_at is not None and now - run.paused_at > LONGEST_OUTAGE:
         said = f"{error.message} It was tried for an hour."
-        fail(run, said, SyncRun.Reason.OUTAGE)
+        end(run, SyncRun.State.FAILED, said, SyncRun.Reason.OUTAGE)
         return
     run.pause(now, error.message, now + PAUSE, error.system)
 
@@ -259,22 +258,25 @@ def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
     except RunLostError as error:
         logger.info("%s", error)
     except SettingsIncompleteError as error:
-        fail(run, error.message)
+        end(run, SyncRun.State.FAILED, error.message)
     except (AuthenticationError, AccessDeniedError) as error:
         remember_refusal(run.tenant, error, run.started_at)
-        fail(run, error.message, SyncRun.Reason.CREDENTIALS_REFUSED)
+        end(
+            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
+        )
     except RateLimitError as error:
         wait = timedelta(seconds=error.retry_after or PAUSE.total_seconds())
         run.wait_for_limit(timezone.now(), error.message, timezone.now() + wait)
     except ConnectorError as error:
         pause(run, error)
     except ImproperlyConfigured as error:
-        fail(run, str(error))
+        end(run, SyncRun.State.FAILED, str(error))
     except (OperationalError, InterfaceError):
         # Nothing can be put on record now; `recover` takes the run up again.
         raise
     except Exception:
         logger.exception("Run %s ended by a fault of the connector itself", run.pk)
-        fail(run, "The connector itself failed; the log of the worker says where.")
+        said = "The connector itself failed; the log of the worker says where."
+        end(run, SyncRun.State.FAILED, said)
         raise
     return []
