@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.db.models import Min
@@ -87,19 +89,19 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
         advance(context, row)
     except LeaseLostError as error:
         logger.warning("%s", error)
-        _give_back(row)
+        _let_go(row, row.release)
     except RateLimitError as error:
         wait = error.retry_after or 5.0
-        _give_back(row, timedelta(seconds=wait))
+        _let_go(row, row.release, timezone.now() + timedelta(seconds=wait))
         return [_next_slice(run, min(wait, _LONGEST_DELAY))]
     except (CredentialsRefusedError, AuthenticationError) as error:
-        _give_back(row)
+        _let_go(row, row.release)
         end(
             run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
         )
         return []
     except SettingsIncompleteError as error:
-        _give_back(row)
+        _let_go(row, row.release)
         end(run, SyncRun.State.FAILED, error.message)
         return []
     except ConnectorError as error:
@@ -109,7 +111,7 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
         raise
     except Exception:
         logger.exception("Purchase %s ran into a fault of the connector", row.pk)
-        _put_aside(row, _OWN_FAULT)
+        _let_go(row, row.defer, _OWN_FAULT)
     else:
         if row.status in _ANSWERED and (others := go_on(run)):
             return [*others, _next_slice(run)]
@@ -142,7 +144,7 @@ def _after_fault(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> list
     is_fault = error.retryable or error.may_have_succeeded
     if is_fault and is_outage(run, row, error):
         if isinstance(error, ApiConnectionError):
-            _give_back(row)
+            _let_go(row, row.release)
         else:
             # Longer than the run, so that another is tried first then.
             _put_off(row, error, wait=2 * PAUSE)
@@ -151,7 +153,7 @@ def _after_fault(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> list
     if is_fault:
         _put_off(row, error, wait=timedelta(seconds=5))
     else:
-        _put_aside(row, _reason(error))
+        _let_go(row, row.defer, _reason(error))
     return [_next_slice(run)]
 
 
@@ -160,7 +162,7 @@ def _after_denial(
 ) -> list[Step]:
     """A right that is missing for two purchases in a row is missing for all."""
     is_first_time = row.fault_count == 0
-    _put_aside(row, _reason(error))
+    _let_go(row, row.defer, _reason(error))
     if is_first_time and run.count_fault(timezone.now(), error.system) > 1:
         end(
             run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
@@ -171,23 +173,22 @@ def _after_denial(
 
 def _put_off(row: PurchaseSync, error: ConnectorError, *, wait: timedelta) -> None:
     """Later in this run, or after too many faults in the next."""
-    if row.claimed_by is None:
-        return
     if row.fault_count + 1 >= _FAULTS_TO_DEFER:
-        _put_aside(row, _reason(error))
-        return
-    try:
-        row.release_after_fault(timezone.now() + wait * 2**row.fault_count)
-    except LeaseLostError as error:
-        logger.warning("%s", error)
+        _let_go(row, row.defer, _reason(error))
+    else:
+        later = timezone.now() + wait * 2**row.fault_count
+        _let_go(row, row.release_after_fault, later)
 
 
-def _put_aside(row: PurchaseSync, reason: Reason) -> None:
-    """One purchase's trouble stops no other: the next run takes it up again."""
+def _let_go(row: PurchaseSync, verb: Callable[..., None], *args: Any) -> None:
+    """Give the purchase back by that verb, unless the engine did so already.
+
+    Where another worker has it, nothing is left to give back.
+    """
     if row.claimed_by is None:
         return
     try:
-        row.defer(reason)
+        verb(*args)
     except LeaseLostError as error:
         logger.warning("%s", error)
 
@@ -199,13 +200,3 @@ def _reason(error: ConnectorError) -> Reason:
         f"{error.message.rstrip('.')}. It is tried again at the next sync.",
         Who.SUPPORT,
     )
-
-
-def _give_back(row: PurchaseSync, wait: timedelta | None = None) -> None:
-    """Unless the engine gave it back already."""
-    if row.claimed_by is None:
-        return
-    try:
-        row.release(timezone.now() + wait if wait else None)
-    except LeaseLostError as error:
-        logger.warning("%s", error)
