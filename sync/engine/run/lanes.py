@@ -28,8 +28,8 @@ from connector.api.exceptions import (
 from sync.engine.purchase.context import RunContext
 from sync.engine.purchase.sending import advance
 from sync.engine.purchase.settling import CredentialsRefusedError
+from sync.engine.run.ending import PAUSE, end, go_on, guarded, pause
 from sync.engine.run.outages import is_outage, require_answer
-from sync.engine.run.runs import PAUSE, end, go_on, guarded, pause
 from sync.engine.steps import Step
 from sync.models import LeaseLostError, PurchaseSync, Status, SyncRun
 from sync.rules.reasons import Reason, ReasonCode, Who

@@ -1,6 +1,6 @@
 """Telling an outage of PEX or CMiC from the trouble of one purchase (F26).
 
-Waiting an outage out is `sync.engine.run.runs`; what becomes of the purchase that met
+Waiting an outage out is `sync.engine.run.ending`; what becomes of the purchase that met
 it is `sync.engine.run.lanes`.
 """
 

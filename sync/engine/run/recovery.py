@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from connector.lease import lease_time
 from connector.models import Tenant
-from sync.engine.run.runs import RunRefusedError, request_run, start_lanes
+from sync.engine.run.ending import RunRefusedError, request_run, start_lanes
 from sync.engine.steps import MESSAGE_LOST_AFTER, Step
 from sync.models import SyncRun
 
