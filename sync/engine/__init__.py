@@ -12,15 +12,11 @@ from sync.engine.alert.writing import (
 )
 from sync.engine.preview.effect import Effect, Kind, effect_of
 from sync.engine.preview.previews import due_previews, make_preview, request_preview
-from sync.engine.run.ending import (
-    RunRefusedError,
-    prepare,
-    request_run,
-    stop,
-    window_for,
-)
+from sync.engine.run.ending import stop
 from sync.engine.run.lanes import sync_next
+from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import due_tenants, recover
+from sync.engine.run.requesting import RunRefusedError, request_run, window_for
 from sync.engine.steps import Step
 from sync.engine.tags.sync import (
     look_at_filters,

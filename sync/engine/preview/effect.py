@@ -14,7 +14,7 @@ from connector.models import Tenant
 from sync.engine.judging.catalog import load_catalog
 from sync.engine.judging.rules import invoice_rules, selection_rules
 from sync.engine.judging.survey import remembered_tags
-from sync.engine.run.ending import window_for
+from sync.engine.run.requesting import window_for
 from sync.models import PurchaseSync, SyncRun
 from sync.models.states import JUDGEABLE, Status
 from sync.rules.facts import from_json

@@ -23,7 +23,7 @@ from connector.models import Tenant
 from sync.engine.judging.rules import invoice_rules, location, require_complete
 from sync.engine.judging.survey import Survey, survey
 from sync.engine.purchase.invoices import invoice_of
-from sync.engine.run.ending import RunRefusedError, window_for
+from sync.engine.run.requesting import RunRefusedError, window_for
 from sync.engine.steps import MESSAGE_LOST_AFTER
 from sync.models import Preview, PreviewedPurchase, PreviewLostError, PurchaseSync
 from sync.models.run import SyncRun

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models import Min
 from django.db.models.functions import Coalesce
@@ -28,7 +29,7 @@ from connector.api.exceptions import (
 from sync.engine.purchase.context import RunContext
 from sync.engine.purchase.sending import advance
 from sync.engine.purchase.settling import CredentialsRefusedError
-from sync.engine.run.ending import PAUSE, end, go_on, guarded, pause
+from sync.engine.run.ending import PAUSE, end, guarded, pause
 from sync.engine.run.outages import is_outage, require_answer
 from sync.engine.steps import Step
 from sync.models import LeaseLostError, PurchaseSync, Status, SyncRun
@@ -113,9 +114,18 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
         logger.exception("Purchase %s ran into a fault of the connector", row.pk)
         _let_go(row, row.defer, _OWN_FAULT)
     else:
-        if row.status in _ANSWERED and (others := go_on(run)):
+        if row.status in _ANSWERED and (others := _wake_lanes(run)):
             return [*others, _next_slice(run)]
     return None
+
+
+def _wake_lanes(run: SyncRun) -> list[Step]:
+    """A call has succeeded; after an outage, the steps of the lanes that waited."""
+    was_paused = run.paused_at is not None
+    run.note_success()
+    if not was_paused:
+        return []
+    return [Step(run.pk, run.queue, run.lane_set)] * (settings.SYNC_LANES - 1)
 
 
 def _next_slice(run: SyncRun, delay: float = 0.0) -> Step:

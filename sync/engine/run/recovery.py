@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from connector.lease import lease_time
 from connector.models import Tenant
-from sync.engine.run.ending import RunRefusedError, request_run, start_lanes
+from sync.engine.run.preparing import start_lanes
+from sync.engine.run.requesting import RunRefusedError, request_run
 from sync.engine.steps import MESSAGE_LOST_AFTER, Step
 from sync.models import SyncRun
 
