@@ -21,6 +21,7 @@ from connector.api.exceptions import ConnectorError
 from connector.connections.probing import BROWSER_SECONDS
 from connector.models import CodeRefresh, Tenant
 from sync.engine import look_at_filters, look_at_tags, read_lists, sync_tags
+from sync.engine.judging.context import TenantContext
 from sync.engine.tags.filters import FilterPlan, pairs_of
 from sync.engine.tags.planning import ShownOtherwiseError, shown_of
 from sync.engine.tags.sync import Look
@@ -110,7 +111,7 @@ class TagsSyncPart:
 
 def _do(model_admin: Any, request: HttpRequest, tenant: Tenant, act: str) -> None:
     if act == READ:
-        for remark in read_lists(tenant):
+        for remark in read_lists(TenantContext(tenant)):
             messages.warning(request, remark)
         messages.success(request, "CMiC's lists behind the tags were read.")
         return
@@ -118,7 +119,8 @@ def _do(model_admin: Any, request: HttpRequest, tenant: Tenant, act: str) -> Non
     if act == DISABLE:
         said = {request.POST.get("field", ""): request.POST.get("seen", "")}
     person: Any = request.user
-    for row in sync_tags(tenant, user=person, disable_all=said):
+    context = TenantContext(tenant)
+    for row in sync_tags(context, user=person, disable_all=said):
         _tell(model_admin, request, tenant, row)
 
 
@@ -138,8 +140,9 @@ def _page(
     problem, panels = "", []
     filters: list[FilterPlan] = []
     try:
-        panels = [_panel(look) for look in look_at_tags(tenant, BROWSER_SECONDS)]
-        filters = look_at_filters(tenant, BROWSER_SECONDS)
+        asking = TenantContext(tenant, seconds=BROWSER_SECONDS)
+        panels = [_panel(look) for look in look_at_tags(asking)]
+        filters = look_at_filters(asking)
     except ConnectorError as error:
         problem = error.message
     syncs = TagSync.objects.filter(tenant=tenant).select_related("started_by")

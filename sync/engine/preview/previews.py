@@ -16,13 +16,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from connector.api.cmic.flysheets import payload
 from connector.api.exceptions import ConnectorError
 from connector.lease import lease_time
 from connector.models import Tenant
-from sync.engine.judging.rules import invoice_rules, location, require_complete
+from sync.engine.judging.context import TenantContext
+from sync.engine.judging.rules import require_complete
 from sync.engine.judging.survey import Survey, survey
-from sync.engine.purchase.invoices import invoice_of
+from sync.engine.purchase.invoices import content_of
 from sync.engine.run.requesting import RunRefusedError, window_for
 from sync.engine.steps import MESSAGE_LOST_AFTER
 from sync.models import Preview, PreviewedPurchase, PreviewLostError, PurchaseSync
@@ -118,13 +118,10 @@ def due_previews(now: datetime) -> list[int]:
 def _make(preview: Preview) -> None:
     tenant = preview.tenant
     require_complete(tenant)
-    seen = survey(
-        tenant,
-        preview.window,
-        lambda: preview.beat(timezone.now()),
-    )
+    context = TenantContext(tenant, lambda: preview.beat(timezone.now()))
+    seen = survey(context, preview.window)
     rows = [_kept(preview, each, seen) for each in prospects(tenant, seen)]
-    _add_invoices(tenant, rows)
+    _add_invoices(context, rows)
     preview.finish(rows, timezone.now(), " ".join(seen.remarks))
 
 
@@ -166,11 +163,8 @@ def _kept(preview: Preview, prospect: Prospect, seen: Survey) -> PreviewedPurcha
     )
 
 
-def _add_invoices(tenant: Tenant, rows: list[PreviewedPurchase]) -> None:
+def _add_invoices(context: TenantContext, rows: list[PreviewedPurchase]) -> None:
     """All that would be uploaded for those that would be sent, but the document."""
-    rules, where = invoice_rules(tenant), location(tenant)
-    layout = tenant.cmic.layout()
     for row in rows:
         if row.status == "pending" and row.invoice_on and row.amount is not None:
-            invoice = invoice_of(row, row.invoice_number, rules)
-            row.invoice = payload(invoice, layout, where)
+            row.invoice = content_of(context, row, row.invoice_number)

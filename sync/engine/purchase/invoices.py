@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from connector.api.cmic.flysheets import payload
 from connector.api.cmic.types import Invoice
+from sync.engine.judging.context import TenantContext
 from sync.models import PreviewedPurchase, PurchaseSync
 from sync.rules.coding import CodedLine
 from sync.rules.invoicing import InvoiceRules, build_invoice
+
+
+def content_of(
+    context: TenantContext, row: PurchaseSync | PreviewedPurchase, number: str
+) -> dict[str, Any]:
+    """All that is uploaded of it but the document; raises as `invoice_of`."""
+    invoice = invoice_of(row, number, context.invoice_rules)
+    return payload(invoice, context.layout, context.location)
 
 
 def invoice_of(

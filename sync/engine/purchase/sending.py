@@ -14,13 +14,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from connector.api.cmic.client import CmicClient
-from connector.api.cmic.flysheets import payload
 from connector.api.cmic.types import Document, UploadAnswer
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.types import MARKER_TEXT
-from sync.engine.purchase.context import RunContext
+from sync.engine.judging.context import RunContext
 from sync.engine.purchase.documents import Fetched, fetch_document
-from sync.engine.purchase.invoices import invoice_of
+from sync.engine.purchase.invoices import content_of
 from sync.engine.purchase.settling import look_up, put_on_record, settle
 from sync.models import Decision, PurchaseSync, Status, SyncAttempt
 from sync.receipts import fingerprint
@@ -68,7 +67,7 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
     # A lane that had to give its place back later would fetch the receipts again, at
     # the cost of PEX's calls.
     client.wait_for_place()
-    fetched = fetch_document(context.pex, context.tenant, row, go_on=row.renew)
+    fetched = fetch_document(context, row, row.renew)
     if fetched.document is None:
         row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
         return
@@ -77,7 +76,7 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
         parcel = _begin(context, row, fetched.document, fetched)
         answer = _upload(client, parcel)
     if isinstance(answer, ConnectorError):
-        settle(row, client, answer)
+        settle(context, row, answer)
         return
     row.mark_posted(invoice_uuid=answer.invoice_uuid, image_id=answer.image_id)
 
@@ -105,16 +104,14 @@ def _begin(
     fetched: Fetched,
 ) -> _Parcel:
     """Commit number and digest: from here on the invoice may exist."""
-    rules = context.invoice_rules
     number = invoice_number(row.pex_transaction_id, row.generation)
-    invoice = invoice_of(row, number, rules)
-    content = payload(invoice, context.layout, context.location)
+    content = content_of(context, row, number)
     document_digest = fingerprint(document)
     with transaction.atomic():
         row.begin_posting(
-            number=invoice.number,
-            company=rules.company,
-            vendor=rules.vendor,
+            number=number,
+            company=context.settings.company_code,
+            vendor=context.settings.vendor_code,
             digest=digest(content, document_digest),
             document={
                 "document_type": document.content_type,
@@ -128,7 +125,7 @@ def _begin(
         attempt = SyncAttempt.objects.create(
             purchase=row,
             run=context.run,
-            invoice_number=invoice.number,
+            invoice_number=number,
             payload=content,
             document_name=document.file_name,
             document_digest=document_digest,

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from connector.api.cmic.client import CmicClient
 from connector.api.cmic.types import FoundInvoice
 from connector.api.exceptions import (
     AccessDeniedError,
@@ -25,7 +24,7 @@ from connector.api.exceptions import (
     RateLimitError,
 )
 from connector.models import TransactionSettings
-from sync.engine.purchase.context import RunContext
+from sync.engine.judging.context import RunContext
 from sync.models import PurchaseSync, SyncAttempt
 from sync.models.ledger import amounts_differ
 from sync.rules.reasons import Reason, ReasonCode, Who
@@ -57,7 +56,7 @@ def put_on_record(attempt: SyncAttempt, error: ConnectorError) -> None:
     attempt.end(outcome, timezone.now(), status=status, answer=error.message)
 
 
-def settle(row: PurchaseSync, client: CmicClient, error: ConnectorError) -> None:
+def settle(context: RunContext, row: PurchaseSync, error: ConnectorError) -> None:
     """An upload that was not accepted.
 
     Raises the error again where it says more of CMiC than of this purchase.
@@ -66,12 +65,12 @@ def settle(row: PurchaseSync, client: CmicClient, error: ConnectorError) -> None
         row.await_lookup(_after_delay(0))
         raise error
     if isinstance(error, AccessDeniedError):
-        _settle_denial(row, client, error)
+        _settle_denial(context, row, error)
     elif isinstance(error, _NOT_TAKEN):
         row.take_back()
         raise error
     elif isinstance(error, ConflictError) or _EXISTS.search(error.message):
-        _settle_existing(row, client, error)
+        _settle_existing(context, row, error)
     else:
         row.mark_refused(_refusal(error))
 
@@ -88,7 +87,7 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
         row.mark_posted()
         return
     try:
-        found = _find(row, context.cmic)
+        found = _find(context, row)
     except AccessDeniedError as error:
         row.ask_person(
             _lost(f"CMiC does not let the connector look for it: {error.message}")
@@ -113,10 +112,10 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
 
 
 def _settle_denial(
-    row: PurchaseSync, client: CmicClient, error: AccessDeniedError
+    context: RunContext, row: PurchaseSync, error: AccessDeniedError
 ) -> None:
     """403 on every module is a matter of credentials, else of this purchase."""
-    states = client.check()
+    states = context.cmic.check()
     if any(state.is_ok for state in states):
         row.mark_refused(_refusal(error))
         return
@@ -127,10 +126,10 @@ def _settle_denial(
 
 
 def _settle_existing(
-    row: PurchaseSync, client: CmicClient, error: ConnectorError
+    context: RunContext, row: PurchaseSync, error: ConnectorError
 ) -> None:
     """“Invoice exists”: it may be ours, from a try whose answer was lost."""
-    found = _find(row, client)
+    found = _find(context, row)
     if found is None:
         row.mark_refused(_refusal(error))
     else:
@@ -144,8 +143,10 @@ def _settle_found(row: PurchaseSync, found: FoundInvoice) -> None:
         row.mark_refused(amounts_differ(row.invoice_number, found.amount, row.amount))
 
 
-def _find(row: PurchaseSync, client: CmicClient) -> FoundInvoice | None:
-    return client.find_invoice(row.company_code, row.vendor_code, row.invoice_number)
+def _find(context: RunContext, row: PurchaseSync) -> FoundInvoice | None:
+    return context.cmic.find_invoice(
+        row.company_code, row.vendor_code, row.invoice_number
+    )
 
 
 def _may_send_again(context: RunContext, row: PurchaseSync) -> bool:

@@ -26,7 +26,7 @@ from connector.api.exceptions import (
     RateLimitError,
     SettingsIncompleteError,
 )
-from sync.engine.purchase.context import RunContext
+from sync.engine.judging.context import RunContext
 from sync.engine.purchase.sending import advance
 from sync.engine.purchase.settling import CredentialsRefusedError
 from sync.engine.run.ending import PAUSE, end, guarded, pause
@@ -62,15 +62,15 @@ def sync_next(run_id: int, lane_set: int) -> list[Step]:
     run = SyncRun.objects.filter(pk=run_id, lane_set=lane_set).first()
     if run is None or run.status != SyncRun.State.RUNNING:
         return []
-    return guarded(run, lambda: _work(run))
+    return guarded(run, lambda: _work(RunContext(run)))
 
 
-def _work(run: SyncRun) -> list[Step]:
-    end = time.monotonic() + _SLICE
-    run.beat(timezone.now())
-    context = RunContext(run)
+def _work(context: RunContext) -> list[Step]:
+    run = context.run
+    until = time.monotonic() + _SLICE
+    context.heartbeat()
     if run.paused_at is not None:
-        require_answer(run, run.fault_system)
+        require_answer(context, run.fault_system)
     while True:
         now = timezone.now()
         row = PurchaseSync.objects.claim_next(run, now)
@@ -79,7 +79,7 @@ def _work(run: SyncRun) -> list[Step]:
         steps = _sync_one(context, row)
         if steps is not None:
             return steps
-        if time.monotonic() >= end:
+        if time.monotonic() >= until:
             return [_next_slice(run)]
 
 
@@ -106,7 +106,7 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
         end(run, SyncRun.State.FAILED, error.message)
         return []
     except ConnectorError as error:
-        return _after_fault(run, row, error)
+        return _after_fault(context, row, error)
     except (OperationalError, InterfaceError):
         # Nothing can be put on record now; the run is taken up again by `recover`.
         raise
@@ -147,12 +147,15 @@ def _idle(run: SyncRun, now: datetime) -> list[Step]:
     return []
 
 
-def _after_fault(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> list[Step]:
+def _after_fault(
+    context: RunContext, row: PurchaseSync, error: ConnectorError
+) -> list[Step]:
     """The other side failed or refused: this purchase waits, or all of them do."""
+    run = context.run
     if isinstance(error, AccessDeniedError):
         return _after_denial(run, row, error)
     is_fault = error.retryable or error.may_have_succeeded
-    if is_fault and is_outage(run, row, error):
+    if is_fault and is_outage(context, row, error):
         if isinstance(error, ApiConnectionError):
             _let_go(row, row.release)
         else:

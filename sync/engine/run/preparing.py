@@ -10,9 +10,9 @@ from django.db.models import Min
 from django.utils import timezone
 
 from connector.api.exceptions import AccessDeniedError, NotFoundError
-from connector.connections.clients import cmic_client
+from sync.engine.judging.context import RunContext
 from sync.engine.judging.rules import require_complete
-from sync.engine.judging.survey import Survey, survey
+from sync.engine.judging.survey import survey
 from sync.engine.run.ending import end, guarded
 from sync.engine.run.outages import require_answer
 from sync.engine.steps import Step
@@ -35,32 +35,33 @@ def prepare(run_id: int) -> list[Step]:
     run = SyncRun.objects.filter(pk=run_id).first()
     if run is None or not run.start_preparing(timezone.now()):
         return []
-    return guarded(run, lambda: _prepare(run))
+    return guarded(run, lambda: _prepare(RunContext(run)))
 
 
-def _prepare(run: SyncRun) -> list[Step]:
-    require_complete(run.tenant)
+def _prepare(context: RunContext) -> list[Step]:
+    run = context.run
+    require_complete(context.tenant)
     if run.paused_at is not None:
-        require_answer(run, run.fault_system)
-    said = sync_before_purchases(run, lambda: run.beat(timezone.now()))
-    seen = survey(run.tenant, run.window, lambda: run.beat(timezone.now()))
+        require_answer(context, run.fault_system)
+    said = sync_before_purchases(context)
+    seen = survey(context, run.window)
     record(run, seen.judgements, seen.cardholders, seen.listed_at)
     with transaction.atomic():
-        run.beat(timezone.now())
+        context.heartbeat()
         forget_authorizations(run, seen.judgements)
         take_over_unfinished(run)
-    remarks = [*said, *seen.remarks, *_adopt(run, seen)]
+    remarks = [*said, *seen.remarks, *_adopt(context)]
     run.note_success()
     run.finish_preparing(timezone.now(), " ".join(remarks))
     return start_lanes(run)
 
 
-def _adopt(run: SyncRun, seen: Survey) -> list[str]:
+def _adopt(context: RunContext) -> list[str]:
     """Take over what CMiC has and our records do not know (F21).
 
     Only for the dates of what is about to be sent; nothing to send, nothing to ask.
     """
-    candidates = PurchaseSync.objects.filter(run=run, status=Status.PENDING)
+    candidates = PurchaseSync.objects.filter(run=context.run, status=Status.PENDING)
     # Whichever of its days an earlier sync took for the invoice's.
     days = candidates.aggregate(
         Min("invoice_on"), Min("occurred_at__date"), Min("settled_at__date")
@@ -68,11 +69,11 @@ def _adopt(run: SyncRun, seen: Survey) -> list[str]:
     earliest = min((day for day in days if day is not None), default=None)
     if earliest is None:
         return []
-    chosen = run.tenant.transactions
+    chosen = context.settings
     try:
         found = {
             invoice.number: invoice
-            for invoice in cmic_client(run.tenant).iter_invoices(
+            for invoice in context.cmic.iter_invoices(
                 chosen.company_code, chosen.vendor_code, earliest - timedelta(days=1)
             )
         }
@@ -82,8 +83,8 @@ def _adopt(run: SyncRun, seen: Survey) -> list[str]:
             f"cannot be recognised: {error.message}"
         ]
     with transaction.atomic():
-        run.beat(timezone.now())
-        count = adopt(run, found)
+        context.heartbeat()
+        count = adopt(context.run, found)
     return [f"{count} invoices were in CMiC already."] if count else []
 
 

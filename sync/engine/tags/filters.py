@@ -19,6 +19,7 @@ from connector.api.pex.tags import Dropdown
 from connector.codes.reading import line_type
 from connector.models import CmicCode, Field, FieldMapping, Tenant
 from connector.models.mapping import CODE_FIELDS, KINDS_BY_TYPE
+from sync.engine.judging.context import TenantContext
 from sync.engine.tags.values import first_kind
 from sync.engine.tags.writing import TagUnusableError, find_dropdown
 from sync.models import OptionAlias, TagSync
@@ -74,26 +75,22 @@ def pairs_of(tenant: Tenant) -> list[Pair]:
     ]
 
 
-def plan_filters(
-    tenant: Tenant,
-    client: PexClient,
-    pairs: Sequence[Pair],
-    alive: Callable[[], None] = lambda: None,
-) -> list[FilterPlan]:
+def plan_filters(context: TenantContext, pairs: Sequence[Pair]) -> list[FilterPlan]:
     """What is to be done for each pair of tags; reads PEX and writes nothing.
 
-    `alive` is called before each pair is looked at. Raises the errors of
-    `connector.api.exceptions`, and what `alive` raises.
+    The heartbeat comes before each pair. Raises the errors of
+    `connector.api.exceptions`, and what the heartbeat raises.
     """
     if not pairs:
         return []
+    tenant, client = context.tenant, context.pex
     if not client.has_dependencies():
         return [FilterPlan(pairs[0], SWITCHED_OFF, is_trouble=True)]
     dropdowns: dict[str, Dropdown] = {}
     all_there = client.list_dependencies()
     plans = []
     for pair in pairs:
-        alive()
+        context.heartbeat()
         try:
             for row in (pair.parent, pair.child):
                 if row.tag not in dropdowns:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from connector.api.exceptions import ConnectorError
 from connector.management.tenants import get_tenant
 from sync.engine import window_for
+from sync.engine.judging.context import TenantContext
 from sync.engine.judging.rules import require_complete
 from sync.engine.judging.survey import survey
 from sync.engine.preview.previews import prospects
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         try:
             require_complete(tenant)
             window = window_for(tenant, SyncRun.Trigger.MANUAL, timezone.now())
-            seen = survey(tenant, window)
+            seen = survey(TenantContext(tenant), window)
         except ConnectorError as error:
             raise CommandError(error.message, returncode=1) from error
         data = preview_json(window, prospects(tenant, seen))
