@@ -104,7 +104,7 @@ ENGINE = {
     "tags": ("judging",),
     "judging": (),
     "alert": (),
-    "upkeep": (),
+    "upkeep": ("alert",),
 }
 # They read the bytes of others, which is done in the children of `sync.workshop` only.
 RECEIPT_READERS = ("assembly", "metadata", "pictures", "pdfs", "thumbnails")

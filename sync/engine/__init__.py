@@ -5,11 +5,7 @@ The engine sends no messages. It returns what should happen next as `Step`s, and
 """
 
 from sync.engine.alert.mailing import send_alerts
-from sync.engine.alert.writing import (
-    write_daily_alerts,
-    write_refused,
-    write_urgent_alerts,
-)
+from sync.engine.alert.writing import write_daily_alerts, write_urgent_alerts
 from sync.engine.preview.effect import Effect, Kind, effect_of
 from sync.engine.preview.previews import due_previews, make_preview, request_preview
 from sync.engine.run.ending import stop
@@ -26,6 +22,7 @@ from sync.engine.tags.sync import (
 )
 from sync.engine.upkeep.refreshes import due_refreshes
 from sync.engine.upkeep.retention import prune
+from sync.engine.upkeep.tokens import renew_tokens
 
 __all__ = [
     "Effect",
@@ -43,6 +40,7 @@ __all__ = [
     "prune",
     "read_lists",
     "recover",
+    "renew_tokens",
     "request_preview",
     "request_run",
     "send_alerts",
@@ -51,6 +49,5 @@ __all__ = [
     "sync_tags",
     "window_for",
     "write_daily_alerts",
-    "write_refused",
     "write_urgent_alerts",
 ]
