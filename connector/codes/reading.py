@@ -94,25 +94,25 @@ def refresh_stale(
     tenant: Tenant,
     client: CmicClient,
     kinds: Collection[CodeKind],
-    alive: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Read those kinds that are older than a day, or were never read.
 
-    `alive` is called after each page. Returns sentences for people: which kinds the
+    `heartbeat` is called after each page. Returns sentences for people: which kinds the
     user may not see, and that are therefore not checked; or that another process reads
     them, and the older ones are good enough. Raises `RefreshActiveError` where there
     are no older ones, and the client's error for every other fault.
     """
     if not _stale(tenant, kinds):
         return []
-    return _refresh(tenant, client, kinds, lambda: _stale(tenant, kinds), alive)
+    return _refresh(tenant, client, kinds, lambda: _stale(tenant, kinds), heartbeat)
 
 
 def refresh_now(
     tenant: Tenant,
     client: CmicClient,
     kinds: Collection[CodeKind],
-    alive: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Read these kinds, however old; returns and raises as `refresh_stale`. Where a
     job (or piece of equipment) changed, what hangs on it is read along."""
@@ -123,7 +123,7 @@ def refresh_now(
         yield from wanted
         yield from _hanging_on(tenant, wanted, started)
 
-    return _refresh(tenant, client, wanted, due, alive)
+    return _refresh(tenant, client, wanted, due, heartbeat)
 
 
 def _refresh(
@@ -131,12 +131,12 @@ def _refresh(
     client: CmicClient,
     kinds: Collection[CodeKind],
     due: Callable[[], Iterable[CodeKind]],
-    alive: Callable[[], None],
+    heartbeat: Callable[[], None],
 ) -> list[str]:
     """Read those of the kinds that are `due` once nobody else is at it."""
     try:
         with _claimed(tenant) as state:
-            reader = _Reader(tenant, client, state, alive)
+            reader = _Reader(tenant, client, state, heartbeat)
             for kind in due():
                 reader.read_or_note(kind)
             return reader.refused
@@ -210,12 +210,12 @@ class _Reader:
         tenant: Tenant,
         client: CmicClient,
         state: RefreshState,
-        alive: Callable[[], None] = lambda: None,
+        heartbeat: Callable[[], None] = lambda: None,
     ) -> None:
         self._tenant = tenant
         self._client = client
         self._state = state
-        self._alive = alive
+        self._heartbeat = heartbeat
         self._company = _company(tenant)
         self.refused: list[str] = []
 
@@ -265,7 +265,7 @@ class _Reader:
 
     def _report(self, kind: CodeKind, rows: int) -> None:
         self._state.report(kind, rows, timezone.now())
-        self._alive()
+        self._heartbeat()
 
     def _note(self, kind: CodeKind, error: ConnectorError) -> None:
         self.refused.append(

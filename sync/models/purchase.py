@@ -152,9 +152,9 @@ class PurchaseSync(models.Model):
         return self.status == Status.COMPLETED and was_seen and not is_marked
 
     @property
-    def is_settled(self) -> bool:
-        """Sent, or being sent, or refused: no judgement changes it any more."""
-        return self.status not in JUDGEABLE
+    def is_judgeable(self) -> bool:
+        """Neither sent nor being sent nor refused: the next judgement may change it."""
+        return self.status in JUDGEABLE
 
     def begin_posting(
         self,

@@ -55,7 +55,7 @@ class InvoiceCard:
 def invoice_card(row: PurchaseSync, last: SyncAttempt | None) -> InvoiceCard | None:
     """`last` is the row's last attempt. None for what is never an invoice."""
     tenant = Tenant.objects.select_related("cmic", "transactions").get(pk=row.tenant_id)
-    if last is not None and row.is_settled:
+    if last is not None and not row.is_judgeable:
         layout = tenant.cmic.layout() if hasattr(tenant, "cmic") else Layout()
         title = "The invoice as it was sent"
         return _card(title, row, tenant, layout, last.payload)

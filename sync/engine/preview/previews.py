@@ -54,7 +54,7 @@ def prospects(tenant: Tenant, seen: Survey) -> Iterator[Prospect]:
         is_removed = row is not None and row.has_lost_marker(
             is_marked=purchase.is_marked
         )
-        if row is not None and row.is_settled and not is_removed:
+        if row is not None and not (row.is_judgeable or is_removed):
             yield Prospect(judgement, row, row.invoice_number)
         elif judgement.is_purchase:
             generation = row.generation + is_removed if row is not None else 1

@@ -113,7 +113,7 @@ def _assembled(
 ) -> Receipts:
     if not files:
         return Receipts(None, unusable)
-    made = pool.assemble(files, stem=stem, limit=limit, alive=heartbeat)
+    made = pool.assemble(files, stem=stem, limit=limit, heartbeat=heartbeat)
     return Receipts(
         made.document, (*unusable, *made.warnings), made.pages, excess=made.excess
     )

@@ -20,7 +20,7 @@ from connector.api.pex.types import MARKER_TEXT
 from sync.engine.judging.context import RunContext
 from sync.engine.purchase.documents import Fetched, fetch_document
 from sync.engine.purchase.invoices import content_of
-from sync.engine.purchase.settling import look_up, put_on_record, settle
+from sync.engine.purchase.settling import apply_error, look_up, put_on_record
 from sync.models import Decision, PurchaseSync, Status, SyncAttempt
 from sync.receipts import fingerprint
 from sync.rules.invoicing import digest, invoice_number
@@ -76,7 +76,7 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
         parcel = _begin(context, row, fetched.document, fetched)
         answer = _upload(client, parcel)
     if isinstance(answer, ConnectorError):
-        settle(context, row, answer)
+        apply_error(context, row, answer)
         return
     row.mark_posted(invoice_uuid=answer.invoice_uuid, image_id=answer.image_id)
 

@@ -56,7 +56,7 @@ def put_on_record(attempt: SyncAttempt, error: ConnectorError) -> None:
     attempt.end(outcome, timezone.now(), status=status, answer=error.message)
 
 
-def settle(context: RunContext, row: PurchaseSync, error: ConnectorError) -> None:
+def apply_error(context: RunContext, row: PurchaseSync, error: ConnectorError) -> None:
     """An upload that was not accepted.
 
     Raises the error again where it says more of CMiC than of this purchase.
@@ -65,12 +65,12 @@ def settle(context: RunContext, row: PurchaseSync, error: ConnectorError) -> Non
         row.await_lookup(_after_delay(0))
         raise error
     if isinstance(error, AccessDeniedError):
-        _settle_denial(context, row, error)
+        _apply_denial(context, row, error)
     elif isinstance(error, _NOT_TAKEN):
         row.take_back()
         raise error
     elif isinstance(error, ConflictError) or _EXISTS.search(error.message):
-        _settle_existing(context, row, error)
+        _apply_existing(context, row, error)
     else:
         row.mark_refused(_refusal(error))
 
@@ -94,7 +94,7 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
         )
         return
     if found is not None:
-        _settle_found(row, found)
+        _apply_found(row, found)
         return
     last = answers.last()
     if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
@@ -111,7 +111,7 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
         )
 
 
-def _settle_denial(
+def _apply_denial(
     context: RunContext, row: PurchaseSync, error: AccessDeniedError
 ) -> None:
     """403 on every module is a matter of credentials, else of this purchase."""
@@ -125,7 +125,7 @@ def _settle_denial(
     raise ApiConnectionError(states[0].message, system=error.system)
 
 
-def _settle_existing(
+def _apply_existing(
     context: RunContext, row: PurchaseSync, error: ConnectorError
 ) -> None:
     """“Invoice exists”: it may be ours, from a try whose answer was lost."""
@@ -133,10 +133,10 @@ def _settle_existing(
     if found is None:
         row.mark_refused(_refusal(error))
     else:
-        _settle_found(row, found)
+        _apply_found(row, found)
 
 
-def _settle_found(row: PurchaseSync, found: FoundInvoice) -> None:
+def _apply_found(row: PurchaseSync, found: FoundInvoice) -> None:
     if found.amount == row.amount:
         row.mark_posted(invoice_uuid=found.uuid)
     else:
