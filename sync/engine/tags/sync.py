@@ -211,7 +211,7 @@ def _sync_one(
             dropdown,
             plan,
             note=lambda written: _note(row, written),
-            alive=context.heartbeat,
+            heartbeat=context.heartbeat,
             refused_before=TagSync.objects.refused_in(tenant, row.tag_id),
         )
     except ShownOtherwiseError as error:

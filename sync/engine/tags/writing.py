@@ -19,8 +19,8 @@ from connector.api.pex.tags import Dropdown
 from connector.connections.probing import remember_tags
 from connector.models import Tenant
 from sync.engine.tags.halving import (
-    Alive,
     Halving,
+    Heartbeat,
     Note,
     Written,
     changes_of,
@@ -72,7 +72,7 @@ def write(
     plan: Plan,
     *,
     note: Note = lambda written: None,
-    alive: Alive = lambda: None,
+    heartbeat: Heartbeat = lambda: None,
     refused_before: Collection[tuple[str, str]] = (),
 ) -> Written:
     """Have PEX keep what the plan says of the dropdown.
@@ -81,7 +81,7 @@ def write(
     guessed: the tag is read again, planned again and sent once more. `refused_before`
     are options (Value and name) that PEX did not take the last time. What was written
     before an error, or may have been, goes to `note`. Raises the errors of
-    `connector.api.exceptions`, and what `alive` raises, which is called before each
+    `connector.api.exceptions`, and what `heartbeat` raises, which is called before each
     call.
     """
     lost: Difference | None = None
@@ -90,20 +90,20 @@ def write(
         if not difference.is_changed:
             done = lost or difference
             return Written(done, done)
-        alive()
+        heartbeat()
         try:
             client.replace_options(dropdown, difference.options)
             return Written(difference, difference)
         except InvalidRequestError as error:
             halving = Halving(client, dropdown, difference, note)
-            return halving.run(error, alive, refused_before)
+            return halving.run(error, heartbeat, refused_before)
         except ConnectorError as error:
             lost = difference if error.may_have_succeeded else None
             if lost is not None:
                 note(_in_doubt(difference, dropdown))
             if attempt == _TRIES or not must_be_read(error):
                 raise
-        alive()
+        heartbeat()
         dropdown = client.read_dropdown(dropdown.tag.tag_id)
     raise AssertionError("unreachable")  # pragma: no cover
 
