@@ -18,8 +18,8 @@ from connector.api.cmic.types import Location
 from connector.api.pex.client import PexClient
 from connector.connections.clients import cmic_client, pex_client
 from connector.connections.probing import check_pex
-from connector.models import Tenant, TransactionSettings
-from sync.engine.judging.rules import invoice_rules, location
+from connector.models import Tenant
+from sync.engine.judging.rules import invoice_rules
 from sync.models import SyncRun
 from sync.rules.invoicing import InvoiceRules
 
@@ -45,10 +45,6 @@ class TenantContext:
         self.heartbeat = heartbeat
         self._seconds = seconds
 
-    @property
-    def settings(self) -> TransactionSettings:
-        return self.tenant.transactions
-
     @cached_property
     def pex(self) -> PexClient:
         return pex_client(self.tenant, self._seconds)
@@ -67,7 +63,8 @@ class TenantContext:
 
     @cached_property
     def location(self) -> Location:
-        return location(self.tenant)
+        chosen = self.tenant.transactions
+        return Location(chosen.source_uuid, chosen.document_type_uuid)
 
     def check_token(self) -> None:
         """Ask PEX whose token it is, which may renew it (F1): as `check_pex`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from connector.api.cmic.types import CodeKind, LineType, Location
+from connector.api.cmic.types import CodeKind, LineType
 from connector.api.exceptions import SettingsIncompleteError
 from connector.api.pex.types import Tag
 from connector.codes.reading import line_type
@@ -82,8 +82,3 @@ def invoice_rules(tenant: Tenant) -> InvoiceRules:
         valid_flag=rows[Field.VALID_FLAG],
         currency=CmicCode.objects.currency_of(tenant.pk, company),
     )
-
-
-def location(tenant: Tenant) -> Location:
-    settings = tenant.transactions
-    return Location(settings.source_uuid, settings.document_type_uuid)

@@ -73,7 +73,8 @@ def fetch_document(
     faults that may pass.
     """
     stem = invoice_number(row.pex_transaction_id, row.generation)
-    client, chosen = context.pex, context.settings
+    client, tenant = context.pex, context.tenant
+    chosen = tenant.transactions
     receipts = Receipts(None)
     if row.has_attachments is not False:
         try:
@@ -100,7 +101,7 @@ def fetch_document(
     if chosen.attachments_only:
         held_back = _no_receipt(receipts.warnings)
         return Fetched(None, receipts.warnings, held_back=held_back)
-    default = no_attachment(stem=stem, facts=_facts(context.tenant, row))
+    default = no_attachment(stem=stem, facts=_facts(tenant, row))
     return Fetched(default, receipts.warnings)
 
 

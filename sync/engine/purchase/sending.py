@@ -104,14 +104,15 @@ def _begin(
     fetched: Fetched,
 ) -> _Parcel:
     """Commit number and digest: from here on the invoice may exist."""
+    chosen = context.tenant.transactions
     number = invoice_number(row.pex_transaction_id, row.generation)
     content = content_of(context, row, number)
     document_digest = fingerprint(document)
     with transaction.atomic():
         row.begin_posting(
             number=number,
-            company=context.settings.company_code,
-            vendor=context.settings.vendor_code,
+            company=chosen.company_code,
+            vendor=chosen.vendor_code,
             digest=digest(content, document_digest),
             document={
                 "document_type": document.content_type,

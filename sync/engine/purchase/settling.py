@@ -150,7 +150,7 @@ def _find(context: RunContext, row: PurchaseSync) -> FoundInvoice | None:
 
 
 def _may_send_again(context: RunContext, row: PurchaseSync) -> bool:
-    chosen = context.settings.after_lost_answer
+    chosen = context.tenant.transactions.after_lost_answer
     return (
         chosen == TransactionSettings.AfterLostAnswer.SEND_AGAIN
         and row.resend_count == 0

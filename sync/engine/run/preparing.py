@@ -69,7 +69,7 @@ def _adopt(context: RunContext) -> list[str]:
     earliest = min((day for day in days if day is not None), default=None)
     if earliest is None:
         return []
-    chosen = context.settings
+    chosen = context.tenant.transactions
     try:
         found = {
             invoice.number: invoice
