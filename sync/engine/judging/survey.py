@@ -18,17 +18,14 @@ from connector.api.pex.types import Purchase, Tag
 from connector.codes.reading import kinds_to_code_with, refresh_stale, require_codes
 from connector.connections.probing import remember_tags
 from connector.models import PexConnection
-from sync.engine.judging.catalog import load_catalog
+from sync.engine.judging.catalog import judge_all
 from sync.engine.judging.context import TenantContext
 from sync.engine.judging.rules import selection_rules
 from sync.rules.selection import (
     Judgement,
     SelectionRules,
     asks_for_receipt,
-    check_codes,
-    judge,
     may_be_sent,
-    places_to_check,
 )
 from sync.rules.window import Window, business_day
 
@@ -72,13 +69,10 @@ def survey(context: TenantContext, window: Window) -> Survey:
         rules = selection_rules(tenant, _list_tags(context, remarks))
     purchases = _with_receipts(client, window, purchases, rules)
     context.heartbeat()
-    judgements = [judge(purchase, rules) for purchase in purchases]
-    places = places_to_check(judgements, rules.coding)
     if has_work:
         remarks += refresh_stale(tenant, context.cmic, kinds, context.heartbeat)
         context.heartbeat()
-    catalog = load_catalog(tenant, places)
-    judgements = [check_codes(each, rules.coding, catalog) for each in judgements]
+    judgements = judge_all(tenant, purchases, rules)
     return Survey(
         judgements=tuple(judgements),
         cardholders=_cardholders(tenant.pex, client, judgements),
