@@ -34,12 +34,6 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
     def active(self) -> SyncRunQuerySet:
         return self.filter(status__in=SyncRun.ACTIVE)
 
-    def with_settings(self) -> SyncRunQuerySet:
-        """With all of the tenant that a worker reads, in one query."""
-        return self.select_related(
-            "tenant__pex", "tenant__cmic", "tenant__transactions"
-        )
-
 
 class SyncRun(models.Model):
     """`queued → running → succeeded | partial | failed | stopped`."""

@@ -83,6 +83,7 @@ class RunContext(TenantContext):
         self, run: SyncRun, heartbeat: Callable[[], None] | None = None
     ) -> None:
         # One reading of the settings for whoever has the context or only the run.
-        run.tenant = SyncRun.objects.with_settings().get(pk=run.pk).tenant
+        whole = Tenant.objects.select_related("pex", "cmic", "transactions")
+        run.tenant = whole.get(pk=run.tenant_id)
         super().__init__(run.tenant, heartbeat or (lambda: run.beat(timezone.now())))
         self.run = run
