@@ -13,13 +13,12 @@ from sync.rules.window import Window
 
 def run_json(run: SyncRun) -> dict[str, Any]:
     """A run with every purchase it looked at; an ended one as it ended."""
-    window = Window(run.window_from, run.window_to)
     return {
         "run": run.pk,
         "status": run.status,
         "reason": run.reason or None,
         "message": run.message,
-        "window": window.to_json(),
+        "window": run.window.to_json(),
         "counts": counts_of(run),
         "purchases": list(_run_purchases(run)),
     }

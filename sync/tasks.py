@@ -14,16 +14,12 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from connector.api.exceptions import AuthenticationError, ConnectorError
 from connector.codes.reading import refresh_requested
-from connector.connections.probing import check_pex
-from connector.connections.token_life import token_warning
-from connector.models import PexConnection, Tenant
 from sync.engine.alert import mailing, writing
 from sync.engine.preview import previews
-from sync.engine.run import lanes, recovery, runs
+from sync.engine.run import lanes, preparing, recovery
 from sync.engine.steps import Step
-from sync.engine.upkeep import refreshes, retention
+from sync.engine.upkeep import refreshes, retention, tokens
 from sync.models import Heartbeat
 
 logger = logging.getLogger(__name__)
@@ -46,7 +42,7 @@ def preview_on_commit(preview_id: int) -> None:
 
 @shared_task(name="sync.prepare_run")
 def prepare_run(run_id: int) -> None:
-    _send(runs.prepare(run_id))
+    _send(preparing.prepare(run_id))
 
 
 @shared_task(name="sync.sync_next")
@@ -77,21 +73,7 @@ def make_preview(preview_id: int) -> None:
 
 @shared_task(name="sync.renew_tokens")
 def renew_tokens() -> None:
-    """Check each token once a day; one in its last month is renewed by that.
-
-    Whatever is wrong with one of them is logged and costs no other its renewal.
-    """
-    connected = PexConnection.objects.filter(is_disconnected=False)
-    for tenant_id, slug in connected.values_list("tenant_id", "tenant__slug"):
-        try:
-            _renew_token(tenant_id)
-        except ConnectorError as error:
-            logger.warning("The PEX token of %s: %s", slug, error)
-            if isinstance(error, AuthenticationError):
-                tenant = Tenant.objects.get(pk=tenant_id)
-                writing.write_refused(tenant, error.message, timezone.now())
-        except Exception:
-            logger.exception("The PEX token of %s could not be checked", slug)
+    tokens.renew_tokens()
 
 
 @shared_task(name="sync.send_alerts")
@@ -108,15 +90,6 @@ def write_daily_alerts() -> None:
 @shared_task(name="sync.prune")
 def prune() -> None:
     logger.info("Removed as too old: %s", retention.prune(timezone.now()))
-
-
-def _renew_token(tenant_id: int) -> None:
-    tenant = Tenant.objects.select_related("pex").get(pk=tenant_id)
-    if not tenant.pex.token:
-        return
-    check_pex(tenant)
-    if warning := token_warning(tenant.pex, timezone.now()):
-        logger.warning("%s: %s", tenant.slug, warning.sentence)
 
 
 @shared_task(name="sync.refresh_codes")

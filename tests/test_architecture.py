@@ -100,11 +100,11 @@ FORBIDDEN = {
 ENGINE = {
     "preview": ("run", "purchase", "judging"),
     "run": ("purchase", "tags", "judging"),
-    "purchase": ("judging", "run"),
+    "purchase": ("judging",),
     "tags": ("judging",),
     "judging": (),
     "alert": (),
-    "upkeep": (),
+    "upkeep": ("alert",),
 }
 # They read the bytes of others, which is done in the children of `sync.workshop` only.
 RECEIPT_READERS = ("assembly", "metadata", "pictures", "pdfs", "thumbnails")

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -86,25 +85,25 @@ def refresh_stale(
     tenant: Tenant,
     client: CmicClient,
     kinds: Collection[CodeKind],
-    alive: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Read those kinds that are older than a day, or were never read.
 
-    `alive` is called after each page. Returns sentences for people: which kinds the
+    `heartbeat` is called after each page. Returns sentences for people: which kinds the
     user may not see, and that are therefore not checked; or that another process reads
     them, and the older ones are good enough. Raises `RefreshActiveError` where there
     are no older ones, and the client's error for every other fault.
     """
     if not _stale(tenant, kinds):
         return []
-    return _refresh(tenant, client, kinds, lambda: _stale(tenant, kinds), alive)
+    return _refresh(tenant, client, kinds, lambda: _stale(tenant, kinds), heartbeat)
 
 
 def refresh_now(
     tenant: Tenant,
     client: CmicClient,
     kinds: Collection[CodeKind],
-    alive: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Read these kinds, however old; returns and raises as `refresh_stale`. Where a
     job (or piece of equipment) changed, what hangs on it is read along."""
@@ -115,7 +114,7 @@ def refresh_now(
         yield from wanted
         yield from _hanging_on(tenant, wanted, started)
 
-    return _refresh(tenant, client, wanted, due, alive)
+    return _refresh(tenant, client, wanted, due, heartbeat)
 
 
 def _refresh(
@@ -123,12 +122,12 @@ def _refresh(
     client: CmicClient,
     kinds: Collection[CodeKind],
     due: Callable[[], Iterable[CodeKind]],
-    alive: Callable[[], None],
+    heartbeat: Callable[[], None],
 ) -> list[str]:
     """Read those of the kinds that are `due` once nobody else is at it."""
     try:
         with _claimed(tenant) as state:
-            reader = _Reader(tenant, client, state, alive)
+            reader = _Reader(tenant, client, state, heartbeat)
             for kind in due():
                 reader.read_or_note(kind)
             return reader.refused
@@ -173,7 +172,6 @@ def _claimed(
     state = RefreshState.objects.claim(
         tenant,
         timezone.now(),
-        _lease(),
         is_whole=is_whole,
         only_requested=only_requested,
     )
@@ -203,12 +201,12 @@ class _Reader:
         tenant: Tenant,
         client: CmicClient,
         state: RefreshState,
-        alive: Callable[[], None] = lambda: None,
+        heartbeat: Callable[[], None] = lambda: None,
     ) -> None:
         self._tenant = tenant
         self._client = client
         self._state = state
-        self._alive = alive
+        self._heartbeat = heartbeat
         self._company = _company(tenant)
         self.refused: list[str] = []
 
@@ -257,8 +255,8 @@ class _Reader:
             )
 
     def _report(self, kind: CodeKind, rows: int) -> None:
-        self._state.report(kind, rows, timezone.now(), _lease())
-        self._alive()
+        self._state.report(kind, rows, timezone.now())
+        self._heartbeat()
 
     def _note(self, kind: CodeKind, error: ConnectorError) -> None:
         self.refused.append(
@@ -284,7 +282,3 @@ def _read_since(tenant: Tenant, moment: datetime | None) -> set[CodeKind]:
     if moment is not None:
         read = read.filter(refreshed_at__gt=moment)
     return {CodeKind(kind) for kind in read.values_list("kind", flat=True)}
-
-
-def _lease() -> timedelta:
-    return timedelta(seconds=settings.LEASE_SECONDS)

@@ -8,13 +8,14 @@ between any two of them.
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
 from connector.api.exceptions import RefreshActiveError
+from connector.lease import lease_time
 from connector.models.codes import KIND_CHOICES
 from connector.models.tenant import Tenant
 
@@ -38,12 +39,11 @@ class RefreshStateQuerySet(models.QuerySet["RefreshState"]):
         self,
         tenant: Tenant,
         now: datetime,
-        lease: timedelta,
         *,
         is_whole: bool = False,
         only_requested: bool = False,
     ) -> RefreshState:
-        """The state, in the caller's hands until `lease` from now.
+        """The state, in the caller's hands for a lease from `now`.
 
         `is_whole` says that everything will be read, which meets a request.
 
@@ -57,7 +57,7 @@ class RefreshStateQuerySet(models.QuerySet["RefreshState"]):
         mine = RefreshState(
             tenant=tenant,
             claimed_by=uuid.uuid4(),
-            claimed_until=now + lease,
+            claimed_until=now + lease_time(),
             started_at=now,
             is_whole=is_whole,
         )
@@ -108,12 +108,12 @@ class RefreshState(models.Model):
     def is_active(self, now: datetime) -> bool:
         return self.claimed_until is not None and self.claimed_until > now
 
-    def report(self, kind: str, rows: int, now: datetime, lease: timedelta) -> None:
-        """Say how far it is, and keep it for another `lease`.
+    def report(self, kind: str, rows: int, now: datetime) -> None:
+        """Say how far it is, and keep it for another lease.
 
         Raises `RefreshActiveError` if somebody else has taken over.
         """
-        self._change(kind=kind, rows=rows, claimed_until=now + lease)
+        self._change(kind=kind, rows=rows, claimed_until=now + lease_time())
 
     def end(self, now: datetime, *, is_ok: bool, message: str) -> None:
         """Give it back; reading everything also meets a request, well or not.

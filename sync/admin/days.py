@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from connector.admin.connection_words import minute
 from connector.models import Tenant
-from sync.engine.run.runs import window_for
+from sync.engine.run.requesting import window_for
 from sync.models import SyncRun
 from sync.rules.window import Window, business_day
 

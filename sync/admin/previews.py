@@ -47,10 +47,9 @@ from sync.admin.wording import (
 )
 from sync.engine.preview.comparing import compare_with_run
 from sync.engine.preview.previews import request_preview
-from sync.engine.run.runs import RunRefusedError, window_for
+from sync.engine.run.requesting import RunRefusedError, window_for
 from sync.models import Preview, PreviewedPurchase, Status, SyncRun
 from sync.money import Currencies, money
-from sync.rules.window import Window
 from sync.tasks import preview_on_commit
 
 PREVIEW_COLOURS = {
@@ -185,7 +184,7 @@ class PreviewAdmin(VisibleOnly, ReadOnly, ModelAdmin):
 
     @admin.display(description="Days covered")
     def window(self, preview: Preview) -> str:
-        return days(Window(preview.window_from, preview.window_to))
+        return days(preview.window)
 
     @admin.display(description="Asked for")
     def asked(self, preview: Preview) -> str:

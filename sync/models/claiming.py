@@ -6,12 +6,13 @@ What a worker may do with the one it took is `sync.models.purchase`.
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 
+from connector.lease import lease_time
 from connector.models.access import visible
 from sync.models.purchase_indexes import UNFINISHED_ROW
 from sync.models.run import SyncRun
@@ -50,10 +51,10 @@ class PurchaseSyncQuerySet(models.QuerySet["PurchaseSync"]):
         """What its run must still work on: to send, look up or mark."""
         return self.filter(UNFINISHED_ROW)
 
-    def claim_next(
-        self, run: SyncRun, now: datetime, lease: timedelta
-    ) -> PurchaseSync | None:
-        """Take one due purchase of the run, or None. Two workers never get the same.
+    def claim_next(self, run: SyncRun, now: datetime) -> PurchaseSync | None:
+        """Take one due purchase of the run for a lease, or None.
+
+        Two workers never get the same.
 
         Rows whose sending was begun come first: they may be in CMiC already. None also
         once the run has ended, or other lanes than those of `run.lane_set` work on it.
@@ -63,7 +64,7 @@ class PurchaseSyncQuerySet(models.QuerySet["PurchaseSync"]):
             {
                 "token": uuid.uuid4(),
                 "now": now,
-                "until": now + lease,
+                "until": now + lease_time(),
                 "run": run.pk,
                 "lane_set": run.lane_set,
             },

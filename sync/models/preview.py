@@ -8,7 +8,7 @@ judged by `sync.engine.preview.previews`, with the rules of a run.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -16,9 +16,11 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from connector.lease import lease_time
 from connector.models import Tenant
 from connector.models.access import visible
 from sync.models.states import Status
+from sync.rules.window import Window
 
 _BATCH = 1000
 
@@ -85,12 +87,17 @@ class Preview(models.Model):
         return f"Preview {self.pk} of {self.tenant}"
 
     @property
+    def window(self) -> Window:
+        """The days covered."""
+        return Window(self.window_from, self.window_to)
+
+    @property
     def is_active(self) -> bool:
         return self.state in self.ACTIVE
 
-    def begin(self, now: datetime, lease: timedelta) -> bool:
+    def begin(self, now: datetime) -> bool:
         """Take it; False if it has ended, or if another is at work on it."""
-        free = Q(state=self.State.QUEUED) | Q(heartbeat_at__lte=now - lease)
+        free = Q(state=self.State.QUEUED) | Q(heartbeat_at__lte=now - lease_time())
         begun = (
             Preview.objects.active()
             .filter(free, pk=self.pk)

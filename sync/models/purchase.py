@@ -8,7 +8,7 @@ is `sync.models.claiming`. What to do next is decided in `sync.engine`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -17,6 +17,7 @@ from django.db.models import F, Func, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connector.lease import lease_time
 from connector.models import Tenant
 from sync.models.claiming import PurchaseSyncQuerySet
 from sync.models.purchase_indexes import INDEXES
@@ -151,9 +152,9 @@ class PurchaseSync(models.Model):
         return self.status == Status.COMPLETED and was_seen and not is_marked
 
     @property
-    def is_settled(self) -> bool:
-        """Sent, or being sent, or refused: no judgement changes it any more."""
-        return self.status not in JUDGEABLE
+    def is_judgeable(self) -> bool:
+        """Neither sent nor being sent nor refused: the next judgement may change it."""
+        return self.status in JUDGEABLE
 
     def begin_posting(
         self,
@@ -164,7 +165,6 @@ class PurchaseSync(models.Model):
         digest: str,
         document: Mapping[str, Any],
         warnings: Sequence[str],
-        lease: timedelta,
         run: SyncRun,
     ) -> None:
         """PENDING → POSTING: the intent, committed before a byte leaves.
@@ -175,7 +175,7 @@ class PurchaseSync(models.Model):
         self._move(
             Status.POSTING,
             only_if=Q(run=run, run__status="running", run__lane_set=run.lane_set),
-            claimed_until=timezone.now() + lease,
+            claimed_until=timezone.now() + lease_time(),
             invoice_number=number,
             company_code=company,
             vendor_code=vendor,
@@ -188,16 +188,14 @@ class PurchaseSync(models.Model):
             **document,
         )
 
-    def mark_posted(
-        self, lease: timedelta, *, invoice_uuid: str = "", image_id: str = ""
-    ) -> None:
+    def mark_posted(self, *, invoice_uuid: str = "", image_id: str = "") -> None:
         """POSTING → POSTED: accepted, or found in CMiC by its number.
 
         Sending or looking up may have taken long; the note gets a whole lease.
         """
         self._move(
             Status.POSTED,
-            claimed_until=timezone.now() + lease,
+            claimed_until=timezone.now() + lease_time(),
             posted_at=timezone.now(),
             cmic_invoice_uuid=invoice_uuid,
             cmic_image_id=image_id,
@@ -281,9 +279,9 @@ class PurchaseSync(models.Model):
             **_FREE,
         )
 
-    def renew(self, lease: timedelta) -> None:
+    def renew(self) -> None:
         """Keep the purchase for another lease: work on it goes on."""
-        self._move(Status(self.status), claimed_until=timezone.now() + lease)
+        self._move(Status(self.status), claimed_until=timezone.now() + lease_time())
 
     def release(self, not_before: datetime | None = None) -> None:
         """Give the purchase back as it is, to be taken again at `not_before`."""

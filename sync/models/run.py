@@ -5,7 +5,7 @@ Owns the run's states and heartbeat; which purchases it holds is read from their
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -15,9 +15,11 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from connector.lease import lease_time
 from connector.models import Tenant
 from connector.models.access import visible
 from sync.models.states import Status
+from sync.rules.window import Window
 
 
 class RunLostError(Exception):
@@ -31,12 +33,6 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
 
     def active(self) -> SyncRunQuerySet:
         return self.filter(status__in=SyncRun.ACTIVE)
-
-    def with_settings(self) -> SyncRunQuerySet:
-        """With all of the tenant that a worker reads, in one query."""
-        return self.select_related(
-            "tenant__pex", "tenant__cmic", "tenant__transactions"
-        )
 
 
 class SyncRun(models.Model):
@@ -133,6 +129,11 @@ class SyncRun(models.Model):
         return f"Run {self.pk} of {self.tenant}"
 
     @property
+    def window(self) -> Window:
+        """The days covered."""
+        return Window(self.window_from, self.window_to)
+
+    @property
     def is_active(self) -> bool:
         return self.status in self.ACTIVE
 
@@ -141,14 +142,14 @@ class SyncRun(models.Model):
         """People do not wait behind the night's runs."""
         return "manual" if self.trigger == self.Trigger.MANUAL else "auto"
 
-    def start_preparing(self, now: datetime, lease: timedelta) -> bool:
+    def start_preparing(self, now: datetime) -> bool:
         """Begin, or begin again what died; False if somebody is at it or it is done."""
         changed = (
             SyncRun.objects.active()
             .filter(pk=self.pk, prepared_at=None)
             .filter(
                 Q(status=self.State.QUEUED)
-                | Q(heartbeat_at__lte=now - lease)
+                | Q(heartbeat_at__lte=now - lease_time())
                 | Q(resume_at__lte=now)
             )
             .update(

@@ -137,7 +137,7 @@ class Workshop:
         head: dict[str, Any],
         blobs: Sequence[bytes],
         seconds: float,
-        alive: Callable[[], None] = lambda: None,
+        heartbeat: Callable[[], None] = lambda: None,
         *,
         is_patient: bool = True,
     ) -> tuple[dict[str, Any], list[bytes]]:
@@ -145,17 +145,17 @@ class Workshop:
 
         Who is late by the clock may only be slow, so a patient caller's work is begun
         once more with a longer time. Raises `WorkshopError`, and `WorkshopBusyError` if
-        no child gets free or gets on. `alive` is called now and then while one is
+        no child gets free or gets on. `heartbeat` is called now and then while one is
         waited for, and before it is asked.
         """
         head = {**head, "seconds": seconds}
         try:
-            return self._ask(head, blobs, seconds * _CLOCK, alive)
+            return self._ask(head, blobs, seconds * _CLOCK, heartbeat)
         except _LateError as error:
             if not is_patient:
                 raise WorkshopBusyError("The readers of receipts are slow.") from error
         try:
-            return self._ask(head, blobs, seconds * _LONG_CLOCK, alive)
+            return self._ask(head, blobs, seconds * _LONG_CLOCK, heartbeat)
         except _LateError as error:
             if error.seconds < _LEAST_WORK:
                 raise WorkshopError("The child hung.", seconds) from error
@@ -166,9 +166,9 @@ class Workshop:
         head: dict[str, Any],
         blobs: Sequence[bytes],
         seconds: float,
-        alive: Callable[[], None],
+        heartbeat: Callable[[], None],
     ) -> tuple[dict[str, Any], list[bytes]]:
-        child = self._free_place(alive)
+        child = self._free_place(heartbeat)
         answer = None
         try:
             if child is None or child.process.poll() is not None:
@@ -185,10 +185,10 @@ class Workshop:
                 child = None
             self._places.put(child)
 
-    def _free_place(self, alive: Callable[[], None]) -> _Child | None:
+    def _free_place(self, heartbeat: Callable[[], None]) -> _Child | None:
         end = time.monotonic() + _MOST_WAITING
         while (left := end - time.monotonic()) > 0:
-            alive()
+            heartbeat()
             with suppress(queue.Empty):
                 return self._places.get(timeout=min(left, _SLICE))
         raise WorkshopBusyError("All readers of receipts are busy.")
@@ -211,23 +211,23 @@ def assemble(
     *,
     stem: str,
     limit: int,
-    alive: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> Receipts:
     """As `sync.receipts.assembly.assemble`, in a child.
 
     If the child fails, each file is tried alone, and those that break it are left out;
     the others are tried once more, because a child may also have died by itself.
     Raises `WorkshopError` if that fails as well, `WorkshopBusyError` if nobody had time
-    for it or the machine is too slow just now. `alive` is called before each piece of
-    work and while one is waited for.
+    for it or the machine is too slow just now. `heartbeat` is called before each piece
+    of work and while one is waited for.
     """
     try:
-        return _assemble(files, stem, limit, MOST_SECONDS, alive)
+        return _assemble(files, stem, limit, MOST_SECONDS, heartbeat)
     except WorkshopError:
-        usable, warnings = _sound(files, stem, limit, alive)
+        usable, warnings = _sound(files, stem, limit, heartbeat)
         if not usable:
             return Receipts(None, warnings)
-    rest = _assemble(usable, stem, limit, MOST_SECONDS, alive)
+    rest = _assemble(usable, stem, limit, MOST_SECONDS, heartbeat)
     return Receipts(
         rest.document, (*warnings, *rest.warnings), rest.pages, excess=rest.excess
     )
@@ -249,14 +249,14 @@ def thumbnails(document: Document) -> list[bytes]:
 
 
 def _sound(
-    files: Sequence[ReceiptFile], stem: str, limit: int, alive: Callable[[], None]
+    files: Sequence[ReceiptFile], stem: str, limit: int, heartbeat: Callable[[], None]
 ) -> tuple[list[ReceiptFile], tuple[str, ...]]:
     usable, warnings, spent = [], [], 0.0
     for file in files:
         if spent > _MOST_SECONDS_ALONE:
             raise WorkshopError("The files need too much time one by one.", spent)
         try:
-            _, seconds = _worked_on([file], stem, limit, MOST_SECONDS_A_FILE, alive)
+            _, seconds = _worked_on([file], stem, limit, MOST_SECONDS_A_FILE, heartbeat)
         except WorkshopError as error:
             seconds = error.seconds
             warnings.append(left_out(file.name, _BROKEN))
@@ -271,9 +271,9 @@ def _assemble(
     stem: str,
     limit: int,
     seconds: float,
-    alive: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> Receipts:
-    return _worked_on(files, stem, limit, seconds, alive)[0]
+    return _worked_on(files, stem, limit, seconds, heartbeat)[0]
 
 
 def _worked_on(
@@ -281,7 +281,7 @@ def _worked_on(
     stem: str,
     limit: int,
     seconds: float,
-    alive: Callable[[], None],
+    heartbeat: Callable[[], None],
 ) -> tuple[Receipts, float]:
     """And the seconds of the processor that went into it."""
     head = {
@@ -291,7 +291,7 @@ def _worked_on(
         "files": [[each.name, each.label, each.created_at] for each in files],
     }
     contents = [each.content for each in files]
-    answer, blobs = _workshop.ask(head, contents, seconds, alive)
+    answer, blobs = _workshop.ask(head, contents, seconds, heartbeat)
     try:
         document = None
         if answer["name"]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from sync.engine.run.runs import prepare, request_run
+from sync.engine.run.preparing import prepare
+from sync.engine.run.requesting import request_run
 from sync.models import SyncRun
 from tests.benchmarks.stage import (
     cpu_seconds,

@@ -20,7 +20,7 @@ from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
 from connector.models import Tenant
 from sync import tasks
-from sync.engine.run.runs import request_run
+from sync.engine.run.requesting import request_run
 from sync.models import SyncRun
 from tests.support.factories import make_tenant
 from tests.support.processes import (

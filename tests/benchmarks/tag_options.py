@@ -93,6 +93,7 @@ def _measure(pex_url: str, size: int) -> list[dict[str, Any]]:
 
     import sync.tasks  # noqa: F401
     from connector.models import CodeRefresh, Tenant
+    from sync.engine.judging.context import TenantContext
     from sync.engine.tags import planning
     from sync.engine.tags.sync import sync_tags
     from tests.support.factories import make_tenant
@@ -117,7 +118,7 @@ def _measure(pex_url: str, size: int) -> list[dict[str, Any]]:
         comparing.clear()
         post_json(f"{pex_url}/_sim/calls/clear", {})
         started, worked = time.monotonic(), time.process_time()
-        (done,) = sync_tags(Tenant.objects.get(pk=tenant.pk))
+        (done,) = sync_tags(TenantContext(Tenant.objects.get(pk=tenant.pk)))
         rows.append(
             {
                 "options": size,

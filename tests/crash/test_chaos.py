@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from sync import tasks
 from sync.engine.run.recovery import recover
-from sync.engine.run.runs import request_run
+from sync.engine.run.requesting import request_run
 from sync.models import Decision, PurchaseSync, SyncRun
 from tests.support.driver import drive, number_of, set_up
 from tests.support.factories import make_tenant

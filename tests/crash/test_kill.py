@@ -21,8 +21,9 @@ from django.db import connection
 from django.utils import timezone
 
 from sync import tasks
+from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import recover
-from sync.engine.run.runs import prepare, request_run
+from sync.engine.run.requesting import request_run
 from sync.models import LeaseLostError, PurchaseSync, SyncRun
 from tests.support.driver import drive, number_of
 from tests.support.factories import make_tenant
@@ -214,7 +215,7 @@ def test_a_clock_moved_by_an_hour_loses_and_doubles_nothing(
     lanes = prepare(step.run_id)
     run.refresh_from_db()
     # A worker that is at work on the first purchase when the clock moves.
-    held = PurchaseSync.objects.claim_next(run, timezone.now(), timedelta(seconds=4))
+    held = PurchaseSync.objects.claim_next(run, timezone.now())
     time_machine.shift(timedelta(hours=hours))
     drive([*lanes, *recover()])
     time_machine.shift(timedelta(hours=2))

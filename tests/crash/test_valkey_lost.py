@@ -12,7 +12,7 @@ import pytest
 
 from config.celery import app
 from sync import tasks
-from sync.engine.run.runs import request_run
+from sync.engine.run.requesting import request_run
 from sync.models import SyncRun
 from tests.support.factories import make_tenant
 from tests.support.valkey import own_valkey

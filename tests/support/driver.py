@@ -8,7 +8,8 @@ from typing import Any
 
 from connector.models import Tenant, TransactionSettings
 from sync.engine.run.lanes import sync_next
-from sync.engine.run.runs import prepare, request_run
+from sync.engine.run.preparing import prepare
+from sync.engine.run.requesting import request_run
 from sync.engine.steps import Step
 from sync.models import PurchaseSync, SyncRun
 

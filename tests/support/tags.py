@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector.models import Tenant
+from sync.engine.judging.context import TenantContext
 from sync.engine.tags.planning import shown_of
 from sync.engine.tags.sync import look_at_tags, read_lists, sync_tags
 from tests.simulators.pex.tags import JOB, PHASE, Option
@@ -20,22 +21,22 @@ def follow(tenant, *tags, **changes):
 
 def sync(tenant, **options):
     """As the command does it: CMiC's lists first; the rows of what was done."""
-    tenant = Tenant.objects.get(pk=tenant.pk)
-    read_lists(tenant)
-    return sync_tags(tenant, **options)
+    context = TenantContext(Tenant.objects.get(pk=tenant.pk))
+    read_lists(context)
+    return sync_tags(context, **options)
 
 
 def disable(tenant, tag, **options):
     """As a person does it: look at what waits of this tag, and say yes to that."""
-    tenant = Tenant.objects.get(pk=tenant.pk)
-    read_lists(tenant)
+    context = TenantContext(Tenant.objects.get(pk=tenant.pk))
+    read_lists(context)
     (look,) = [
         each
-        for each in look_at_tags(tenant)
+        for each in look_at_tags(context)
         if each.target.mapping.field == FIELDS[tag]
     ]
     shown = {FIELDS[tag]: shown_of(look.target, look.difference)}
-    return sync_tags(tenant, disable_all=shown, **options)
+    return sync_tags(context, disable_all=shown, **options)
 
 
 def set_options(pex, tag, *options):

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from connector.models import Tenant
-from sync.engine.run.runs import request_run
+from sync.engine.run.requesting import request_run
 from sync.models import PurchaseSync, SyncRun
 from tests.support.driver import drive, execute, set_up
 

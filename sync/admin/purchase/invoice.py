@@ -1,7 +1,7 @@
 """The invoice of one purchase in words: as it was sent, or as it would be now.
 
-Reads rows; building an invoice is `sync.rules.invoicing`, its columns are
-`connector.api.cmic.flysheets`.
+Reads rows; building an invoice is `sync.engine.purchase.invoices`, its columns
+are `connector.api.cmic.flysheets`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
-from connector.api.cmic.flysheets import Layout, payload
+from connector.api.cmic.flysheets import Layout
 from connector.api.cmic.types import CodeKind
 from connector.api.exceptions import SettingsIncompleteError
 from connector.models import CmicCode, Tenant
 from sync.admin.wording import folded, line_table, pretty
-from sync.engine.judging.rules import invoice_rules, location, require_complete
-from sync.engine.purchase.invoices import invoice_of
+from sync.engine.judging.context import TenantContext
+from sync.engine.judging.rules import require_complete
+from sync.engine.purchase.invoices import content_of
 from sync.models import PurchaseSync, Status, SyncAttempt
 from sync.rules.invoicing import invoice_number
 from sync.rules.reasons import ReasonCode
@@ -55,7 +56,7 @@ class InvoiceCard:
 def invoice_card(row: PurchaseSync, last: SyncAttempt | None) -> InvoiceCard | None:
     """`last` is the row's last attempt. None for what is never an invoice."""
     tenant = Tenant.objects.select_related("cmic", "transactions").get(pk=row.tenant_id)
-    if last is not None and row.is_settled:
+    if last is not None and not row.is_judgeable:
         layout = tenant.cmic.layout() if tenant.cmic_or_none else Layout()
         title = "The invoice as it was sent"
         return _card(title, row, tenant, layout, last.payload)
@@ -74,12 +75,11 @@ def _as_it_would_be(row: PurchaseSync, tenant: Tenant) -> InvoiceCard:
     try:
         require_complete(tenant)
         number = invoice_number(row.pex_transaction_id, row.generation)
-        invoice = invoice_of(row, number, invoice_rules(tenant))
+        context = TenantContext(tenant)
+        content = content_of(context, row, number)
     except (SettingsIncompleteError, ValueError) as error:
         return InvoiceCard(title, str(error), lines=line_table(row.lines))
-    layout = tenant.cmic.layout()
-    content = payload(invoice, layout, location(tenant))
-    return _card(title, row, tenant, layout, content)
+    return _card(title, row, tenant, context.layout, content)
 
 
 def _card(

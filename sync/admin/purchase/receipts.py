@@ -21,8 +21,8 @@ from django.utils.safestring import SafeString
 
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.reading import UnreadableError
-from connector.connections.clients import pex_client
 from connector.models import Tenant
+from sync.engine.judging.context import TenantContext
 from sync.engine.purchase.documents import Fetched, fetch_document
 from sync.models import PurchaseSync, Status
 from sync.receipts import Origin, fingerprint
@@ -158,7 +158,7 @@ def _shown(row: PurchaseSync) -> dict[str, Any]:
 def _fetch(row: PurchaseSync) -> Fetched | _Failure:
     tenant = Tenant.objects.select_related("pex", "transactions").get(pk=row.tenant_id)
     try:
-        return fetch_document(pex_client(tenant), tenant, row)
+        return fetch_document(TenantContext(tenant), row)
     except (ConnectorError, UnreadableError) as error:
         return _Failure(f"The receipts could not be fetched: {error}")
     except (WorkshopError, WorkshopBusyError):

@@ -32,7 +32,7 @@ from sync.admin.lists.tables import RUNS
 from sync.admin.purchase.filters import BusinessDayFilter
 from sync.admin.run.progress import counts_in_words, panel_context, progress_json
 from sync.admin.wording import RUN_COLOURS, duration, starter, tenant_link
-from sync.engine.run.runs import stop
+from sync.engine.run.ending import stop
 from sync.models import PurchaseSync, Status, SyncRun
 
 

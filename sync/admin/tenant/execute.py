@@ -20,7 +20,7 @@ from django.utils.html import format_html
 
 from connector.connections.token_life import token_warning
 from connector.models import Tenant
-from sync.engine.run.runs import RunRefusedError, request_run, window_for
+from sync.engine.run.requesting import RunRefusedError, request_run, window_for
 from sync.models import SyncRun
 from sync.rules.window import Window
 from sync.tasks import send_on_commit

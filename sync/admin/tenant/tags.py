@@ -20,6 +20,7 @@ from connector.admin.visible import find_tenant
 from connector.api.exceptions import ConnectorError
 from connector.connections.probing import BROWSER_SECONDS
 from connector.models import CodeRefresh, Tenant
+from sync.engine.judging.context import TenantContext
 from sync.engine.tags.filters import FilterPlan, pairs_of
 from sync.engine.tags.planning import ShownOtherwiseError, shown_of, targets_of
 from sync.engine.tags.sync import (
@@ -114,7 +115,7 @@ class TagsSyncPart:
 
 def _do(model_admin: Any, request: HttpRequest, tenant: Tenant, act: str) -> None:
     if act == READ:
-        for remark in read_lists(tenant):
+        for remark in read_lists(TenantContext(tenant)):
             messages.warning(request, remark)
         messages.success(request, "CMiC's lists behind the tags were read.")
         return
@@ -122,7 +123,8 @@ def _do(model_admin: Any, request: HttpRequest, tenant: Tenant, act: str) -> Non
     if act == DISABLE:
         confirmed = {request.POST.get("field", ""): request.POST.get("seen", "")}
     person: Any = request.user
-    for row in sync_tags(tenant, user=person, disable_all=confirmed):
+    context = TenantContext(tenant)
+    for row in sync_tags(context, user=person, disable_all=confirmed):
         _tell(model_admin, request, tenant, row)
 
 
@@ -142,8 +144,9 @@ def _page(
     problem, panels = "", []
     filters: list[FilterPlan] = []
     try:
-        panels = [_panel(look) for look in look_at_tags(tenant, BROWSER_SECONDS)]
-        filters = look_at_filters(tenant, BROWSER_SECONDS)
+        asking = TenantContext(tenant, seconds=BROWSER_SECONDS)
+        panels = [_panel(look) for look in look_at_tags(asking)]
+        filters = look_at_filters(asking)
     except ConnectorError as error:
         problem = error.message
     syncs = TagSync.objects.filter(tenant=tenant).select_related("started_by")

@@ -1,4 +1,4 @@
-"""Reads from the cached codes just what some judgements ask for."""
+"""Judges purchases, and reads from the cached codes just what that asks for."""
 
 from __future__ import annotations
 
@@ -9,14 +9,32 @@ from django.contrib.postgres.aggregates import BoolOr
 from django.db.models import QuerySet
 
 from connector.api.cmic.types import CodeKind
+from connector.api.pex.types import Purchase
 from connector.models import CmicCode, CodeRefresh, Tenant
 from sync.rules.coding import Catalog, Place
+from sync.rules.selection import (
+    Judgement,
+    SelectionRules,
+    check_codes,
+    judge,
+    places_to_check,
+)
 
 # A list of parameters has its limits, and a window may name many codes.
 _CHUNK = 5000
 
 
-def load_catalog(tenant: Tenant, places: Iterable[Place]) -> Catalog:
+def judge_all(
+    tenant: Tenant, purchases: Iterable[Purchase], rules: SelectionRules
+) -> list[Judgement]:
+    """What becomes of each purchase by the rules and the codes as they were last read,
+    in the same order."""
+    judgements = [judge(purchase, rules) for purchase in purchases]
+    catalog = _load_catalog(tenant, places_to_check(judgements, rules.coding))
+    return [check_codes(each, rules.coding, catalog) for each in judgements]
+
+
+def _load_catalog(tenant: Tenant, places: Iterable[Place]) -> Catalog:
     """What is known of the places; kinds that were never read stay unchecked."""
     company = tenant.transactions.company_code
     wanted: dict[CodeKind, set[str]] = defaultdict(set)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from connector.api.cmic.types import CodeKind, LineType, Location
+from connector.api.cmic.types import CodeKind, LineType
 from connector.api.exceptions import SettingsIncompleteError
 from connector.api.pex.types import Tag, tag_named
 from connector.models import CmicCode, Field, FieldMapping, Tenant
@@ -78,8 +78,3 @@ def invoice_rules(tenant: Tenant) -> InvoiceRules:
         valid_flag=rows[Field.VALID_FLAG].static_value,
         currency=CmicCode.objects.currency_of(tenant.pk, company),
     )
-
-
-def location(tenant: Tenant) -> Location:
-    settings = tenant.transactions
-    return Location(settings.source_uuid, settings.document_type_uuid)

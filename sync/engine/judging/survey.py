@@ -6,7 +6,7 @@ a run would not do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,20 +16,16 @@ from connector.api.exceptions import AccessDeniedError, NotFoundError
 from connector.api.pex.client import PexClient
 from connector.api.pex.types import Purchase, Tag
 from connector.codes.reading import kinds_to_code_with, refresh_stale, require_codes
-from connector.connections.clients import cmic_client, pex_client
-from connector.connections.probing import check_pex
-from connector.models import PexConnection, Tenant
-from sync.engine.judging.catalog import load_catalog
+from connector.models import PexConnection
+from sync.engine.judging.catalog import judge_all
+from sync.engine.judging.context import TenantContext
 from sync.engine.judging.rules import selection_rules
 from sync.rules.reasons import Verdict
 from sync.rules.selection import (
     Judgement,
     SelectionRules,
     asks_for_receipt,
-    check_codes,
-    judge,
     may_be_sent,
-    places_to_check,
 )
 from sync.rules.window import Window, business_day
 
@@ -48,39 +44,35 @@ class Survey:
     remarks: tuple[str, ...]
 
 
-def survey(
-    tenant: Tenant, window: Window, alive: Callable[[], None] = lambda: None
-) -> Survey:
-    """Judge the window. `alive` is called between steps, which may be long.
+def survey(context: TenantContext, window: Window) -> Survey:
+    """Judge the window.
 
     What only matters for purchases that are to be sent is asked only when there are
     some: a window in which all is known costs PEX's list and nothing else.
 
     Raises the errors of `connector.api.exceptions`.
     """
+    tenant = context.tenant
     kinds = kinds_to_code_with(tenant)
     # PEX's list may be asked ten times an hour only: not before codes can be checked.
     require_codes(tenant, kinds)
-    _check_token_if_due(tenant)
-    client = pex_client(tenant)
-    alive()
+    _check_token_if_due(context)
+    client = context.pex
+    context.heartbeat()
     listed_at = timezone.now()
     remarks: list[str] = []
     purchases = _list(client, window, remarks)
-    alive()
+    context.heartbeat()
     rules = selection_rules(tenant, tenant.pex.remembered_tags() or None)
     has_work = any(may_be_sent(purchase, rules) for purchase in purchases)
     if has_work:
-        rules = selection_rules(tenant, _list_tags(tenant, client, remarks))
+        rules = selection_rules(tenant, _list_tags(context, remarks))
     purchases = _with_receipts(client, window, purchases, rules)
-    alive()
-    judgements = [judge(purchase, rules) for purchase in purchases]
-    places = places_to_check(judgements, rules.coding)
+    context.heartbeat()
     if has_work:
-        remarks += refresh_stale(tenant, cmic_client(tenant), kinds, alive)
-        alive()
-    catalog = load_catalog(tenant, places)
-    judgements = [check_codes(each, rules.coding, catalog) for each in judgements]
+        remarks += refresh_stale(tenant, context.cmic, kinds, context.heartbeat)
+        context.heartbeat()
+    judgements = judge_all(tenant, purchases, rules)
     return Survey(
         judgements=tuple(judgements),
         cardholders=_cardholders(tenant.pex, client, judgements),
@@ -89,16 +81,16 @@ def survey(
     )
 
 
-def _check_token_if_due(tenant: Tenant) -> None:
+def _check_token_if_due(context: TenantContext) -> None:
     """Once a day, and before any run in the token's last month (F1)."""
-    connection = tenant.pex
+    connection = context.tenant.pex
     is_old = (
         connection.token_expires_at is None
         or connection.checked_at is None
         or timezone.now() - connection.checked_at > _TOKEN_CHECKED_EVERY
     )
     if is_old or connection.is_in_last_month():
-        check_pex(tenant)
+        context.check_token()
 
 
 def _list(client: PexClient, window: Window, remarks: list[str]) -> list[Purchase]:
@@ -146,14 +138,13 @@ def _with_receipts(
     ]
 
 
-def _list_tags(
-    tenant: Tenant, client: PexClient, remarks: list[str]
-) -> list[Tag] | None:
+def _list_tags(context: TenantContext, remarks: list[str]) -> list[Tag] | None:
     """PEX's tag definitions, None where the business has none or may not ask."""
+    tenant = context.tenant
     if not any(mapping.tag for mapping in tenant.mappings.all()):
         return None
     try:
-        tags = client.list_tags()
+        tags = context.pex.list_tags()
     except (AccessDeniedError, NotFoundError) as error:
         remarks.append(f"PEX does not show its tags: {error.message}")
         return tenant.pex.remembered_tags() or None

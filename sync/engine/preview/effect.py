@@ -11,13 +11,13 @@ from enum import StrEnum
 
 from connector.api.pex.types import Purchase
 from connector.models import Tenant
-from sync.engine.judging.catalog import load_catalog
+from sync.engine.judging.catalog import judge_all
 from sync.engine.judging.rules import invoice_rules, selection_rules
-from sync.engine.run.runs import window_for
+from sync.engine.run.requesting import window_for
 from sync.models import PurchaseSync, SyncRun
 from sync.models.states import JUDGEABLE, Status
 from sync.rules.facts import from_json
-from sync.rules.selection import Judgement, check_codes, judge, places_to_check
+from sync.rules.selection import Judgement
 from sync.rules.window import Window, business_day
 
 # The newest; a page is not the place to wait for more.
@@ -99,12 +99,10 @@ def _prospects(
     tags = tenant.pex.remembered_tags() if tenant.pex_or_none else []
     rules = selection_rules(tenant, tags or None)
     window = window_for(tenant, SyncRun.Trigger.MANUAL, now)
-    judgements = [judge(_purchase(row), rules) for row in rows]
-    catalog = load_catalog(tenant, places_to_check(judgements, rules.coding))
-    checked = (check_codes(each, rules.coding, catalog) for each in judgements)
+    judgements = judge_all(tenant, map(_purchase, rows), rules)
     return [
         Prospect(each.status if _is_in(window, each) else OUTSIDE, each)
-        for each in checked
+        for each in judgements
     ]
 
 

@@ -16,13 +16,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from connector.api.cmic.flysheets import payload
 from connector.api.exceptions import ConnectorError
+from connector.lease import lease_time
 from connector.models import Tenant
-from sync.engine.judging.rules import invoice_rules, location, require_complete
+from sync.engine.judging.context import TenantContext
+from sync.engine.judging.rules import require_complete
 from sync.engine.judging.survey import Survey, survey
-from sync.engine.purchase.invoices import invoice_of
-from sync.engine.run.runs import RunRefusedError, lease_time, window_for
+from sync.engine.purchase.invoices import content_of
+from sync.engine.run.requesting import RunRefusedError, window_for
 from sync.engine.steps import MESSAGE_LOST_AFTER
 from sync.models import (
     Preview,
@@ -35,7 +36,6 @@ from sync.models.run import SyncRun
 from sync.rules.invoicing import invoice_number
 from sync.rules.reasons import Verdict
 from sync.rules.selection import Judgement
-from sync.rules.window import Window
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def outlook(tenant: Tenant, seen: Survey) -> Iterator[PreviewedPurchase]:
         is_removed = row is not None and row.has_lost_marker(
             is_marked=purchase.is_marked
         )
-        if row is not None and row.is_settled and not is_removed:
+        if row is not None and not (row.is_judgeable or is_removed):
             fate = {name: getattr(row, name) for name in _FATE}
         elif judgement.is_purchase:
             generation = row.generation + is_removed if row is not None else 1
@@ -104,7 +104,7 @@ def make_preview(preview_id: int) -> None:
     Whatever goes wrong is a sentence on the preview.
     """
     preview = Preview.objects.filter(pk=preview_id).first()
-    if preview is None or not preview.begin(timezone.now(), lease_time()):
+    if preview is None or not preview.begin(timezone.now()):
         return
     try:
         _make(preview)
@@ -129,15 +129,12 @@ def due_previews(now: datetime) -> list[int]:
 def _make(preview: Preview) -> None:
     tenant = preview.tenant
     require_complete(tenant)
-    seen = survey(
-        tenant,
-        Window(preview.window_from, preview.window_to),
-        lambda: preview.beat(timezone.now()),
-    )
+    context = TenantContext(tenant, lambda: preview.beat(timezone.now()))
+    seen = survey(context, preview.window)
     rows = list(outlook(tenant, seen))
     for row in rows:
         row.preview = preview
-    _add_invoices(tenant, rows)
+    _add_invoices(context, rows)
     preview.finish(rows, timezone.now(), " ".join(seen.remarks))
 
 
@@ -172,11 +169,8 @@ def _judged(judgement: Judgement, generation: int) -> dict[str, Any]:
     }
 
 
-def _add_invoices(tenant: Tenant, rows: list[PreviewedPurchase]) -> None:
+def _add_invoices(context: TenantContext, rows: list[PreviewedPurchase]) -> None:
     """All that would be uploaded for those that would be sent, but the document."""
-    rules, where = invoice_rules(tenant), location(tenant)
-    layout = tenant.cmic.layout()
     for row in rows:
         if row.status == Status.PENDING and row.invoice_on and row.amount is not None:
-            invoice = invoice_of(row, row.invoice_number, rules)
-            row.invoice = payload(invoice, layout, where)
+            row.invoice = content_of(context, row, row.invoice_number)

@@ -19,6 +19,7 @@ from connector.api.pex.client import PexClient
 from connector.api.pex.reading import UnreadableError
 from connector.api.pex.types import Attachment
 from connector.models import Tenant
+from sync.engine.judging.context import TenantContext
 from sync.models import PurchaseSync, Status
 from sync.receipts import (
     MOST_BYTES,
@@ -61,24 +62,23 @@ class Fetched:
 
 
 def fetch_document(
-    client: PexClient,
-    tenant: Tenant,
+    context: TenantContext,
     row: PurchaseSync,
-    *,
-    go_on: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> Fetched:
     """The purchase's document; a “No Attachment” page where it has no receipt.
 
     Calls PEX only for a purchase that has receipts, or where PEX's list did not tell;
-    `go_on` is called after whatever may take long. Raises the client's error for faults
-    that may pass.
+    `heartbeat` is called after whatever may take long. Raises the client's error for
+    faults that may pass.
     """
     stem = invoice_number(row.pex_transaction_id, row.generation)
+    client, tenant = context.pex, context.tenant
     chosen = tenant.transactions
     receipts = Receipts(None)
     if row.has_attachments is not False:
         try:
-            files, unusable = _download(client, row, go_on)
+            files, unusable = _download(client, row, heartbeat)
         except AccessDeniedError as error:
             denied = Reason(
                 ReasonCode.RECEIPT_UNUSABLE,
@@ -87,10 +87,12 @@ def fetch_document(
             )
             return Fetched(None, held_back=(denied,))
         try:
-            receipts = _assembled(files, unusable, stem, chosen.max_file_bytes, go_on)
+            receipts = _assembled(
+                files, unusable, stem, chosen.max_file_bytes, heartbeat
+            )
         except WorkshopError:
             return Fetched(None, unusable, held_back=(_NOT_TO_BE_READ,))
-        go_on()
+        heartbeat()
     if receipts.document is not None:
         return Fetched(receipts.document, receipts.warnings, pages=receipts.pages)
     if receipts.excess:
@@ -108,11 +110,11 @@ def _assembled(
     unusable: tuple[str, ...],
     stem: str,
     limit: int,
-    go_on: Callable[[], None],
+    heartbeat: Callable[[], None],
 ) -> Receipts:
     if not files:
         return Receipts(None, unusable)
-    made = pool.assemble(files, stem=stem, limit=limit, alive=go_on)
+    made = pool.assemble(files, stem=stem, limit=limit, heartbeat=heartbeat)
     return Receipts(
         made.document, (*unusable, *made.warnings), made.pages, excess=made.excess
     )
@@ -126,7 +128,7 @@ def _no_receipt(warnings: tuple[str, ...]) -> tuple[Reason, ...]:
 
 
 def _download(
-    client: PexClient, row: PurchaseSync, go_on: Callable[[], None]
+    client: PexClient, row: PurchaseSync, heartbeat: Callable[[], None]
 ) -> tuple[list[ReceiptFile], tuple[str, ...]]:
     files: list[ReceiptFile] = []
     warnings: list[str] = []
@@ -147,7 +149,7 @@ def _download(
                 ReceiptFile(name, content, attachment.label, attachment.created_at)
             )
         # Several slow downloads together may take longer than a lease.
-        go_on()
+        heartbeat()
     return files, tuple(warnings)
 
 

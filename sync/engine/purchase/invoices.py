@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from connector.api.cmic.types import Invoice
+from typing import Any
+
+from connector.api.cmic.flysheets import payload
+from sync.engine.judging.context import TenantContext
 from sync.models import PreviewedPurchase, PurchaseSync
 from sync.rules.coding import CodedLine
-from sync.rules.invoicing import InvoiceRules, build_invoice
+from sync.rules.invoicing import build_invoice
 
 
-def invoice_of(
-    row: PurchaseSync | PreviewedPurchase, number: str, rules: InvoiceRules
-) -> Invoice:
-    """Raises `ValueError` with a sentence where amount, date or lines are wanting."""
+def content_of(
+    context: TenantContext, row: PurchaseSync | PreviewedPurchase, number: str
+) -> dict[str, Any]:
+    """All that is uploaded of it but the document.
+
+    Raises `ValueError` with a sentence where amount, date or lines are wanting.
+    """
     if row.amount is None or row.invoice_on is None:
         raise ValueError("PEX told no amount or no date that could be read.")
-    return build_invoice(
+    invoice = build_invoice(
         number=number,
         on=row.invoice_on,
         amount=row.amount,
         merchant=row.merchant,
         cardholder=row.cardholder,
         lines=[CodedLine.from_json(line) for line in row.lines],
-        rules=rules,
+        rules=context.invoice_rules,
     )
+    return payload(invoice, context.layout, context.location)

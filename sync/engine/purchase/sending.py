@@ -14,15 +14,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from connector.api.cmic.client import CmicClient
-from connector.api.cmic.flysheets import payload
 from connector.api.cmic.types import Document, UploadAnswer
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.types import MARKER_TEXT
-from sync.engine.purchase.context import RunContext
+from sync.engine.judging.context import RunContext
 from sync.engine.purchase.documents import Fetched, fetch_document
-from sync.engine.purchase.invoices import invoice_of
-from sync.engine.purchase.settling import look_up, put_on_record, settle
-from sync.engine.run.runs import lease_time
+from sync.engine.purchase.invoices import content_of
+from sync.engine.purchase.settling import apply_error, look_up, put_on_record
 from sync.models import Decision, PurchaseSync, Status, SyncAttempt
 from sync.receipts import fingerprint
 from sync.rules.invoicing import digest, invoice_number
@@ -69,9 +67,7 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
     # A lane that had to give its place back later would fetch the receipts again, at
     # the cost of PEX's calls.
     client.wait_for_place()
-    fetched = fetch_document(
-        context.pex, context.tenant, row, go_on=lambda: row.renew(lease_time())
-    )
+    fetched = fetch_document(context, row, row.renew)
     if fetched.document is None:
         row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
         return
@@ -80,11 +76,9 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
         parcel = _begin(context, row, fetched.document, fetched)
         answer = _upload(client, parcel)
     if isinstance(answer, ConnectorError):
-        settle(row, client, answer)
+        apply_error(context, row, answer)
         return
-    row.mark_posted(
-        lease_time(), invoice_uuid=answer.invoice_uuid, image_id=answer.image_id
-    )
+    row.mark_posted(invoice_uuid=answer.invoice_uuid, image_id=answer.image_id)
 
 
 def _upload(client: CmicClient, parcel: _Parcel) -> UploadAnswer | ConnectorError:
@@ -110,16 +104,15 @@ def _begin(
     fetched: Fetched,
 ) -> _Parcel:
     """Commit number and digest: from here on the invoice may exist."""
-    rules = context.invoice_rules
+    chosen = context.tenant.transactions
     number = invoice_number(row.pex_transaction_id, row.generation)
-    invoice = invoice_of(row, number, rules)
-    content = payload(invoice, context.layout, context.location)
+    content = content_of(context, row, number)
     document_digest = fingerprint(document)
     with transaction.atomic():
         row.begin_posting(
-            number=invoice.number,
-            company=rules.company,
-            vendor=rules.vendor,
+            number=number,
+            company=chosen.company_code,
+            vendor=chosen.vendor_code,
             digest=digest(content, document_digest),
             document={
                 "document_type": document.content_type,
@@ -128,13 +121,12 @@ def _begin(
                 "document_pages": [[page.receipt, page.page] for page in fetched.pages],
             },
             warnings=fetched.warnings,
-            lease=lease_time(),
             run=context.run,
         )
         attempt = SyncAttempt.objects.create(
             purchase=row,
             run=context.run,
-            invoice_number=invoice.number,
+            invoice_number=number,
             payload=content,
             document_name=document.file_name,
             document_digest=document_digest,

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from connector.api.cmic.client import CmicClient
 from connector.api.cmic.types import FoundInvoice
 from connector.api.exceptions import (
     AccessDeniedError,
@@ -25,8 +24,7 @@ from connector.api.exceptions import (
     RateLimitError,
 )
 from connector.models import TransactionSettings
-from sync.engine.purchase.context import RunContext
-from sync.engine.run.runs import lease_time
+from sync.engine.judging.context import RunContext
 from sync.models import PurchaseSync, SyncAttempt
 from sync.models.ledger import amounts_differ
 from sync.rules.reasons import Reason, ReasonCode, Who
@@ -58,7 +56,7 @@ def put_on_record(attempt: SyncAttempt, error: ConnectorError) -> None:
     attempt.end(outcome, timezone.now(), status=status, answer=error.message)
 
 
-def settle(row: PurchaseSync, client: CmicClient, error: ConnectorError) -> None:
+def apply_error(context: RunContext, row: PurchaseSync, error: ConnectorError) -> None:
     """An upload that was not accepted.
 
     Raises the error again where it says more of CMiC than of this purchase.
@@ -67,12 +65,12 @@ def settle(row: PurchaseSync, client: CmicClient, error: ConnectorError) -> None
         row.await_lookup(_after_delay(0))
         raise error
     if isinstance(error, AccessDeniedError):
-        _settle_denial(row, client, error)
+        _apply_denial(context, row, error)
     elif isinstance(error, _NOT_TAKEN):
         row.take_back()
         raise error
     elif isinstance(error, ConflictError) or _EXISTS.search(error.message):
-        _settle_existing(row, client, error)
+        _apply_existing(context, row, error)
     else:
         row.mark_refused(_refusal(error))
 
@@ -86,17 +84,17 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
     """
     answers = row.attempts.filter(invoice_number=row.invoice_number)
     if answers.filter(outcome=SyncAttempt.Outcome.ACCEPTED).exists():
-        row.mark_posted(lease_time())
+        row.mark_posted()
         return
     try:
-        found = _find(row, context.cmic)
+        found = _find(context, row)
     except AccessDeniedError as error:
         row.ask_person(
             _lost(f"CMiC does not let the connector look for it: {error.message}")
         )
         return
     if found is not None:
-        _settle_found(row, found)
+        _apply_found(row, found)
         return
     last = answers.last()
     if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
@@ -113,11 +111,11 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
         )
 
 
-def _settle_denial(
-    row: PurchaseSync, client: CmicClient, error: AccessDeniedError
+def _apply_denial(
+    context: RunContext, row: PurchaseSync, error: AccessDeniedError
 ) -> None:
     """403 on every module is a matter of credentials, else of this purchase."""
-    states = client.check()
+    states = context.cmic.check()
     if any(state.is_ok for state in states):
         row.mark_refused(_refusal(error))
         return
@@ -127,30 +125,32 @@ def _settle_denial(
     raise ApiConnectionError(states[0].message, system=error.system)
 
 
-def _settle_existing(
-    row: PurchaseSync, client: CmicClient, error: ConnectorError
+def _apply_existing(
+    context: RunContext, row: PurchaseSync, error: ConnectorError
 ) -> None:
     """“Invoice exists”: it may be ours, from a try whose answer was lost."""
-    found = _find(row, client)
+    found = _find(context, row)
     if found is None:
         row.mark_refused(_refusal(error))
     else:
-        _settle_found(row, found)
+        _apply_found(row, found)
 
 
-def _settle_found(row: PurchaseSync, found: FoundInvoice) -> None:
+def _apply_found(row: PurchaseSync, found: FoundInvoice) -> None:
     if found.amount == row.amount:
-        row.mark_posted(lease_time(), invoice_uuid=found.uuid)
+        row.mark_posted(invoice_uuid=found.uuid)
     else:
         row.mark_refused(amounts_differ(row.invoice_number, found.amount, row.amount))
 
 
-def _find(row: PurchaseSync, client: CmicClient) -> FoundInvoice | None:
-    return client.find_invoice(row.company_code, row.vendor_code, row.invoice_number)
+def _find(context: RunContext, row: PurchaseSync) -> FoundInvoice | None:
+    return context.cmic.find_invoice(
+        row.company_code, row.vendor_code, row.invoice_number
+    )
 
 
 def _may_send_again(context: RunContext, row: PurchaseSync) -> bool:
-    chosen = context.settings.after_lost_answer
+    chosen = context.tenant.transactions.after_lost_answer
     return (
         chosen == TransactionSettings.AfterLostAnswer.SEND_AGAIN
         and row.resend_count == 0

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models import Min
 from django.db.models.functions import Coalesce
@@ -23,11 +26,11 @@ from connector.api.exceptions import (
     RateLimitError,
     SettingsIncompleteError,
 )
-from sync.engine.purchase.context import RunContext
+from sync.engine.judging.context import RunContext
 from sync.engine.purchase.sending import advance
 from sync.engine.purchase.settling import CredentialsRefusedError
+from sync.engine.run.ending import PAUSE, end, guarded, pause
 from sync.engine.run.outages import is_outage, require_answer
-from sync.engine.run.runs import PAUSE, fail, finish, go_on, guarded, lease_time, pause
 from sync.engine.steps import Step
 from sync.models import LeaseLostError, PurchaseSync, Status, SyncRun
 from sync.rules.reasons import Reason, ReasonCode, Who
@@ -59,24 +62,24 @@ def sync_next(run_id: int, lane_set: int) -> list[Step]:
     run = SyncRun.objects.filter(pk=run_id, lane_set=lane_set).first()
     if run is None or run.status != SyncRun.State.RUNNING:
         return []
-    return guarded(run, lambda: _work(run))
+    return guarded(run, lambda: _work(RunContext(run)))
 
 
-def _work(run: SyncRun) -> list[Step]:
-    end = time.monotonic() + _SLICE
-    run.beat(timezone.now())
-    context = RunContext(run)
+def _work(context: RunContext) -> list[Step]:
+    run = context.run
+    until = time.monotonic() + _SLICE
+    context.heartbeat()
     if run.paused_at is not None:
-        require_answer(run, run.fault_system)
+        require_answer(context, run.fault_system)
     while True:
         now = timezone.now()
-        row = PurchaseSync.objects.claim_next(run, now, lease_time())
+        row = PurchaseSync.objects.claim_next(run, now)
         if row is None:
             return _idle(run, now)
         steps = _sync_one(context, row)
         if steps is not None:
             return steps
-        if time.monotonic() >= end:
+        if time.monotonic() >= until:
             return [_next_slice(run)]
 
 
@@ -87,31 +90,42 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
         advance(context, row)
     except LeaseLostError as error:
         logger.warning("%s", error)
-        _give_back(row)
+        _let_go(row, row.release)
     except RateLimitError as error:
         wait = error.retry_after or 5.0
-        _give_back(row, timedelta(seconds=wait))
+        _let_go(row, row.release, timezone.now() + timedelta(seconds=wait))
         return [_next_slice(run, min(wait, _LONGEST_DELAY))]
     except (CredentialsRefusedError, AuthenticationError) as error:
-        _give_back(row)
-        fail(run, error.message, SyncRun.Reason.CREDENTIALS_REFUSED)
+        _let_go(row, row.release)
+        end(
+            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
+        )
         return []
     except SettingsIncompleteError as error:
-        _give_back(row)
-        fail(run, error.message)
+        _let_go(row, row.release)
+        end(run, SyncRun.State.FAILED, error.message)
         return []
     except ConnectorError as error:
-        return _after_fault(run, row, error)
+        return _after_fault(context, row, error)
     except (OperationalError, InterfaceError):
         # Nothing can be put on record now; the run is taken up again by `recover`.
         raise
     except Exception:
         logger.exception("Purchase %s ran into a fault of the connector", row.pk)
-        _put_aside(row, _OWN_FAULT)
+        _let_go(row, row.defer, _OWN_FAULT)
     else:
-        if row.status in _ANSWERED and (others := go_on(run)):
+        if row.status in _ANSWERED and (others := _wake_lanes(run)):
             return [*others, _next_slice(run)]
     return None
+
+
+def _wake_lanes(run: SyncRun) -> list[Step]:
+    """A call has succeeded; after an outage, the steps of the lanes that waited."""
+    was_paused = run.paused_at is not None
+    run.note_success()
+    if not was_paused:
+        return []
+    return [Step(run.pk, run.queue, run.lane_set)] * (settings.SYNC_LANES - 1)
 
 
 def _next_slice(run: SyncRun, delay: float = 0.0) -> Step:
@@ -129,18 +143,21 @@ def _idle(run: SyncRun, now: datetime) -> list[Step]:
         delay = min(max(seconds, 0.2), _LONGEST_DELAY)
         return [_next_slice(run, delay)]
     if not unfinished.exists():
-        finish(run)
+        end(run)
     return []
 
 
-def _after_fault(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> list[Step]:
+def _after_fault(
+    context: RunContext, row: PurchaseSync, error: ConnectorError
+) -> list[Step]:
     """The other side failed or refused: this purchase waits, or all of them do."""
+    run = context.run
     if isinstance(error, AccessDeniedError):
         return _after_denial(run, row, error)
     is_fault = error.retryable or error.may_have_succeeded
-    if is_fault and is_outage(run, row, error):
+    if is_fault and is_outage(context, row, error):
         if isinstance(error, ApiConnectionError):
-            _give_back(row)
+            _let_go(row, row.release)
         else:
             # Longer than the run, so that another is tried first then.
             _put_off(row, error, wait=2 * PAUSE)
@@ -149,7 +166,7 @@ def _after_fault(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> list
     if is_fault:
         _put_off(row, error, wait=timedelta(seconds=5))
     else:
-        _put_aside(row, _reason(error))
+        _let_go(row, row.defer, _reason(error))
     return [_next_slice(run)]
 
 
@@ -158,32 +175,33 @@ def _after_denial(
 ) -> list[Step]:
     """A right that is missing for two purchases in a row is missing for all."""
     is_first_time = row.fault_count == 0
-    _put_aside(row, _reason(error))
+    _let_go(row, row.defer, _reason(error))
     if is_first_time and run.count_fault(timezone.now(), error.system) > 1:
-        fail(run, error.message, SyncRun.Reason.CREDENTIALS_REFUSED)
+        end(
+            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
+        )
         return []
     return [_next_slice(run)]
 
 
 def _put_off(row: PurchaseSync, error: ConnectorError, *, wait: timedelta) -> None:
     """Later in this run, or after too many faults in the next."""
-    if row.claimed_by is None:
-        return
     if row.fault_count + 1 >= _FAULTS_TO_DEFER:
-        _put_aside(row, _reason(error))
-        return
-    try:
-        row.release_after_fault(timezone.now() + wait * 2**row.fault_count)
-    except LeaseLostError as error:
-        logger.warning("%s", error)
+        _let_go(row, row.defer, _reason(error))
+    else:
+        later = timezone.now() + wait * 2**row.fault_count
+        _let_go(row, row.release_after_fault, later)
 
 
-def _put_aside(row: PurchaseSync, reason: Reason) -> None:
-    """One purchase's trouble stops no other: the next run takes it up again."""
+def _let_go(row: PurchaseSync, verb: Callable[..., None], *args: Any) -> None:
+    """Give the purchase back by that verb, unless the engine did so already.
+
+    Where another worker has it, nothing is left to give back.
+    """
     if row.claimed_by is None:
         return
     try:
-        row.defer(reason)
+        verb(*args)
     except LeaseLostError as error:
         logger.warning("%s", error)
 
@@ -195,13 +213,3 @@ def _reason(error: ConnectorError) -> Reason:
         f"{error.message.rstrip('.')}. It is tried again at the next sync.",
         Who.SUPPORT,
     )
-
-
-def _give_back(row: PurchaseSync, wait: timedelta | None = None) -> None:
-    """Unless the engine gave it back already."""
-    if row.claimed_by is None:
-        return
-    try:
-        row.release(timezone.now() + wait if wait else None)
-    except LeaseLostError as error:
-        logger.warning("%s", error)

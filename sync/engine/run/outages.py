@@ -1,6 +1,6 @@
 """Telling an outage of PEX or CMiC from the trouble of one purchase (F26).
 
-Waiting an outage out is `sync.engine.run.runs`; what becomes of the purchase that met
+Waiting an outage out is `sync.engine.run.ending`; what becomes of the purchase that met
 it is `sync.engine.run.lanes`.
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 from django.utils import timezone
 
 from connector.api.exceptions import ApiConnectionError, ConnectorError
-from connector.connections.clients import cmic_client, pex_client
-from sync.models import PurchaseSync, SyncRun
+from sync.engine.judging.context import RunContext
+from sync.models import PurchaseSync
 
 _FAULTS_TO_PAUSE = 2
 
 
-def is_outage(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> bool:
+def is_outage(context: RunContext, row: PurchaseSync, error: ConnectorError) -> bool:
     """Whether the other side fails for everybody, and not this purchase only.
 
     Two purchases in a row that fail are an outage; one that fails for ever is its own
@@ -25,16 +25,17 @@ def is_outage(run: SyncRun, row: PurchaseSync, error: ConnectorError) -> bool:
     if isinstance(error, ApiConnectionError):
         return True
     if row.fault_count == 0:
+        run = context.run
         enough = 1 if run.paused_at is not None else _FAULTS_TO_PAUSE
         return run.count_fault(timezone.now(), error.system) >= enough
     try:
-        require_answer(run, error.system)
+        require_answer(context, error.system)
     except ConnectorError:
         return True
     return False
 
 
-def require_answer(run: SyncRun, system: str) -> None:
+def require_answer(context: RunContext, system: str) -> None:
     """Raises the client's error unless the system answers; a refusal is an answer.
 
     Asked before anything is sent after an outage, because a lost answer to an upload
@@ -42,6 +43,6 @@ def require_answer(run: SyncRun, system: str) -> None:
     hour only.
     """
     if system == "PEX":
-        pex_client(run.tenant).check_token()
+        context.pex.check_token()
     else:
-        cmic_client(run.tenant).require_answer()
+        context.cmic.require_answer()

@@ -15,8 +15,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from connector.lease import lease_time
 from connector.models import Tenant
-from sync.engine.run.runs import RunRefusedError, lease_time, request_run, start_lanes
+from sync.engine.run.preparing import start_lanes
+from sync.engine.run.requesting import RunRefusedError, request_run
 from sync.engine.steps import MESSAGE_LOST_AFTER, Step
 from sync.models import SyncRun
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.client import PexClient
 from connector.models import Tenant
+from sync.engine.judging.context import TenantContext
 from sync.engine.tags.filters import (
     FilterPlan,
     Pair,
@@ -33,40 +34,36 @@ def filters_due(tenant: Tenant, done: Collection[tuple[str, str]] = ()) -> set[s
 
 
 def sync_filters(
-    tenant: Tenant,
-    client: PexClient,
-    run: SyncRun | None,
-    user: User | None,
-    fields: Collection[str],
-    alive: Callable[[], None],
+    context: TenantContext, user: User | None, fields: Collection[str]
 ) -> list[TagSync]:
     """What became of those of these fields; raises as `sync_tags` does."""
+    tenant, run = context.tenant, context.run
     pairs = [pair for pair in pairs_of(tenant) if pair.child.field in fields]
     if not pairs:
         rows = []
         for made in left_over(tenant):
             if made.field in fields:
-                alive()
-                rows.append(_take_away(client, made, run, user))
+                context.heartbeat()
+                rows.append(_take_away(context.pex, made, run, user))
         return rows
     rows = [_begin_filter(pairs[0], run, user)]
     try:
-        plans = plan_filters(tenant, client, pairs, alive)
+        plans = plan_filters(context, pairs)
     except ConnectorError as error:
         rows[0].give_up(timezone.now(), error)
         return rows
     for plan in plans:
         if plan is not plans[0]:
             rows.append(_begin_filter(plan.pair, run, user))
-        _write(plan, rows[-1], alive)
+        _write(plan, rows[-1], context.heartbeat)
     return rows
 
 
-def _write(plan: FilterPlan, row: TagSync, alive: Callable[[], None]) -> None:
+def _write(plan: FilterPlan, row: TagSync, heartbeat: Callable[[], None]) -> None:
     row.tag_id = plan.child_id
     try:
         if plan.write is not None:
-            alive()
+            heartbeat()
             plan.write()
     except ConnectorError as error:
         row.give_up(timezone.now(), error)

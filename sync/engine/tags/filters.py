@@ -17,6 +17,7 @@ from connector.api.pex.client import PexClient
 from connector.api.pex.dependency_types import Dependency, OptionRule
 from connector.api.pex.tags import Dropdown
 from connector.models import CmicCode, Field, FieldMapping, Tenant
+from sync.engine.judging.context import TenantContext
 from sync.engine.tags.planning import first_kind
 from sync.engine.tags.writing import TagUnusableError, find_dropdown
 from sync.models import OptionAlias, TagSync
@@ -75,26 +76,22 @@ def pairs_of(tenant: Tenant) -> list[Pair]:
     ]
 
 
-def plan_filters(
-    tenant: Tenant,
-    client: PexClient,
-    pairs: Sequence[Pair],
-    alive: Callable[[], None] = lambda: None,
-) -> list[FilterPlan]:
+def plan_filters(context: TenantContext, pairs: Sequence[Pair]) -> list[FilterPlan]:
     """What is to be done for each pair of tags; reads PEX and writes nothing.
 
-    `alive` is called before each pair is looked at. Raises the errors of
-    `connector.api.exceptions`, and what `alive` raises.
+    The heartbeat comes before each pair. Raises the errors of
+    `connector.api.exceptions`, and what the heartbeat raises.
     """
     if not pairs:
         return []
+    tenant, client = context.tenant, context.pex
     if not client.has_dependencies():
         return [FilterPlan(pairs[0], SWITCHED_OFF, is_trouble=True)]
     dropdowns: dict[str, Dropdown] = {}
     all_there = client.list_dependencies()
     plans = []
     for pair in pairs:
-        alive()
+        context.heartbeat()
         try:
             for row in (pair.parent, pair.child):
                 if row.tag not in dropdowns:

@@ -47,7 +47,7 @@ class Written:
 
 
 Record = Callable[[Written], None]
-Alive = Callable[[], None]
+Heartbeat = Callable[[], None]
 
 
 def must_be_read(error: ConnectorError) -> bool:
@@ -86,28 +86,29 @@ class Halving:
     def run(
         self,
         error: InvalidRequestError,
-        alive: Alive,
+        heartbeat: Heartbeat,
         refused_before: Collection[tuple[str, str]] = (),
     ) -> Written:
         """Write what goes of a list that was refused as a whole with `error`.
 
         `refused_before` (Value and name) are tried last, each alone. Raises the errors
-        of `connector.api.exceptions`, and what `alive` raises, after that is recorded.
+        of `connector.api.exceptions`, and what `heartbeat` raises, after that is
+        recorded.
         """
         self._begin(error, refused_before)
         try:
-            return self._search(alive)
+            return self._search(heartbeat)
         except ConnectorError:
             if self._went or self._refused or self._is_doubtful:
                 self._record(self._so_far())
             raise
 
-    def _search(self, alive: Alive) -> Written:
+    def _search(self, heartbeat: Heartbeat) -> Written:
         for _ in range(_MOST_TRIES):
             if not self._pieces:
                 break
             piece, is_first_half = self._pieces[-1]
-            error = self._send(piece, alive)
+            error = self._send(piece, heartbeat)
             if error is None:
                 self._pieces.pop()
                 self._went += piece
@@ -117,7 +118,7 @@ class Halving:
                     self._halve()
             elif len(piece) > 1:
                 self._halve()
-            elif sentence := self._list_refused(alive):
+            elif sentence := self._list_refused(heartbeat):
                 return self._so_far(list_refused=sentence)
             else:
                 self._pieces.pop()
@@ -146,16 +147,16 @@ class Halving:
         self._pieces += [(piece[middle:], False), (piece[:middle], True)]
 
     def _send(
-        self, some: Sequence[TagOption], alive: Alive
+        self, some: Sequence[TagOption], heartbeat: Heartbeat
     ) -> InvalidRequestError | None:
         """The refusal, if it was one. Sent once more if somebody else changed the tag
         meanwhile, or the answer was lost."""
         for is_last in (False, True):
-            alive()
+            heartbeat()
             if self._current is None:
                 self._current = self._client.read_dropdown(self._tag_id)
                 self._is_doubtful = False
-                alive()
+                heartbeat()
             options = _with(self._current.options, some)
             try:
                 self._client.replace_options(self._current, options)
@@ -171,12 +172,12 @@ class Halving:
         self._current = None
         return None
 
-    def _list_refused(self, alive: Alive) -> str:
+    def _list_refused(self, heartbeat: Heartbeat) -> str:
         """What PEX says against its own list, or nothing: asked once, before the first
         option is blamed."""
         if self._went or self._refused:
             return ""
-        error = self._send((), alive)
+        error = self._send((), heartbeat)
         return "" if error is None else sentence_of(error)
 
     def _so_far(self, list_refused: str = "") -> Written:

@@ -8,7 +8,7 @@ By a run before its purchases, by a person, by a command. What the options becom
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -20,12 +20,11 @@ from connector.api.exceptions import (
     ConnectorError,
     SettingsIncompleteError,
 )
-from connector.api.pex.client import PexClient
 from connector.api.pex.tags import Dropdown
 from connector.api.pex.types import is_same_name
 from connector.codes.reading import refresh_now
-from connector.connections.clients import cmic_client, pex_client
 from connector.models import Tenant
+from sync.engine.judging.context import RunContext, TenantContext
 from sync.engine.tags.filter_sync import filters_due, sync_filters
 from sync.engine.tags.filters import FilterPlan, pairs_of, plan_filters
 from sync.engine.tags.halving import Written
@@ -43,7 +42,7 @@ from sync.engine.tags.words import (
     written_words,
 )
 from sync.engine.tags.writing import TagUnusableError, find_dropdown, write
-from sync.models import OptionAlias, SyncRun, TagSync
+from sync.models import OptionAlias, TagSync
 from sync.models.tagging import MOST_KEPT, TagSyncActiveError, only_one
 from sync.rules.tag_options import Difference
 
@@ -59,13 +58,12 @@ class Look:
     problem: str = ""
 
 
-def look_at_tags(tenant: Tenant, seconds: float | None = None) -> list[Look]:
+def look_at_tags(context: TenantContext) -> list[Look]:
     """What a sync would do with the codes as they were last read. Writes nothing.
 
-    `seconds` are the longest to wait for one answer. Raises the errors of
-    `connector.api.exceptions`.
+    Raises the errors of `connector.api.exceptions`.
     """
-    client = pex_client(tenant, seconds)
+    tenant, client = context.tenant, context.pex
     looks = []
     for target in targets_of(tenant):
         try:
@@ -78,16 +76,17 @@ def look_at_tags(tenant: Tenant, seconds: float | None = None) -> list[Look]:
     return looks
 
 
-def look_at_filters(tenant: Tenant, seconds: float | None = None) -> list[FilterPlan]:
+def look_at_filters(context: TenantContext) -> list[FilterPlan]:
     """What a sync would do with the filters between tags; as `look_at_tags`."""
-    return plan_filters(tenant, pex_client(tenant, seconds), pairs_of(tenant))
+    return plan_filters(context, pairs_of(context.tenant))
 
 
-def read_lists(tenant: Tenant, alive: Callable[[], None] = lambda: None) -> list[str]:
+def read_lists(context: TenantContext) -> list[str]:
     """Read CMiC's lists behind the tags and filters now; sentences for people.
 
     Raises the errors of `connector.api.exceptions`.
     """
+    tenant = context.tenant
     kinds = [target.kind for target in targets_of(tenant)]
     for pair in pairs_of(tenant):
         kinds += [pair.parent_kind, pair.child_kind]
@@ -95,16 +94,14 @@ def read_lists(tenant: Tenant, alive: Callable[[], None] = lambda: None) -> list
         return []
     # What hangs on a job is offered only while that is active: jobs first.
     kinds = list(dict.fromkeys([first_kind(tenant), *kinds]))
-    return refresh_now(tenant, cmic_client(tenant), kinds, alive)
+    return refresh_now(tenant, context.cmic, kinds, context.heartbeat)
 
 
 def sync_tags(
-    tenant: Tenant,
+    context: TenantContext,
     *,
-    run: SyncRun | None = None,
     user: User | None = None,
     disable_all: Mapping[str, str] | None = None,
-    alive: Callable[[], None] = lambda: None,
 ) -> list[TagSync]:
     """Bring every mapped tag with *Sync tag* in line; what became of each.
 
@@ -114,7 +111,9 @@ def sync_tags(
     is at it, `ShownOtherwiseError` before anything is written, `AuthenticationError`,
     and what keeps clients from being made.
     """
-    client = pex_client(tenant)
+    tenant, run = context.tenant, context.run
+    # What keeps the client from being made is no single tag's trouble.
+    _ = context.pex
     done = []
     with only_one(tenant):
         already = TagSync.objects.done_by(run)
@@ -129,35 +128,35 @@ def sync_tags(
         for target in targets:
             if (TagSync.What.OPTIONS, target.mapping.field) in already:
                 continue
-            alive()
+            context.heartbeat()
             row = TagSync.objects.begin(
                 target.mapping, target.kind, run, user, company=target.company
             )
             shown = confirmed.get(target.mapping.field)
-            _sync_one(tenant, client, target, row, alive, shown=shown)
+            _sync_one(context, target, row, shown=shown)
             done.append(row)
-        alive()
+        context.heartbeat()
         if fields := filters_due(tenant, already):
-            done += sync_filters(tenant, client, run, user, fields, alive)
+            done += sync_filters(context, user, fields)
     return done
 
 
-def sync_before_purchases(run: SyncRun, alive: Callable[[], None]) -> list[str]:
+def sync_before_purchases(context: RunContext) -> list[str]:
     """The run's own step; its trouble is told in sentences and stops no purchase.
 
     Each tag once a run, however often that is prepared, unless it was broken off.
-    Raises `AuthenticationError`, and what `alive` raises; and where our own limits are
-    reached, the error that has the run wait.
+    Raises `AuthenticationError`, and what the heartbeat raises; and where our own
+    limits are reached, the error that has the run wait.
     """
-    tenant = run.tenant
-    already = TagSync.objects.done_by(run)
+    tenant = context.tenant
+    already = TagSync.objects.done_by(context.run)
     tags = {(TagSync.What.OPTIONS, each.mapping.field) for each in targets_of(tenant)}
     if tags <= already and not filters_due(tenant, already):
         return []
     remarks: list[str] = []
     try:
-        remarks += read_lists(tenant, alive)
-        rows = sync_tags(tenant, run=run, alive=alive)
+        remarks += read_lists(context)
+        rows = sync_tags(context)
     except (AuthenticationError, SettingsIncompleteError):
         raise
     except TagSyncActiveError as error:
@@ -187,14 +186,13 @@ def _require_usable(tenant: Tenant, target: Target) -> None:
 
 
 def _sync_one(
-    tenant: Tenant,
-    client: PexClient,
+    context: TenantContext,
     target: Target,
     row: TagSync,
-    alive: Callable[[], None],
     *,
     shown: str | None,
 ) -> None:
+    tenant = context.tenant
     planner = Planner(tenant, target, shown)
 
     def plan(dropdown: Dropdown) -> Difference:
@@ -205,14 +203,14 @@ def _sync_one(
 
     try:
         _require_usable(tenant, target)
-        dropdown = find_dropdown(tenant, client, target.mapping.tag)
+        dropdown = find_dropdown(tenant, context.pex, target.mapping.tag)
         row.tag_id = dropdown.tag.tag_id
         written = write(
-            client,
+            context.pex,
             dropdown,
             plan,
             record=lambda written: _record(row, written),
-            alive=alive,
+            heartbeat=context.heartbeat,
             refused_before=TagSync.objects.refused_in(tenant, row.tag_id),
         )
     except ShownOtherwiseError as error:

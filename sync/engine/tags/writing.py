@@ -20,8 +20,8 @@ from connector.api.pex.tags import Dropdown
 from connector.api.pex.types import Tag, is_same_name, tag_named
 from connector.models import Tenant
 from sync.engine.tags.halving import (
-    Alive,
     Halving,
+    Heartbeat,
     Record,
     Written,
     changes_of,
@@ -69,7 +69,7 @@ def write(
     plan: Plan,
     *,
     record: Record = lambda written: None,
-    alive: Alive = lambda: None,
+    heartbeat: Heartbeat = lambda: None,
     refused_before: Collection[tuple[str, str]] = (),
 ) -> Written:
     """Have PEX keep what the plan says of the dropdown.
@@ -78,15 +78,15 @@ def write(
     guessed: the tag is read again, planned again and sent once more. `refused_before`
     are options (Value and name) that PEX did not take the last time. What was written
     before an error, or may have been, goes to `record`. Raises the errors of
-    `connector.api.exceptions`, and what `alive` raises, which is called before each
+    `connector.api.exceptions`, and what `heartbeat` raises, which is called before each
     call.
     """
-    send = partial(_send, client, record, alive, refused_before)
+    send = partial(_send, client, record, heartbeat, refused_before)
     planned = plan(dropdown)
     sent = send(dropdown, planned)
     if isinstance(sent, Written):
         return sent
-    alive()
+    heartbeat()
     dropdown = client.read_dropdown(dropdown.tag.tag_id)
     again = plan(dropdown)
     if sent.may_have_succeeded and not again.is_changed:
@@ -101,7 +101,7 @@ def write(
 def _send(
     client: PexClient,
     record: Record,
-    alive: Alive,
+    heartbeat: Heartbeat,
     refused_before: Collection[tuple[str, str]],
     dropdown: Dropdown,
     planned: Difference,
@@ -109,12 +109,12 @@ def _send(
     """What was written, or the error after which the tag must be read to know."""
     if not planned.is_changed:
         return Written(planned, planned)
-    alive()
+    heartbeat()
     try:
         client.replace_options(dropdown, planned.options)
     except InvalidRequestError as error:
         halving = Halving(client, dropdown, planned, record)
-        return halving.run(error, alive, refused_before)
+        return halving.run(error, heartbeat, refused_before)
     except ConnectorError as error:
         if error.may_have_succeeded:
             record(_in_doubt(planned, dropdown))

@@ -1,1 +1,1 @@
-"""What beat keeps in order: codes that are due, rows that are too old."""
+"""What beat keeps in order: codes that are due, tokens, rows that are too old."""

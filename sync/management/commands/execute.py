@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from connector.management.tenants import get_tenant
-from sync.engine.run.runs import RunRefusedError, request_run
+from sync.engine.run.requesting import RunRefusedError, request_run
 from sync.models import SyncRun
 from sync.reporting import purchase_table, run_json
 from sync.tasks import send_on_commit

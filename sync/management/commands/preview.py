@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from connector.api.exceptions import ConnectorError
 from connector.management.tenants import get_tenant
+from sync.engine.judging.context import TenantContext
 from sync.engine.judging.rules import require_complete
 from sync.engine.judging.survey import survey
 from sync.engine.preview.previews import outlook
-from sync.engine.run.runs import window_for
+from sync.engine.run.requesting import window_for
 from sync.models import SyncRun
 from sync.reporting import preview_json, purchase_table
 
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         try:
             require_complete(tenant)
             window = window_for(tenant, SyncRun.Trigger.MANUAL, timezone.now())
-            seen = survey(tenant, window)
+            seen = survey(TenantContext(tenant), window)
         except ConnectorError as error:
             raise CommandError(error.message, returncode=1) from error
         data = preview_json(window, outlook(tenant, seen))

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from connector.api.exceptions import ConnectorError
 from connector.management.tenants import get_tenant
-from connector.models import Tenant
+from sync.engine.judging.context import TenantContext
 from sync.engine.tags.sync import look_at_filters, look_at_tags, read_lists, sync_tags
 from sync.engine.tags.words import counts_of, held_words, words_of
 from sync.models import TagSync
@@ -31,10 +31,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         tenant = get_tenant(options["slug"], returncode=1)
         try:
-            for remark in read_lists(tenant):
+            context = TenantContext(tenant)
+            for remark in read_lists(context):
                 self.stderr.write(remark)
             look = self._look if options["dry_run"] else self._sync
-            rows, problems = look(tenant)
+            rows, problems = look(context)
         except (ConnectorError, TagSyncActiveError) as error:
             raise CommandError(
                 f"The tags of {tenant} could not be synced: {error}", returncode=1
@@ -45,9 +46,9 @@ class Command(BaseCommand):
         if problems:
             raise CommandError("\n".join(problems), returncode=1)
 
-    def _look(self, tenant: Tenant) -> tuple[list[dict[str, Any]], list[str]]:
+    def _look(self, context: TenantContext) -> tuple[list[dict[str, Any]], list[str]]:
         rows, problems = [], []
-        for each in look_at_tags(tenant):
+        for each in look_at_tags(context):
             if each.difference is None:
                 problems.append(each.problem)
                 continue
@@ -56,16 +57,16 @@ class Command(BaseCommand):
             if each.difference.held:
                 sentence = f"{sentence} {held_words(each.target, each.difference)}"
             self.stderr.write(f"{each.target.mapping.tag}: {sentence}")
-        for plan in look_at_filters(tenant):
+        for plan in look_at_filters(context):
             if plan.is_trouble:
                 problems.append(plan.sentence)
             else:
                 self.stderr.write(plan.sentence)
         return rows, problems
 
-    def _sync(self, tenant: Tenant) -> tuple[list[dict[str, Any]], list[str]]:
+    def _sync(self, context: TenantContext) -> tuple[list[dict[str, Any]], list[str]]:
         rows, problems = [], []
-        for row in sync_tags(tenant):
+        for row in sync_tags(context):
             has_failed = row.state == TagSync.State.FAILED
             sentence = f"{row.tag}: {row.message}"
             if has_failed:

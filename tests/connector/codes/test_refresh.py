@@ -21,13 +21,14 @@ from connector.api.cmic.types import CodeKind
 from connector.api.exceptions import ConnectorError, RefreshActiveError
 from connector.codes.reading import refresh_all, refresh_requested, refresh_stale
 from connector.connections.clients import cmic_client
+from connector.lease import lease_time
 from connector.models import CmicCode, CodeRefresh, RefreshState, Tenant
 from tests.support.factories import make_tenant
 from tests.support.processes import running
 from tests.support.worker import environment
 
 CROWD = 6
-LEASE = timedelta(seconds=30)
+LEASE = lease_time()
 
 
 @pytest.fixture
@@ -124,14 +125,14 @@ def test_rows_are_counted_page_by_page(tenant, cmic, monkeypatch):
 
 
 def test_who_died_is_followed_by_another_once_its_lease_is_over(tenant, cmic):
-    state = RefreshState.objects.claim(tenant, timezone.now(), LEASE)
+    state = RefreshState.objects.claim(tenant, timezone.now())
     with pytest.raises(RefreshActiveError):
         refresh_all(tenant, cmic_client(tenant))
     assert cmic.calls == []
     with time_machine.travel(timezone.now() + LEASE, tick=True):
         assert refresh_all(tenant, cmic_client(tenant))["job"] == 25
         with pytest.raises(RefreshActiveError):
-            state.report("job", 1, timezone.now(), LEASE)
+            state.report("job", 1, timezone.now())
 
 
 def test_who_was_taken_for_dead_changes_nothing_any_more(tenant, cmic):
@@ -151,11 +152,11 @@ def test_a_lease_that_is_lost_before_the_last_step_undoes_the_list(
 ):
     report = RefreshState.report
 
-    def report_late(state, kind, rows, now, lease):
+    def report_late(state, kind, rows, now):
         """Everything is in the table, and somebody takes over before the commit."""
         if CmicCode.objects.filter(kind="vendor").exists():
             RefreshState.objects.update(claimed_by=None)
-        report(state, kind, rows, now, lease)
+        report(state, kind, rows, now)
 
     monkeypatch.setattr(RefreshState, "report", report_late)
     with pytest.raises(RefreshActiveError):
@@ -206,7 +207,7 @@ def test_the_command_waits_for_whoever_is_at_it_and_reads_then(
         "connector.management.commands.refresh_codes.time.sleep",
         lambda seconds: expire_lease(),
     )
-    RefreshState.objects.claim(tenant, timezone.now(), LEASE)
+    RefreshState.objects.claim(tenant, timezone.now())
     said = StringIO()
     call_command("refresh_codes", "acme", "--json", stdout=StringIO(), stderr=said)
     assert "read by another process" in said.getvalue()
@@ -242,11 +243,11 @@ class TestRequest:
         assert len(cmic.calls) == calls
 
     def test_it_is_not_needed_while_somebody_reads_everything(self, tenant):
-        RefreshState.objects.claim(tenant, timezone.now(), LEASE, is_whole=True)
+        RefreshState.objects.claim(tenant, timezone.now(), is_whole=True)
         assert not self.ask(tenant)
 
     def test_it_waits_for_somebody_who_reads_some_lists(self, tenant, cmic):
-        state = RefreshState.objects.claim(tenant, timezone.now(), LEASE)
+        state = RefreshState.objects.claim(tenant, timezone.now())
         assert self.ask(tenant)
         refresh_requested(tenant.pk)
         assert cmic.calls == []
@@ -256,7 +257,7 @@ class TestRequest:
 
     def test_it_outlives_whoever_died_at_it(self, tenant):
         self.ask(tenant)
-        RefreshState.objects.claim(tenant, timezone.now(), LEASE)
+        RefreshState.objects.claim(tenant, timezone.now())
         assert state_of(tenant).requested_at is not None
 
     def test_it_is_not_met_by_reading_some_of_the_lists(self, tenant, cmic):

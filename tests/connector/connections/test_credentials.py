@@ -20,7 +20,7 @@ from connector.models import (
     PexConnection,
     Tenant,
 )
-from sync.engine.run.runs import RunRefusedError, request_run
+from sync.engine.run.requesting import RunRefusedError, request_run
 from sync.models import SyncRun
 from tests.connector.admin.test_tenant import page_of, said
 from tests.support.factories import CMIC_PASSWORD, PEX_TOKEN

@@ -65,7 +65,7 @@ class TestRenewal:
     ):
         ends_in(pex, days=6, hours=1)
         pex.faults.set("server_error", match="Token/Renew")
-        with caplog.at_level(logging.WARNING, logger="sync.tasks"):
+        with caplog.at_level(logging.WARNING, logger="sync.engine.upkeep.tokens"):
             renew_tokens()
         assert stored().token == PEX_TOKEN
         for text in (caplog.text, said(admin_client.get(page_of(tenant)))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.models import Tenant
+from sync.engine.judging.context import TenantContext
 from sync.engine.tags.sync import read_lists
 from tests.e2e.conftest import log_in
 from tests.simulators.pex.tags import JOB, PHASE
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.browser
 def test_from_the_tenants_page_to_pex(page, administrator, pex, cmic, show):
     tenant = follow(make_tenant(pex.url, cmic.url), JOB, PHASE)
     Tenant.objects.update(dependent_options=True)
-    read_lists(tenant)
+    read_lists(TenantContext(tenant))
     cmic.books.open_job("26.001", "Harbor Tower", like="017401")
     cmic.books.change_job("017402", name="Main Street Garage")
     cmic.close_job("018001")

@@ -12,7 +12,8 @@ from connector.codes.reading import refresh_all
 from connector.codes.tag_making import read_tags
 from connector.connections.clients import cmic_client
 from connector.models import CmicCode, CodeRefresh, FieldMapping, TransactionSettings
-from sync.engine.run.runs import prepare, request_run
+from sync.engine.run.preparing import prepare
+from sync.engine.run.requesting import request_run
 from tests.e2e.choosing import OFFERED, box, choose, close, look, open_tab, save
 from tests.e2e.conftest import log_in
 from tests.simulators.pex.tags import JOB

@@ -11,7 +11,8 @@ from django.urls import reverse
 from connector.api.pex.types import Note, Purchase, Split, TagValue
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
-from sync.engine.run.runs import prepare, request_run
+from sync.engine.run.preparing import prepare
+from sync.engine.run.requesting import request_run
 from sync.models import PurchaseSync
 from sync.rules.facts import from_json, to_json
 from tests.connector.admin.test_tenant import answers

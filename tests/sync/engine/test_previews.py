@@ -18,7 +18,7 @@ from connector.models import Tenant
 from sync import tasks
 from sync.engine.preview.comparing import compare_with_run
 from sync.engine.preview.previews import due_previews, make_preview, request_preview
-from sync.engine.run.runs import RunRefusedError
+from sync.engine.run.requesting import RunRefusedError
 from sync.engine.upkeep.retention import prune
 from sync.models import Preview, PreviewedPurchase, PreviewLostError, PurchaseSync
 from tests.simulators.pex.entities import REFUND
@@ -152,10 +152,10 @@ class TestStates:
     def test_who_was_taken_for_dead_writes_nothing(self, db):
         now = timezone.now()
         slow = add_preview(make_tenant(), "queued")
-        assert slow.begin(now, timedelta(seconds=30))
+        assert slow.begin(now)
         other = Preview.objects.get()
-        assert not other.begin(now, timedelta(seconds=30))
-        assert other.begin(now + timedelta(minutes=1), timedelta(seconds=30))
+        assert not other.begin(now)
+        assert other.begin(now + timedelta(minutes=1))
         row = PreviewedPurchase(preview=slow, pex_transaction_id=1, status="pending")
         for write in (
             lambda: slow.beat(now),

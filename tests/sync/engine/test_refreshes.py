@@ -26,7 +26,7 @@ from tests.support.factories import make_tenant, tenant_data
 from tests.support.rows import add_person, add_run
 from tests.support.worker import running_worker
 
-DAY, LEASE = timedelta(days=1), timedelta(seconds=30)
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ class TestLostMessages:
     def test_a_request_whose_worker_died_is_sent_again_after_its_lease(self, acme):
         before = timezone.now() - timedelta(minutes=5)
         RefreshState.objects.request(acme, before)
-        RefreshState.objects.claim(acme, timezone.now(), LEASE)
+        RefreshState.objects.claim(acme, timezone.now())
         assert due_refreshes() == []
         RefreshState.objects.update(claimed_until=timezone.now())
         assert due_refreshes() == [acme.pk]
@@ -197,8 +197,8 @@ class TestButton:
         assert admin_client.get(gone).status_code == 404
 
     def test_the_progress_is_a_kind_and_its_rows(self, acme):
-        state = RefreshState.objects.claim(acme, timezone.now(), LEASE)
-        state.report("category", 120_000, timezone.now(), LEASE)
+        state = RefreshState.objects.claim(acme, timezone.now())
+        state.report("category", 120_000, timezone.now())
         CodeRefresh.objects.create(
             tenant=acme,
             kind="category",
@@ -243,7 +243,7 @@ class TestRuns:
     ):
         tenant = make_tenant(pex.url, cmic.url)
         pex.add_purchase(amount=Decimal("5.00"))
-        RefreshState.objects.claim(tenant, timezone.now(), LEASE)
+        RefreshState.objects.claim(tenant, timezone.now())
         run = execute(tenant)
         assert run.status == "running"
         assert (run.reason, run.prepared_at) == ("", None)
@@ -259,7 +259,7 @@ class TestRuns:
         execute(tenant)
         CodeRefresh.objects.update(refreshed_at=timezone.now() - 2 * DAY)
         pex.add_purchase(amount=Decimal("5.00"))
-        RefreshState.objects.claim(tenant, timezone.now(), LEASE)
+        RefreshState.objects.claim(tenant, timezone.now())
         run = execute(tenant)
         assert run.status == "succeeded"
         assert "read before were used" in run.message

@@ -6,13 +6,14 @@ from itertools import product
 import pytest
 from django.utils import timezone
 
+from connector.lease import lease_time
 from sync.models import TRANSITIONS, LeaseLostError, PurchaseSync, Status, SyncRun
 from sync.models.states import JUDGEABLE, ForbiddenMoveError, check_move
 from sync.rules.reasons import Reason, ReasonCode, Verdict, Who
 from tests.support.factories import make_tenant
 
 REASON = Reason(ReasonCode.REFUSED_BY_CMIC, "No.", Who.CMIC_ADMIN)
-LEASE = timedelta(seconds=30)
+LEASE = lease_time()
 
 
 def begin_posting(row, run=None):
@@ -23,14 +24,13 @@ def begin_posting(row, run=None):
         digest="d",
         document={},
         warnings=[],
-        lease=LEASE,
         run=run or row.run,
     )
 
 
 VERBS = {
     "begin_posting": (Status.POSTING, begin_posting),
-    "mark_posted": (Status.POSTED, lambda row: row.mark_posted(LEASE)),
+    "mark_posted": (Status.POSTED, lambda row: row.mark_posted()),
     "mark_completed": (
         Status.COMPLETED,
         lambda row: row.mark_completed(note_id=1, was_seen=False),
@@ -108,16 +108,16 @@ def test_a_verb_changes_nothing_where_the_table_lacks_the_move(run, verb, status
 def test_two_workers_never_get_the_same_purchase(run):
     make_row(run, Status.PENDING)
     now = timezone.now()
-    first = PurchaseSync.objects.claim_next(run, now, LEASE)
+    first = PurchaseSync.objects.claim_next(run, now)
     assert first is not None
-    assert PurchaseSync.objects.claim_next(run, now, LEASE) is None
+    assert PurchaseSync.objects.claim_next(run, now) is None
 
 
 def test_a_lease_that_has_run_out_is_free_again(run):
     make_row(run, Status.PENDING)
     now = timezone.now()
-    first = PurchaseSync.objects.claim_next(run, now, LEASE)
-    second = PurchaseSync.objects.claim_next(run, now + LEASE, LEASE)
+    first = PurchaseSync.objects.claim_next(run, now)
+    second = PurchaseSync.objects.claim_next(run, now + LEASE)
     assert second is not None
     assert second.claimed_by != first.claimed_by
 
@@ -125,8 +125,8 @@ def test_a_lease_that_has_run_out_is_free_again(run):
 def test_a_worker_that_lost_its_lease_can_change_nothing(run):
     make_row(run, Status.PENDING)
     now = timezone.now()
-    late = PurchaseSync.objects.claim_next(run, now, LEASE)
-    PurchaseSync.objects.claim_next(run, now + LEASE, LEASE)
+    late = PurchaseSync.objects.claim_next(run, now)
+    PurchaseSync.objects.claim_next(run, now + LEASE)
     with pytest.raises(LeaseLostError):
         begin_posting(late)
     with pytest.raises(LeaseLostError):
@@ -137,7 +137,7 @@ def test_a_worker_that_lost_its_lease_can_change_nothing(run):
 
 def test_nothing_is_sent_for_a_run_that_has_moved_on_and_the_lease_still_holds(run):
     make_row(run, Status.PENDING)
-    held = PurchaseSync.objects.claim_next(run, timezone.now(), LEASE)
+    held = PurchaseSync.objects.claim_next(run, timezone.now())
     known = SyncRun.objects.get(pk=run.pk)
     SyncRun.objects.update(lane_set=7)
     with pytest.raises(LeaseLostError, match="moved on"):
@@ -163,7 +163,7 @@ def test_a_purchase_that_may_be_in_cmic_is_taken_first(run):
         status=Status.POSTING,
         invoice_number="PEX-2",
     )
-    claimed = PurchaseSync.objects.claim_next(run, timezone.now(), LEASE)
+    claimed = PurchaseSync.objects.claim_next(run, timezone.now())
     assert claimed.pex_transaction_id == 2
 
 
@@ -171,7 +171,7 @@ def test_a_purchase_that_may_be_in_cmic_is_taken_first(run):
 def test_a_run_that_has_ended_or_has_new_lanes_gives_out_no_purchase(run, change):
     make_row(run, Status.PENDING)
     SyncRun.objects.filter(pk=run.pk).update(**change)
-    assert PurchaseSync.objects.claim_next(run, timezone.now(), LEASE) is None
+    assert PurchaseSync.objects.claim_next(run, timezone.now()) is None
 
 
 def test_taking_back_counts_no_attempt(run):
@@ -189,7 +189,7 @@ def test_taking_back_counts_no_attempt(run):
 
 def test_a_worker_that_gave_a_purchase_back_changes_nothing_any_more(run):
     make_row(run, Status.PENDING)
-    worker = PurchaseSync.objects.claim_next(run, timezone.now(), LEASE)
+    worker = PurchaseSync.objects.claim_next(run, timezone.now())
     worker.release()
     with pytest.raises(LeaseLostError):
         worker.hold_back(Status.BLOCKED, [REASON])
@@ -199,6 +199,6 @@ def test_a_worker_that_gave_a_purchase_back_changes_nothing_any_more(run):
 def test_what_is_in_cmic_has_a_whole_lease_for_its_note(run):
     row = claim(make_row(run, Status.POSTING))
     PurchaseSync.objects.update(claimed_until=timezone.now())
-    row.mark_posted(LEASE)
+    row.mark_posted()
     left = PurchaseSync.objects.get().claimed_until - timezone.now()
     assert left > LEASE - timedelta(seconds=10)

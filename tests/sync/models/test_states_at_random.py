@@ -36,7 +36,6 @@ pytestmark = pytest.mark.django_db
 
 PURCHASE = 419_000_101
 AMOUNT = Decimal("5.00")
-LEASE = timedelta(minutes=4)
 NO = Reason(ReasonCode.REFUSED_BY_CMIC, "No.", Who.CMIC_ADMIN)
 BLOCKING = Reason(ReasonCode.VALUE_UNKNOWN, "No such job.", Who.CARDHOLDER)
 MARKER = Note(1, "Synced with CMiC PEX-419000101")
@@ -54,7 +53,6 @@ def begin_posting(row):
         digest="d",
         document={},
         warnings=[],
-        lease=LEASE,
         run=row.run,
     )
 
@@ -66,7 +64,7 @@ ACTS = {
         "hold_back": lambda row: row.hold_back(Status.BLOCKED, [BLOCKING]),
     },
     Status.POSTING: {
-        "mark_posted": lambda row: row.mark_posted(LEASE, invoice_uuid="u"),
+        "mark_posted": lambda row: row.mark_posted(invoice_uuid="u"),
         "mark_refused": lambda row: row.mark_refused(NO),
         "take_back": lambda row: row.take_back(),
         "await_lookup": lambda row: row.await_lookup(later()),
@@ -80,7 +78,7 @@ ACTS = {
     },
 }
 ALWAYS = {
-    "renew": lambda row: row.renew(LEASE),
+    "renew": lambda row: row.renew(),
     "release": lambda row: row.release(later()),
     "release_after_fault": lambda row: row.release_after_fault(later()),
     "defer": lambda row: row.defer(NO),
@@ -129,7 +127,7 @@ class OnePurchase(RuleBasedStateMachine):
     @rule(data=st.data(), acts=st.booleans())
     def claim(self, data, acts):
         was_held = is_held(self.before)
-        claimed = PurchaseSync.objects.claim_next(self.run, timezone.now(), LEASE)
+        claimed = PurchaseSync.objects.claim_next(self.run, timezone.now())
         if claimed is None:
             return
         assert not was_held

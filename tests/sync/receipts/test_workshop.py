@@ -149,7 +149,7 @@ def test_whoever_waits_says_that_it_is_alive(monkeypatch):
             [ReceiptFile("1", GOOD)],
             stem="x",
             limit=LIMIT,
-            alive=lambda: beats.append(1),
+            heartbeat=lambda: beats.append(1),
         )
     assert len(beats) > 3
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from sync.engine.run.runs import prepare, request_run
+from sync.engine.run.preparing import prepare
+from sync.engine.run.requesting import request_run
 from sync.models import PurchaseSync
 from tests.support.driver import codes_of, drive, execute, number_of, row_of, set_up
 from tests.sync.engine.run.test_outages import go_on

@@ -13,8 +13,9 @@ from django.db import connection
 from django.utils import timezone
 
 from connector.models import Tenant
+from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import due_tenants, recover
-from sync.engine.run.runs import RunRefusedError, prepare, request_run
+from sync.engine.run.requesting import RunRefusedError, request_run
 from sync.models import SyncRun
 from tests.support.driver import drive, row_of
 from tests.support.factories import make_tenant

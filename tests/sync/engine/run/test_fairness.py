@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from connector.models import Tenant
 from sync import tasks
-from sync.engine.run.runs import request_run
+from sync.engine.run.requesting import request_run
 from sync.models import SyncRun
 from tests.simulators.cmic import CmicSimulator
 from tests.simulators.contractor import Vendor, build_contractor

@@ -13,8 +13,9 @@ from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
 from connector.models import Tenant
 from connector.transfer.importing import import_tenant
+from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import due_tenants, recover
-from sync.engine.run.runs import prepare, request_run
+from sync.engine.run.requesting import request_run
 from sync.engine.steps import Step
 from sync.models import PurchaseSync, SyncRun
 from tests.support.driver import drive, execute, row_of, set_up

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from connector.models import Tenant
 from sync.engine.run.lanes import sync_next
+from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import due_tenants, next_moment, recover
-from sync.engine.run.runs import prepare, request_run
+from sync.engine.run.requesting import request_run
 from sync.models import PurchaseSync, SyncRun
 from tests.support.driver import drive, row_of
 
@@ -38,7 +39,7 @@ def test_a_run_whose_message_was_lost_is_sent_again(tenant, pex, cmic):
 def test_a_run_that_died_while_preparing_is_prepared_anew(tenant, pex, cmic):
     pex.add_purchase(amount=Decimal("5.00"))
     run, _ = request_run(tenant, "manual")
-    assert run.start_preparing(timezone.now(), timedelta(seconds=30))
+    assert run.start_preparing(timezone.now())
     assert prepare(run.pk) == []
     SyncRun.objects.update(heartbeat_at=timezone.now() - LONG_AGO)
     drive(recover())
@@ -159,7 +160,7 @@ def test_a_dead_workers_purchase_is_waited_for_by_a_lane_that_is_alive(
     (lane,) = prepare(step.run_id)
     run.refresh_from_db()
     lease = timedelta(seconds=settings.LEASE_SECONDS)
-    assert PurchaseSync.objects.claim_next(run, timezone.now(), lease)
+    assert PurchaseSync.objects.claim_next(run, timezone.now())
     (again,) = sync_next(run.pk, lane.lane_set)
     assert again.delay == pytest.approx(20)
     time_machine.shift(lease)
@@ -178,4 +179,4 @@ def test_a_lane_of_an_older_set_does_not_become_one_of_the_new(tenant, pex):
     other.pause(now, "CMiC is away.", now + timedelta(minutes=1), "CMiC")
     old.count_fault(now, "CMiC")
     assert old.lane_set != other.lane_set
-    assert PurchaseSync.objects.claim_next(old, now, LONG_AGO) is None
+    assert PurchaseSync.objects.claim_next(old, now) is None

@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 
 from connector.models import Tenant
-from sync.engine.run.runs import RunRefusedError, prepare, request_run
+from sync.engine.run.preparing import prepare
+from sync.engine.run.requesting import RunRefusedError, request_run
 from sync.models import PurchaseSync, SyncRun
 from tests.support.driver import codes_of, drive, execute, number_of, row_of, set_up
 

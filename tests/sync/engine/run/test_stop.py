@@ -9,8 +9,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from sync.engine.run.ending import stop
+from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import recover
-from sync.engine.run.runs import prepare, request_run, stop
+from sync.engine.run.requesting import request_run
 from sync.models import PurchaseSync, SyncRun
 from sync.tasks import send_on_commit
 from tests.support.driver import drive, execute

@@ -12,8 +12,9 @@ from django.utils import timezone
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
 from connector.models import CmicConnection
+from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import recover
-from sync.engine.run.runs import prepare, request_run
+from sync.engine.run.requesting import request_run
 from sync.engine.steps import Step
 from sync.models import PurchaseSync, SyncRun
 from tests.support.driver import codes_of, drive, execute, number_of, row_of, set_up

@@ -9,7 +9,8 @@ import pytest
 from connector.api.exceptions import RateLimitError
 from connector.api.pex.dependency_types import Dependency, OptionRule
 from connector.models import Tenant
-from sync.engine.run.runs import request_run
+from sync.engine.judging.context import RunContext
+from sync.engine.run.requesting import request_run
 from sync.engine.tags.sync import sync_before_purchases
 from sync.models import SyncRun, TagSync
 from sync.rules.tag_dependencies import is_same, obstacle, rules_for
@@ -181,11 +182,11 @@ class TestOnceARun:
         """Raises once, as soon as PEX has so many filters."""
         errors = [error]
 
-        def alive():
+        def heartbeat():
             if errors and len(pex.dependencies.all()) >= count:
                 raise errors.pop()
 
-        return alive
+        return heartbeat
 
     BOTH: ClassVar = [
         ("cost_code_account_category", "succeeded"),
@@ -196,14 +197,16 @@ class TestOnceARun:
         self, tenant, pex, run
     ):
         with pytest.raises(DiedError):
-            sync_before_purchases(run, self.break_once_made(pex, 1, DiedError()))
+            sync_before_purchases(
+                RunContext(run, self.break_once_made(pex, 1, DiedError()))
+            )
         assert len(pex.dependencies.all()) == 1
-        sync_before_purchases(run, lambda: None)
+        sync_before_purchases(RunContext(run, lambda: None))
         assert len(pex.dependencies.all()) == 2
         made = [row for row in self.filters_of(run) if row[1] == "succeeded"]
         assert made == self.BOTH
         pex.clear_calls()
-        sync_before_purchases(run, lambda: None)
+        sync_before_purchases(RunContext(run, lambda: None))
         assert pex.calls == []
 
     def test_our_own_limit_between_two_keeps_the_record_of_the_first(
@@ -211,9 +214,9 @@ class TestOnceARun:
     ):
         limit = RateLimitError("Too many calls just now.", system="PEX")
         with pytest.raises(RateLimitError):
-            sync_before_purchases(run, self.break_once_made(pex, 1, limit))
+            sync_before_purchases(RunContext(run, self.break_once_made(pex, 1, limit)))
         assert self.filters_of(run) == self.BOTH[:1]
-        sync_before_purchases(run, lambda: None)
+        sync_before_purchases(RunContext(run, lambda: None))
         assert self.filters_of(run) == self.BOTH
 
     def test_trouble_with_the_first_does_not_stop_the_second(self, tenant, pex, run):
@@ -225,7 +228,7 @@ class TestOnceARun:
             return create(child, body)
 
         pex.dependencies.create = refused
-        sync_before_purchases(run, lambda: None)
+        sync_before_purchases(RunContext(run, lambda: None))
         assert [state for _, state in self.filters_of(run)] == ["failed", "succeeded"]
         assert pex.dependencies.all() == pex.dependencies.of_child(CATEGORY_ID) != []
 
@@ -236,12 +239,12 @@ class TestOnceARun:
 
         errors = [DiedError()]
 
-        def alive():
+        def heartbeat():
             if errors and len(pex.dependencies.all()) < 2:
                 raise errors.pop()
 
         with pytest.raises(DiedError):
-            sync_before_purchases(run, alive)
-        sync_before_purchases(run, lambda: None)
+            sync_before_purchases(RunContext(run, heartbeat))
+        sync_before_purchases(RunContext(run, lambda: None))
         assert pex.dependencies.all() == []
         assert len(self.filters_of(run)) == 2

@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from connector.models import CmicCode
+from sync.engine.judging.context import TenantContext
 from sync.engine.tags.sync import read_lists
 from sync.models import TagSync
 from tests.connector.admin.test_tenant import said
@@ -26,7 +27,7 @@ def tenant(tenant, pex, cmic):
     sync(tenant)
     for job in [one.code for one in cmic.books.contractor.jobs]:
         cmic.remove_code("job", job, company="001")
-    read_lists(tenant)
+    read_lists(TenantContext(tenant))
     pex.clear_calls()
     return tenant
 

@@ -6,7 +6,8 @@ import pytest
 
 from connector.api.exceptions import AuthenticationError, RateLimitError
 from connector.models import Tenant
-from sync.engine.run.runs import request_run
+from sync.engine.judging.context import RunContext
+from sync.engine.run.requesting import request_run
 from sync.engine.tags.sync import sync_before_purchases
 from sync.models import SyncRun, TagSync
 from tests.simulators.pex.answers.errors import RefusalError
@@ -157,23 +158,23 @@ def test_our_own_limit_in_between_keeps_the_record_and_the_run_goes_on_later(
     run, _ = request_run(tenant, SyncRun.Trigger.MANUAL)
     limit = [RateLimitError("Too many calls just now.", system="PEX")]
 
-    def alive():
+    def heartbeat():
         if limit and len(new_ones(pex)) > 4:
             raise limit.pop()
 
     with pytest.raises(RateLimitError):
-        sync_before_purchases(run, alive)
+        sync_before_purchases(RunContext(run, heartbeat))
     first = last()
     assert first.added == len(new_ones(pex)) > 4
     assert first.difference["left"]
-    sync_before_purchases(run, lambda: None)
+    sync_before_purchases(RunContext(run, lambda: None))
     assert new_ones(pex) == {f"26.{n:03d}" for n in range(1, 21)} - BAD
     assert [row.added for row in run.tag_syncs.order_by("pk")] == [
         first.added,
         17 - first.added,
     ]
     pex.clear_calls()
-    assert sync_before_purchases(run, lambda: None) == []
+    assert sync_before_purchases(RunContext(run, lambda: None)) == []
     assert pex.calls == []
 
 
@@ -185,22 +186,22 @@ def test_whoever_dies_in_between_leaves_what_went_on_record(tenant, pex):
 
     died = []
 
-    def alive():
+    def heartbeat():
         if last().run and last().added and last().pk not in died:
             died.append(last().pk)
             raise DiedError
 
     with pytest.raises(DiedError):
-        sync_before_purchases(run, alive)
+        sync_before_purchases(RunContext(run, heartbeat))
     assert last().state == TagSync.State.RUNNING
     went = new_ones(pex)
     with pytest.raises(DiedError):
         # Another process, which closes the record and dies as well.
-        sync_before_purchases(run, alive)
+        sync_before_purchases(RunContext(run, heartbeat))
     first = run.tag_syncs.earliest("pk")
     assert first.added == len(went)
     assert "was stopped" in first.message
-    sync_before_purchases(run, lambda: None)
+    sync_before_purchases(RunContext(run, lambda: None))
     assert [row.state for row in run.tag_syncs.all()] == [TagSync.State.FAILED] * 3
     assert new_ones(pex) == {f"26.{n:03d}" for n in range(1, 21)} - BAD
 

@@ -1,0 +1,119 @@
+"""How a run waits and ends: of itself, by a fault, or because a person says so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from connector.api.exceptions import (
+    AccessDeniedError,
+    AuthenticationError,
+    ConnectorError,
+    RateLimitError,
+    SettingsIncompleteError,
+)
+from connector.connections.probing import remember_refusal
+from sync.engine.run.counts import count_outcomes
+from sync.engine.steps import Step
+from sync.models import PurchaseSync, RunLostError, SyncRun
+
+logger = logging.getLogger(__name__)
+
+PAUSE = timedelta(minutes=1)
+LONGEST_OUTAGE = timedelta(hours=1)
+# Its lanes may be replaced between two lines; hardly ever so often.
+_STOP_TRIES = 5
+
+
+def end(
+    run: SyncRun,
+    state: SyncRun.State | None = None,
+    message: str | None = None,
+    reason: str = "",
+) -> bool:
+    """Count the run's purchases, which stay as they are, and end it.
+
+    Without a `state` nothing is left to do, and its rows say how it went; without a
+    `message` it keeps the one it has. False if it had ended already, or others work on
+    it by now.
+    """
+    counts = count_outcomes(run)
+    if state is None:
+        state = _state_by_rows(run, counts)
+    if state == SyncRun.State.STOPPED:
+        message = f"{message} {_rest(counts['waiting'])}"
+    return run.end(state, timezone.now(), counts=counts, reason=reason, message=message)
+
+
+def stop(run: SyncRun, who: str) -> bool:
+    """End a run because a person says so; False if it had ended already.
+
+    A purchase that is on its way to CMiC is finished by its lane; no other is begun
+    (`begin_posting` asks for a run that runs), and the next sync takes up the rest.
+    """
+    for _ in range(_STOP_TRIES):
+        run.refresh_from_db()
+        if end(run, SyncRun.State.STOPPED, f"Stopped by {who}."):
+            return True
+        if not run.is_active:
+            return False
+    return False
+
+
+def _state_by_rows(run: SyncRun, counts: dict[str, int]) -> SyncRun.State:
+    asks = PurchaseSync.objects.filter(run=run, needs_person=True)
+    if counts["failed"] or counts["waiting"] or asks.exists():
+        return SyncRun.State.PARTIAL
+    return SyncRun.State.SUCCEEDED
+
+
+def _rest(left: int) -> str:
+    if left == 1:
+        return "1 purchase is left to the next sync."
+    return f"{left} purchases are left to the next sync."
+
+
+def pause(run: SyncRun, error: ConnectorError) -> None:
+    """An outage: the run waits and tries again, for an hour at the most (F26)."""
+    now = timezone.now()
+    if run.paused_at is not None and now - run.paused_at > LONGEST_OUTAGE:
+        said = f"{error.message} It was tried for an hour."
+        end(run, SyncRun.State.FAILED, said, SyncRun.Reason.OUTAGE)
+        return
+    run.pause(now, error.message, now + PAUSE, error.system)
+
+
+def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
+    """Do a part of a run; whatever goes wrong leaves a readable row."""
+    try:
+        return work()
+    except RunLostError as error:
+        logger.info("%s", error)
+    except SettingsIncompleteError as error:
+        end(run, SyncRun.State.FAILED, error.message)
+    except (AuthenticationError, AccessDeniedError) as error:
+        remember_refusal(run.tenant, error, run.started_at)
+        end(
+            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
+        )
+    except RateLimitError as error:
+        wait = timedelta(seconds=error.retry_after or PAUSE.total_seconds())
+        run.wait_for_limit(timezone.now(), error.message, timezone.now() + wait)
+    except ConnectorError as error:
+        pause(run, error)
+    except ImproperlyConfigured as error:
+        end(run, SyncRun.State.FAILED, str(error))
+    except (OperationalError, InterfaceError):
+        # Nothing can be put on record now; `recover` takes the run up again.
+        raise
+    except Exception:
+        logger.exception("Run %s ended by a fault of the connector itself", run.pk)
+        said = "The connector itself failed; the log of the worker says where."
+        end(run, SyncRun.State.FAILED, said)
+        raise
+    return []
