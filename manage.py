@@ -9,7 +9,11 @@ from django.core.management import execute_from_command_line
 from config import embedded
 
 # What is called for files and code only; every other command may connect.
-CALLS_WITHOUT_SERVICES = (["check"], ["collectstatic", "--noinput"])
+CALLS_WITHOUT_SERVICES = (
+    ["check"],
+    ["check", "--deploy"],
+    ["collectstatic", "--noinput"],
+)
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

@@ -5,7 +5,7 @@ import os
 from celery import Celery
 from celery.loaders.app import AppLoader
 
-from config import embedded
+from config import checks, embedded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -13,10 +13,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 class Loader(AppLoader):
     """What worker and beat do before they connect to anything.
 
-    Not in a signal's receiver: Celery logs what that raises, and starts nevertheless.
+    Celery runs the system checks as well, but starts whatever they find. And what the
+    receiver of a signal raises it only logs.
     """
 
     def on_worker_init(self) -> None:
+        checks.refuse_errors()
         embedded.start_if_needed()
 
 
