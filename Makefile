@@ -57,11 +57,10 @@ bench: $(STAMP)
 fuzz: $(STAMP)
 	@exec $(RUN) -m tests.sync.receipts.fuzz $(or $(FILES),20000) var/fuzz
 
-# mypy's plugin loads the settings, and its fast exit would leave their services running.
 lint: $(STAMP)
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
-	@$(RUN) -m mypy --no-fast-exit
+	@$(RUN) -m mypy
 	@$(RUN) manage.py check
 	@$(RUN) manage.py makemigrations --check --dry-run
 

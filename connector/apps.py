@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from config import checks
 from connector import roles
 
 
@@ -12,4 +13,5 @@ class ConnectorConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        checks.register_all()
         post_migrate.connect(roles.after_migrate, sender=self)

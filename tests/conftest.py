@@ -14,6 +14,7 @@ from django.core.management.commands import flush
 from django.db import connection, connections
 from requests.adapters import HTTPAdapter
 
+from config import embedded
 from tests.simulators.cmic import CmicSimulator
 from tests.simulators.pex import PexSimulator
 from tests.support.factories import make_tenant
@@ -45,8 +46,17 @@ _AFTER_MIGRATE = (
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def services():
+    """A PostgreSQL and a Valkey for each process that runs tests.
+
+    One that only collects, or hands out the tests to others, needs none.
+    """
+    embedded.start_if_needed()
+
+
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker):
+def django_db_setup(services, django_db_setup, django_db_blocker):
     """Makes the tests' database cheap: what each flush must bring back is copied.
 
     Django would find out every permission anew, a third of a second for each test that

@@ -16,6 +16,8 @@ from typing import Any
 import django
 from django.core.management import call_command
 
+from config import embedded
+
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = {
     "calls_per_purchase": "calls",
@@ -38,6 +40,7 @@ def main() -> int:
     # So that whoever stops this leaves no simulator or worker behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
+    embedded.start_if_needed()
     django.setup()
     call_command("migrate", verbosity=0)
     results: dict[str, Any] = {}

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from config import embedded
 from tests.support.processes import ROOT, free_port, running, url, wait_for
 
 SIZES = (50_000, 100_000, 250_000, 500_000)
@@ -73,6 +74,7 @@ def _measure(cmic_url: str) -> list[dict[str, Any]]:
     """In a process that has loaded what a worker has."""
     import django
 
+    embedded.start_if_needed()
     django.setup()
     from django.core.management import call_command
 

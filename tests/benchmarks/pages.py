@@ -17,6 +17,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
 
 import django
 
+from config import embedded
+
 _TENANTS = """
 INSERT INTO connector_tenant (slug, name, auto_sync, dependent_options, alert_contacts,
     next_auto_sync_at, created_at, updated_at)
@@ -183,5 +185,6 @@ def main(tenants: int, purchases: int) -> None:
 
 
 if __name__ == "__main__":
+    embedded.start_if_needed()
     django.setup()
     main(int(sys.argv[1]), int(sys.argv[2]))

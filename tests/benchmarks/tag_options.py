@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from config import embedded
 from tests.support.processes import (
     ROOT,
     free_port,
@@ -86,6 +87,7 @@ def _measure(pex_url: str, size: int) -> list[dict[str, Any]]:
     """In a process that has loaded what a worker has."""
     import django
 
+    embedded.start_if_needed()
     django.setup()
     from django.core.management import call_command
     from django.db import connection

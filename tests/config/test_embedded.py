@@ -13,12 +13,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import environ
+import kombu
 import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 import redis
 
 from config import embedded
+from config.celery import broker_url
 
 # Joins, says the addresses, and leaves when its standard input ends. The module is
 # imported without its package, whose Celery takes longer than all the rest.
@@ -27,7 +29,8 @@ import json, os, sys, time
 from pathlib import Path
 import embedded
 
-addresses = embedded.join(Path(sys.argv[1]))
+embedded.join(Path(sys.argv[1]))
+addresses = embedded.addresses(Path(sys.argv[1]))
 if sys.argv[2] == "fork that ends" and not os.fork():
     sys.exit()
 if sys.argv[2] == "fork that stays" and not os.fork():
@@ -263,6 +266,16 @@ def test_django_environ_reads_the_database_url(tmp_path):
         user.leave()
 
 
+def test_redis_and_celery_read_the_redis_url(tmp_path):
+    folder = tmp_path / "Capitals at 100 %"
+    with using(folder) as (user, addresses):
+        with redis.Redis.from_url(addresses.redis_url) as client:
+            assert client.ping()
+        with kombu.Connection(broker_url(addresses.redis_url)) as broker:
+            broker.ensure_connection(max_retries=1)
+        user.leave()
+
+
 def test_without_the_wheels_the_sentence_says_what_to_set(folder, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match="Set DATABASE_URL and REDIS_URL, or inst"):
@@ -270,9 +283,8 @@ def test_without_the_wheels_the_sentence_says_what_to_set(folder, monkeypatch):
 
 
 def test_only_what_is_asked_for_is_started(folder):
-    addresses = embedded.join(folder, database=False)
-    assert addresses.database_url == ""
+    embedded.join(folder, database=False)
     assert set(services(folder)) == {"valkey-server"}
-    assert embedded.join(folder, database=False) == addresses
+    embedded.join(folder, database=False)
     embedded.leave(folder)
     assert not services(folder)

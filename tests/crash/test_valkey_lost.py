@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from config.celery import app
+from config.celery import app, broker_url
 from sync import tasks
 from sync.engine.run.requesting import request_run
 from sync.models import SyncRun
@@ -43,7 +43,7 @@ def run(transactional_db, pex, cmic):
 
 
 def send(valkey, task, *arguments):
-    with app.connection_for_write(valkey.url) as broker:
+    with app.connection_for_write(broker_url(valkey.url)) as broker:
         task.apply_async(arguments, queue="manual", connection=broker)
 
 

@@ -23,6 +23,7 @@ import django
 from django.conf import settings
 from django.core.management import call_command
 
+from config import embedded
 from tests.demo import trouble as troubled
 from tests.support.processes import ROOT, free_port, get_json, running, url, wait_for
 
@@ -52,6 +53,7 @@ def main() -> int:
                 running(f"tests.simulators.{name}", "--port", str(ports[name]))
             )
         troubled.start(stack, ports)
+        embedded.start_if_needed()
         django.setup()
         call_command("migrate", verbosity=0)
         password = prepare_login()

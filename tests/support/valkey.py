@@ -17,11 +17,11 @@ from config import embedded
 class OwnValkey:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.url = ""
+        self.url = embedded.addresses(folder).redis_url
 
     def start(self) -> None:
-        """Also after a kill: on the same port, with what it had written down."""
-        self.url = embedded.join(self.folder, database=False).redis_url
+        """Also after a kill: at the same address, with what it had written down."""
+        embedded.join(self.folder, database=False)
 
     def kill(self) -> None:
         pid = int((self.folder / "valkey" / "valkey.pid").read_text())
