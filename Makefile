@@ -25,15 +25,12 @@ help:
 demo: $(STAMP)
 	@exec $(RUN) -m tests.demo $(if $(ONCE),--once)
 
-# Three processes for two cores, because most of the time is spent waiting; and then
-# those tests that measure time, with the machine for themselves.
+# Four processes for two cores, because most of the time is spent waiting. Each takes
+# one test at a time, the long ones first. They start dozens of others, which would
+# compile the project each for itself where PYTHONDONTWRITEBYTECODE is set.
 test: $(STAMP)
-ifdef ARGS
-	@exec $(RUN) -m pytest $(ARGS)
-else
-	@$(RUN) -m pytest -n 3 --dist worksteal -m 'not alone'
-	@exec $(RUN) -m pytest -m alone
-endif
+	@unset PYTHONDONTWRITEBYTECODE; \
+	exec $(RUN) -m pytest $(or $(ARGS),-n 4 --dist load --maxschedchunk 1)
 
 # honcho gives each process a PORT, but only a platform's own is meant to be bound to.
 # It also kills what is slow to stop, and then nobody may be left to stop the embedded

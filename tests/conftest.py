@@ -27,13 +27,27 @@ def find_chromium() -> str | None:
     return os.environ.get("CHROMIUM") or next(filter(None, found), None)
 
 
+# The folders whose tests take seconds each, longest first.
+_LONG = ("tests/e2e/", "tests/crash/", "tests/sync/engine/run/")
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Browser tests are for machines with a Chromium; CI must have one."""
+    """Browser tests are for machines with a Chromium; CI must have one.
+
+    Long tests begin first, so that none is left when the other processes are done.
+    """
+    items.sort(key=_place)
     if find_chromium() or os.environ.get("REQUIRE_BROWSER") == "1":
         return
     browser = [item for item in items if item.get_closest_marker("browser")]
     config.hook.pytest_deselected(items=browser)
     items[:] = [item for item in items if item not in browser]
+
+
+def _place(item):
+    folders = [item.nodeid.startswith(folder) for folder in _LONG]
+    return folders.index(True) if any(folders) else len(folders)
 
 
 # What `migrate` leaves in them: content types, permissions, groups and their rights.

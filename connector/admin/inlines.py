@@ -39,6 +39,13 @@ class OnePartInline(StackedInline):
         },
     }
 
+    def has_add_permission(self, request: HttpRequest, obj: Any) -> bool:
+        """Not beside the one that is there: Django would write a second, empty form
+        into the page, for scripts to copy."""
+        part = self.model._meta.get_field("tenant").remote_field.name
+        is_there = getattr(obj, part, None) is not None
+        return not is_there and super().has_add_permission(request, obj)
+
 
 class ConnectionCard(OnePartInline):
     """What is known of one side, to read; its credentials have a page of their own."""

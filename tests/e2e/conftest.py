@@ -35,9 +35,9 @@ _SETTLE = """async () => {
 }"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser():
-    """One for a file's tests: starting it costs more than most of them."""
+    """One for all tests of a process: starting it costs more than most of them."""
     chromium = find_chromium()
     if chromium is None:
         pytest.fail("No Chromium was found. Install one or name it in CHROMIUM.")

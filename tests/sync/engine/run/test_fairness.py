@@ -24,13 +24,14 @@ from tests.simulators.pex import PexSimulator
 from tests.support.factories import make_tenant
 from tests.support.worker import running_worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.alone]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 JOB = "017401"
 AMOUNT = Decimal("5.00")
 LONGEST_RUN = 90  # seconds
 THREADS = 16
-NOISE = 4  # seconds that a busy machine may add
+# Of 20,000: what four lanes send while another tenant's run begins, works and ends.
+A_FEW = 250
 
 
 @pytest.fixture
@@ -121,12 +122,9 @@ def wait_until_ended(*customers):
     assert {run.status for run in runs} == {"succeeded"}
 
 
-def time_of(customer):
-    """Seconds from asking for a run to its end."""
-    started = time.monotonic()
+def run_of(customer):
     customer.start()
     wait_until_ended(customer)
-    return time.monotonic() - started
 
 
 def vendors_in_order(cmic):
@@ -174,21 +172,25 @@ def test_a_person_does_not_wait_behind_the_nights_runs(customers):
 
 
 def test_twenty_thousand_purchases_hold_up_nobody_elses_ten(customers, cmic):
+    """In purchases of the big one, because a busy machine is slow for both."""
     big = customers(0, purchases=20_000)
-    first, second, third, fourth = (
-        customers(each, purchases=10) for each in range(1, 5)
-    )
-    with running_worker(concurrency=THREADS):
-        time_of(first)  # a worker's first run takes longer than any other
-        alone = time_of(second)
+    first, second, third = (customers(each, purchases=10) for each in range(1, 4))
+
+    def sent_by_big():
+        return vendors_in_order(cmic).count(vendor_of(0))
+
+    # PEX's list of 20,000 takes a busy machine a while.
+    with running_worker(concurrency=THREADS, HTTP_TIMEOUT="40", LEASE_SECONDS="90"):
+        run_of(first)  # a worker's first run takes longer than any other
         big.start()
         wait_for(big.listed_at)
-        while_preparing = time_of(third)
-        wait_for(lambda: vendor_of(0) in vendors_in_order(cmic))
-        while_sending = time_of(fourth)
+        run_of(second)
+        assert sent_by_big() == 0
+        wait_for(sent_by_big)
+        before = sent_by_big()
+        run_of(third)
+        assert sent_by_big() - before < A_FEW
         big.run.refresh_from_db()
         assert big.run.status == "running"
         # Its lanes end with it, so that the worker can stop.
         big.run.end(SyncRun.State.STOPPED, timezone.now(), counts={})
-    assert while_preparing < 3 * alone + NOISE
-    assert while_sending < 3 * alone + NOISE
