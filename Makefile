@@ -26,9 +26,6 @@ help:
 demo: $(STAMP)
 	@exec $(RUN) -m tests.demo $(if $(ONCE),--once)
 
-pictures: $(STAMP)
-	@exec $(RUN) -m tests.demo.pictures
-
 # Three processes for two cores, because most of the time is spent waiting; and then
 # those tests that measure time, with the machine for themselves.
 test: $(STAMP)
@@ -57,6 +54,9 @@ serve: $(STAMP)
 
 bench: $(STAMP)
 	@exec $(RUN) -m tests.benchmarks $(ARGS)
+
+pictures: $(STAMP)
+	@exec $(RUN) -m tests.demo.pictures
 
 fuzz: $(STAMP)
 	@exec $(RUN) -m tests.sync.receipts.fuzz $(or $(FILES),20000) var/fuzz
