@@ -10,10 +10,11 @@ UV := $(VENV)/uv/bin/uv
 RUN := $(VENV)/bin/python
 IS_RECENT := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 
-.PHONY: help demo test serve bench fuzz lint clean
+.PHONY: help demo pictures test serve bench fuzz lint clean
 
 help:
 	@echo 'make demo     the whole product against simulated PEX and CMiC (ONCE=1: then stop)'
+	@echo 'make pictures takes the pictures of README and docs from the demo (needs a Chromium)'
 	@echo 'make test     the test suite (ARGS="-k receipt" for a part of it)'
 	@echo 'make serve    web, worker and beat on the addresses in the environment'
 	@echo 'make bench    the benchmarks, as a table and as bench.json (ARGS=throughput for one)'
@@ -50,6 +51,9 @@ serve: $(STAMP)
 
 bench: $(STAMP)
 	@exec $(RUN) -m tests.benchmarks $(ARGS)
+
+pictures: $(STAMP)
+	@exec $(RUN) -m tests.demo.pictures
 
 fuzz: $(STAMP)
 	@exec $(RUN) -m tests.sync.receipts.fuzz $(or $(FILES),20000) var/fuzz

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -17,15 +16,8 @@ from requests.adapters import HTTPAdapter
 from config import embedded
 from tests.simulators.cmic import CmicSimulator
 from tests.simulators.pex import PexSimulator
+from tests.support.browser import find_chromium
 from tests.support.factories import make_tenant
-
-
-def find_chromium() -> str | None:
-    """`CHROMIUM`, or one on the path."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = (shutil.which(name) for name in names)
-    return os.environ.get("CHROMIUM") or next(filter(None, found), None)
-
 
 # The folders whose tests take seconds each, longest first.
 _LONG = ("tests/e2e/", "tests/crash/", "tests/sync/engine/run/")

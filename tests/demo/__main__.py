@@ -2,6 +2,7 @@
 
 Starts the sandbox, web, worker and beat, loads the demo tenant, executes it once and
 shows what is now in CMiC and in PEX. Leaves no process behind when it ends.
+`tests.demo.trouble` and `tests.demo.history` put other tenants beside it.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import secrets
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django
 from django.conf import settings
@@ -27,15 +30,41 @@ from config import embedded
 from tests.demo import trouble as troubled
 from tests.support.processes import ROOT, free_port, get_json, running, url, wait_for
 
+if TYPE_CHECKING:
+    from connector.models import Tenant
+
 TENANT_FILE = Path(__file__).resolve().parent / "tenant.json"
-USER = "demo"
+SLUG, USER = "acme", "demo"
 EXECUTE_OPTIONS = ("--wait", "--json", "--timeout", "600")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the demo is played; `password` is that of USER."""
+
+    ports: dict[str, int]
+    password: str
+
+    @property
+    def admin(self) -> str:
+        return f"{url(self.ports['web'])}/admin/"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="stop after printing")
     once = parser.parse_args().once
+    with staged() as stage:
+        exit_code = play(stage)
+        if not once:
+            say("Ctrl-C stops everything.")
+            wait_for_interrupt()
+    return exit_code
+
+
+@contextmanager
+def staged() -> Iterator[Stage]:
+    """Both simulators, all tenants, and web, worker and beat at work."""
     # A shell starts background jobs with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -56,24 +85,25 @@ def main() -> int:
         embedded.start_if_needed()
         django.setup()
         call_command("migrate", verbosity=0)
-        password = prepare_login()
+        stage = Stage(ports, prepare_login())
         wait_for(f"{url(ports['pex'])}/_sim/state")
         wait_for(f"{url(ports['cmic'])}/_sim/state")
-        load_tenant(TENANT_FILE, ports["pex"], ports["cmic"])
-        load_tenant(troubled.TENANT_FILE, ports["troubled_pex"], ports["troubled_cmic"])
+        load_tenants(ports)
         troubled.make_trouble(ports)
         start_processes(stack, ports["web"])
-        wait_for(f"{url(ports['web'])}/admin/login/")
-        with troubled.executing():
-            say("The workers are executing the demo tenant …")
-            exit_code, run = execute()
-            agrees = show(run, ports)
-            say(f"\nAdmin: {url(ports['web'])}/admin/   login: {USER} / {password}")
-            say("The other tenant has trouble of every kind; that takes a moment …")
-        agrees &= troubled.show(say)
-        if not once:
-            say("Ctrl-C stops everything.")
-            wait_for_interrupt()
+        wait_for(f"{stage.admin}login/")
+        yield stage
+
+
+def play(stage: Stage) -> int:
+    """Execute both tenants and show what came of it; the exit code of the demo."""
+    with troubled.executing():
+        say("The workers are executing the demo tenant …")
+        exit_code, run = execute()
+        agrees = show(run, stage.ports)
+        say(f"\nAdmin: {stage.admin}   login: {USER} / {stage.password}")
+        say("The other tenant has trouble of every kind; that takes a moment …")
+    agrees &= troubled.show(say, SLUG)
     return exit_code if agrees else 1
 
 
@@ -106,15 +136,28 @@ def prepare_login() -> str:
     return password
 
 
-def load_tenant(file: Path, pex: int, cmic: int) -> None:
+def load_tenants(ports: dict[str, int]) -> None:
+    """The two that are executed, with their codes; and those with a past."""
+    from tests.demo import history
+
+    both = ports["pex"], ports["cmic"]
+    acme = load_tenant(json.loads(TENANT_FILE.read_text()), *both)
+    read_codes(acme)
+    troubled_data = json.loads(troubled.TENANT_FILE.read_text())
+    read_codes(
+        load_tenant(troubled_data, ports["troubled_pex"], ports["troubled_cmic"])
+    )
+    preview(acme)
+    base = json.loads(TENANT_FILE.read_text())
+    history.write(acme, lambda changes: load_tenant({**base, **changes}, *both))
+
+
+def load_tenant(data: dict[str, Any], pex: int, cmic: int) -> Tenant:
     """The sandbox starts empty each time, so its tenants do too."""
-    from connector.codes.reading import refresh_all
-    from connector.connections.clients import cmic_client
     from connector.models import Tenant
     from connector.transfer.importing import import_tenant
     from sync.models import PurchaseSync, SyncRun
 
-    data = json.loads(file.read_text())
     data["pex"]["base_url"] = url(pex)
     data["cmic"]["base_url"] = f"{url(cmic)}/cmictest"
     before = Tenant.objects.filter(slug=data["slug"]).first()
@@ -128,8 +171,25 @@ def load_tenant(file: Path, pex: int, cmic: int) -> None:
         SyncRun.objects.filter(tenant=before).delete()
         before.delete()
     tenant, _ = import_tenant(data, os.environ)
+    return tenant
+
+
+def read_codes(tenant: Tenant) -> None:
+    from connector.codes.reading import refresh_all
+    from connector.connections.clients import cmic_client
+
     call_command("check_connection", tenant.slug, as_json=True, stdout=StringIO())
     refresh_all(tenant, cmic_client(tenant))
+
+
+def preview(tenant: Tenant) -> None:
+    """One to be compared with what Execute then sends."""
+    from django.contrib.auth import get_user_model
+
+    from sync.engine.preview.previews import make_preview, request_preview
+
+    user = get_user_model().objects.get(username=USER)
+    make_preview(request_preview(tenant, user).pk)
 
 
 def start_processes(stack: ExitStack, web_port: int) -> None:
@@ -150,7 +210,7 @@ def start_processes(stack: ExitStack, web_port: int) -> None:
 def execute() -> tuple[int, dict[str, Any]]:
     """Execute as a script would; the exit code and the run."""
     done = subprocess.run(
-        [sys.executable, "manage.py", "execute", "acme", *EXECUTE_OPTIONS],
+        [sys.executable, "manage.py", "execute", SLUG, *EXECUTE_OPTIONS],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         check=False,

@@ -81,15 +81,18 @@ def executing() -> Iterator[None]:
         process.terminate()
 
 
-def show(say: Callable[[str], Any]) -> bool:
-    """How many purchases of both tenants have each reason; whether none is missing.
+def show(say: Callable[[str], Any], *others: str) -> bool:
+    """How many purchases of this tenant and `others` have each reason; whether none is
+    missing.
 
     Rows of PEX that are no purchases at all are never kept.
     """
     from sync.models import PurchaseSync
     from sync.rules.reasons import ReasonCode
 
-    rows = PurchaseSync.objects.values_list("reasons", flat=True)
+    rows = PurchaseSync.objects.filter(tenant__slug__in=(SLUG, *others)).values_list(
+        "reasons", flat=True
+    )
     found = Counter(reason["code"] for reasons in rows for reason in reasons)
     say("\nReasons of purchases that are not in CMiC, or not marked, by both tenants:")
     for code in ReasonCode:

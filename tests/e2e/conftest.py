@@ -10,18 +10,10 @@ from django.contrib.auth.models import User
 from django.db import connections
 from playwright.sync_api import Page, sync_playwright
 
-from tests.conftest import find_chromium
 from tests.e2e.barriers import OF_COLOURS, refuse_barriers
+from tests.support.browser import HEADLESS, find_chromium
 from tests.support.worker import running_worker
 
-CHROMIUM_OPTIONS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-sync",
-]
 SHAPES = {"1280": (1280, 900), "390": (390, 844)}
 PASSWORD = "a sandbox password"
 CHECKED = {("1280", "light"), ("390", "dark")}
@@ -45,9 +37,7 @@ def browser():
         # Playwright keeps an event loop running in this thread, which Django takes for
         # asynchronous code; the tests only read the database between two clicks.
         environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=CHROMIUM_OPTIONS
-        )
+        browser = playwright.chromium.launch(executable_path=chromium, args=HEADLESS)
         yield browser
         browser.close()
 

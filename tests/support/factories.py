@@ -12,7 +12,7 @@ from copy import copy
 from datetime import datetime
 from typing import Any
 
-from django.db import models, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from connector.models import (
@@ -28,7 +28,7 @@ from connector.transfer.importing import import_tenant
 PEX_TOKEN = "sandbox-token"
 CMIC_PASSWORD = "sandbox-password"
 
-_Rows = dict[type[models.Model], list[Any]]
+_Rows = dict[Any, list[Any]]
 # What a tenant has, and of which of it there is a history.
 _PARTS = (
     PexConnection,
@@ -136,7 +136,7 @@ def _copy(rows: _Rows, pex_url: str, cmic_url: str) -> Tenant:
     return tenant  # type: ignore[no-any-return]
 
 
-def _renewed(row: models.Model) -> models.Model:
+def _renewed(row: Any) -> Any:
     """The row as a new one of this moment; its numbers are still to come."""
     renewed = copy(row)
     renewed._state = copy(row._state)
