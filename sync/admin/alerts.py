@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from connector.admin.connection_words import minute
+from connector.admin.moments import minute
 from connector.admin.visible import TenantFilter, VisibleOnly
 from sync.admin.lists.readonly import ReadOnly
 from sync.admin.wording import tenant_link

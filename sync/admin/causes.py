@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 
-from connector.admin.connection_words import minute
+from connector.admin.moments import minute
 from connector.models import Field, Tenant
 from connector.models.access import is_limited
 from connector.models.mapping import CODE_FIELDS

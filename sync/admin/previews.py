@@ -29,7 +29,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from connector.admin.connection_words import minute
+from connector.admin.moments import minute
 from connector.admin.visible import TenantFilter, VisibleOnly
 from connector.models import Tenant
 from sync.admin.days import days

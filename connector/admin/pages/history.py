@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html, format_html_join
 
-from connector.admin.connection_words import minute
+from connector.admin.moments import minute
 from connector.history import entries_of, entries_since, mark
 from connector.models import Tenant
 

@@ -21,7 +21,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeNumericFilt
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from connector.admin.connection_words import minute
+from connector.admin.moments import minute
 from connector.admin.visible import TenantFilter, VisibleOnly
 from sync.admin.causes import CausesPart
 from sync.admin.lists.export import ExportPart

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from connector.admin.connection_words import clock, minute
+from connector.admin.moments import clock, minute
 from sync.admin.purchase.invoice import invoice_card
 from sync.admin.purchase.receipts import document_words
 from sync.admin.purchase.story import MOST_ATTEMPTS, attempts_of, run_link, story_of

@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from connector.admin.connection_words import minute
+from connector.admin.moments import minute
 from connector.history import entries_of
 from sync.admin.tenant.tags import TAG_SYNC_COLOURS, kept_words
 from sync.models import PurchaseSync, RunOutcome, Status, SyncRun, TagSync

@@ -23,7 +23,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from connector.admin.connection_words import minute, second
+from connector.admin.moments import minute, second
 from connector.admin.visible import TenantFilter, VisibleOnly
 from sync.admin.lists.export import ExportPart
 from sync.admin.lists.paging import BoundedPaginator

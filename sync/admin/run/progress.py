@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from connector.admin.connection_words import clock
+from connector.admin.moments import clock
 from sync.admin.run.changes import CHANGES, changes_of
 from sync.admin.wording import RUN_COLOURS, duration
 from sync.engine.run.counts import count_outcomes

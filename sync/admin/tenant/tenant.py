@@ -15,13 +15,9 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from connector.admin import TenantAdmin
-from connector.admin.connection_words import (
-    LABEL_COLOURS,
-    cmic_label,
-    minute,
-    pex_label,
-)
+from connector.admin.connection_words import LABEL_COLOURS, cmic_label, pex_label
 from connector.admin.forms.drafts import Draft
+from connector.admin.moments import minute
 from connector.models import Tenant
 from sync.admin.days import settings_words
 from sync.admin.previews import PreviewPart
