@@ -31,12 +31,13 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from sync.admin.lists.cells import plain_text
 from sync.admin.lists.tables import Cell, Table
 
 CHUNK = 1000
 # Excel has no more rows, and the first is the titles.
 MOST_IN_EXCEL = 1_048_575
+# A cell that begins so is a formula to Excel, LibreOffice and Google Sheets.
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -142,6 +143,12 @@ def csv_answer(
             "Cache-Control": "no-store",
         },
     )
+
+
+def plain_text(value: str) -> str:
+    """The value as a cell that no spreadsheet computes; an apostrophe says so."""
+    clean = value.replace("\x00", "")
+    return f"'{clean}" if clean.startswith(_STARTS_A_FORMULA) else clean
 
 
 def _csv_cell(cell: Cell) -> str:
