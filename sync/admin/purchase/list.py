@@ -16,17 +16,16 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeNumericFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
 from connector.admin.moments import minute
-from connector.admin.visible import TenantFilter, VisibleOnly
+from connector.admin.visible import TenantFilter
 from sync.admin.causes import CausesPart
 from sync.admin.lists.export import ExportPart
 from sync.admin.lists.paging import BoundedPaginator
-from sync.admin.lists.readonly import ReadOnly, is_id
+from sync.admin.lists.readonly import ReadOnlyAdmin, is_id
 from sync.admin.lists.tables import PURCHASES
 from sync.admin.purchase.decisions import DecisionsPart
 from sync.admin.purchase.filters import (
@@ -67,9 +66,7 @@ class PurchaseSyncAdmin(
     DecisionsPart,
     ReceiptsPart,
     ExportPart,
-    VisibleOnly,
-    ReadOnly,
-    ModelAdmin,
+    ReadOnlyAdmin,
 ):
     class Media:
         js = ("sync/receipts.js",)

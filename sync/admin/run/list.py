@@ -19,15 +19,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
 from connector.admin.moments import minute, second
-from connector.admin.visible import TenantFilter, VisibleOnly
+from connector.admin.visible import TenantFilter
 from sync.admin.lists.export import ExportPart
 from sync.admin.lists.paging import BoundedPaginator
-from sync.admin.lists.readonly import ReadOnly, is_id
+from sync.admin.lists.readonly import ReadOnlyAdmin, is_id
 from sync.admin.lists.tables import RUNS
 from sync.admin.purchase.filters import BusinessDayFilter
 from sync.admin.run.progress import counts_in_words, panel_context, progress_json
@@ -37,7 +36,7 @@ from sync.models import PurchaseSync, Status, SyncRun
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(ExportPart, VisibleOnly, ReadOnly, ModelAdmin):
+class SyncRunAdmin(ExportPart, ReadOnlyAdmin):
     table = RUNS
     list_display = (
         "number",
