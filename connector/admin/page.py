@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.contrib.admin import ModelAdmin
 from django.contrib.auth.models import User
@@ -22,7 +22,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from connector.admin.visible import Row, find_row
 
+Admin = TypeVar("Admin", bound="ModelAdmin[Any]")
 More = ParamSpec("More")
+ListPage = Callable[Concatenate[Admin, HttpRequest, More], HttpResponseBase]
+RowPage = Callable[Concatenate[Admin, HttpRequest, Row, More], HttpResponseBase]
+# As it is reached: ids of the address in place of rows.
 Page = Callable[..., HttpResponseBase]
 
 get_only = method_decorator(require_GET)
@@ -34,39 +38,46 @@ def person(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def require(admin: ModelAdmin[Any], request: HttpRequest, permission: str) -> None:
-    """Raises `PermissionDenied` unless `has_<permission>_permission` of the admin."""
-    if not getattr(admin, f"has_{permission}_permission")(request):
-        raise PermissionDenied
+def list_page(permission: str) -> Callable[[ListPage[Admin, More]], Page]:
+    """A page of no row in particular, for whom `has_<permission>_permission` lets in.
+
+    Others are answered with `PermissionDenied` before anything is looked at.
+    """
+
+    def guard(page: ListPage[Admin, More]) -> Page:
+        @wraps(page)
+        def guarded(
+            admin: Admin, request: HttpRequest, *args: More.args, **kwargs: More.kwargs
+        ) -> HttpResponseBase:
+            if not getattr(admin, f"has_{permission}_permission")(request):
+                raise PermissionDenied
+            return page(admin, request, *args, **kwargs)
+
+        return guarded
+
+    return guard
 
 
 def row_page(
     permission: str, *parts: str
-) -> Callable[
-    [Callable[Concatenate[ModelAdmin[Row], HttpRequest, Row, More], HttpResponseBase]],
-    Page,
-]:
-    """The page of one row, which it is given with these `parts` in place of its id.
+) -> Callable[[RowPage[Admin, Row, More]], Page]:
+    """A page of one row, which it is given, with these `parts`, in place of its id.
 
-    Before anything else of the request is looked at, `PermissionDenied` is raised for
-    who has not this permission, and then `Http404` for a row they may not see.
+    As `list_page`; then `Http404` for a row that the person may not see.
     """
 
-    def guard(
-        page: Callable[
-            Concatenate[ModelAdmin[Row], HttpRequest, Row, More], HttpResponseBase
-        ],
-    ) -> Page:
+    def guard(page: RowPage[Admin, Row, More]) -> Page:
         @wraps(page)
+        @list_page(permission)
         def guarded(
-            admin: ModelAdmin[Row],
+            admin: Admin,
             request: HttpRequest,
+            /,
             object_id: int | str,
             *args: More.args,
             **kwargs: More.kwargs,
         ) -> HttpResponseBase:
-            require(admin, request, permission)
-            row = find_row(request, admin.model, object_id, *parts)
+            row: Row = find_row(request, admin.model, object_id, *parts)
             return page(admin, request, row, *args, **kwargs)
 
         return guarded

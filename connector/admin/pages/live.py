@@ -18,7 +18,7 @@ from connector.api.exceptions import ApiTimeoutError, ConnectorError
 from connector.codes.reading import SETUP_KINDS, refresh_stale
 from connector.connections.clients import cmic_client
 from connector.connections.probing import BROWSER_SECONDS, check_cmic
-from connector.models import CmicCode, Tenant, TransactionSettings
+from connector.models import CmicCode, FieldMapping, Tenant, TransactionSettings
 
 # The lists are a help: a page waits for them while all of it stays below ten seconds.
 # One answer takes up to twice its seconds (connection and body), and twice that where
@@ -155,7 +155,7 @@ def _named(message: str) -> str:
     return message if message.startswith("CMiC") else f"CMiC: {message}"
 
 
-def _title(row: object) -> str:
+def _title(row: TransactionSettings | FieldMapping) -> str:
     if isinstance(row, TransactionSettings):
         return "Transaction settings"
-    return f"Mapping of {row.get_field_display()}"  # type: ignore[attr-defined]
+    return f"Mapping of {row.get_field_display()}"

@@ -20,7 +20,7 @@ from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
-from connector.admin.page import render_page, require, row_page
+from connector.admin.page import list_page, render_page, row_page
 from connector.api.parsing import parse_json
 from connector.history import mark
 from connector.models import Tenant
@@ -108,8 +108,8 @@ def export_file(
 
 
 @action(description="Import", url_path="import", permissions=["import"])
+@list_page("import")
 def import_file(admin: ModelAdmin[Tenant], request: HttpRequest) -> HttpResponse:
-    require(admin, request, "import")
     form = FileForm(request.POST or None, request.FILES or None)
     problems: list[tuple[str, str]] = []
     if request.method == "POST" and form.is_valid():

@@ -64,8 +64,7 @@ class JobFilter(TextFilter):
         code = (self.value() or "").strip().replace("\x00", "")
         if not code:
             return queryset
-        found = queryset.alias(jobs=first_codes())
-        return found.filter(jobs__contains=[code])  # type: ignore[misc]
+        return queryset.alias(jobs=first_codes()).filter(Q(jobs__contains=[code]))
 
 
 class CardholderFilter(TextFilter):

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib import messages
-from django.contrib.admin import ModelAdmin, action
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin import action as list_action
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import transaction
 from django.db.models import QuerySet
@@ -18,10 +19,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from unfold.decorators import action as page_action
+from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from connector.admin.page import person, render_page, require, row_page
+from connector.admin.page import person, render_page, row_page
 from connector.connections.token_life import token_warning
 from connector.models import Tenant
 from sync.engine import RunRefusedError, request_run, window_for
@@ -44,11 +45,10 @@ class Plan:
         return not self.missing and self.active is None
 
 
-@action(permissions=["execute"], description="Execute: sync now")
+@list_action(permissions=["execute"], description="Execute: sync now")
 def execute_selected(
     admin: ModelAdmin[Tenant], request: HttpRequest, rows: QuerySet[Tenant]
 ) -> HttpResponse:
-    require(admin, request, "execute")
     tenants = list(_whole(rows))
     if "confirmed" in request.POST:
         return _execute(admin, request, tenants)
@@ -56,7 +56,7 @@ def execute_selected(
 
 
 # Only opens the confirmation page: what it starts is started by that page's POST.
-@page_action(
+@action(
     description="Execute",
     url_path="execute",
     permissions=["execute"],
