@@ -80,7 +80,11 @@ class PreviewAdmin(ReadOnlyAdmin):
         js = ("sync/progress.js",)
 
     def get_urls(self) -> list[URLPattern]:
-        return [*urls(self), *super().get_urls()]
+        return [
+            route(self, "<int:object_id>/progress/", progress_page, "progress"),
+            route(self, "<int:object_id>/csv/", csv_page, "csv"),
+            *super().get_urls(),
+        ]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
@@ -116,13 +120,6 @@ class PreviewAdmin(ReadOnlyAdmin):
     @admin.display(description="Tenant")
     def tenant_link(self, preview: Preview) -> str:
         return tenant_link(preview.tenant)
-
-
-def urls(model_admin: ModelAdmin[Preview]) -> list[URLPattern]:
-    return [
-        route(model_admin, "<int:object_id>/progress/", progress_page, "progress"),
-        route(model_admin, "<int:object_id>/csv/", csv_page, "csv"),
-    ]
 
 
 @row_page("view")
