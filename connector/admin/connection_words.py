@@ -6,13 +6,13 @@ Reads the row only; asking PEX and CMiC is `connector.admin.pages.live`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from connector.admin.moments import day, minute
 from connector.api.cmic.modules import TITLES
 from connector.api.cmic.types import ModuleState
 from connector.connections.token_life import days_left, token_warning
@@ -26,23 +26,6 @@ LABEL_COLOURS = {
     "open": "info",
     "none": "default",
 }
-
-
-def day(moment: datetime) -> str:
-    return formats.date_format(timezone.localtime(moment), "DATE_FORMAT")
-
-
-def minute(moment: datetime) -> str:
-    return formats.date_format(timezone.localtime(moment), "M j, Y, H:i T")
-
-
-def second(moment: datetime) -> str:
-    return formats.date_format(timezone.localtime(moment), "M j, Y, H:i:s T")
-
-
-def clock(moment: datetime) -> str:
-    """A time of today, to the second."""
-    return formats.date_format(timezone.localtime(moment), "H:i:s T")
 
 
 def pex_label(connection: PexConnection | None) -> tuple[str, str]:

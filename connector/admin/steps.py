@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from connector.models import Field, Tenant
@@ -62,6 +64,13 @@ def tabs_of(tenant: Tenant) -> list[Tab]:
 def next_tab(tenant: Tenant) -> str:
     """The first tab with something missing; Sync once there is none."""
     return next((tab.anchor for tab in tabs_of(tenant) if not tab.is_done), SYNC)
+
+
+def to_next_tab(request: HttpRequest, tenant: Tenant) -> HttpResponse:
+    """The way there; the tenant is looked at as it is stored."""
+    anchor = next_tab(Tenant.objects.get(pk=tenant.pk))
+    messages.info(request, f"Next: {TITLES[anchor]}.")
+    return HttpResponseRedirect(tab_url(tenant, anchor))
 
 
 def _missing_connections(tenant: Tenant) -> list[Missing]:

@@ -5,39 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import transaction
 from django.forms import BaseInlineFormSet, ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from connector.admin.connection_words import LABEL_COLOURS, cmic_label, pex_label
+from connector.admin.forms.drafts import Draft
 from connector.admin.inlines import CmicConnectionInline, PexConnectionInline
 from connector.admin.mappings import FieldMappingInline
-from connector.admin.pages.choices import ChoicesPart
-from connector.admin.pages.credentials import CredentialsPart
-from connector.admin.pages.history import HistoryPart
+from connector.admin.pages import choices, credentials, tags, transfer
+from connector.admin.pages.history import TenantForm, history_page
 from connector.admin.pages.live import check_cmic_again
-from connector.admin.pages.tags import TagsPart
-from connector.admin.pages.transfer import TransferPart
-from connector.admin.steps import TITLES, next_tab, tab_url, tabs_of
+from connector.admin.steps import tabs_of, to_next_tab
 from connector.admin.transactions import TransactionSettingsInline
-from connector.admin.visible import VisibleTenants
+from connector.admin.visible import VisibleAdmin
 from connector.connections.token_life import token_warning
+from connector.history import mark
 from connector.models import Field, FieldMapping, Tenant, TransactionSettings
+from connector.models.access import is_limited
 
 
-class TenantAdmin(
-    ChoicesPart,
-    TagsPart,
-    CredentialsPart,
-    TransferPart,
-    HistoryPart,
-    VisibleTenants,
-    ModelAdmin,
-):
+class TenantAdmin(VisibleAdmin):
     """Four tabs: Connect, Transaction settings, Field mappings, Sync. A new tenant has
     the first only, because there is nothing to choose from before CMiC is reached."""
 
@@ -64,11 +56,46 @@ class TenantAdmin(
     )
     later_inlines = (TransactionSettingsInline, FieldMappingInline)
     warn_unsaved_form = True
+    actions_list: tuple[Any, ...] = ("import_file",)
+    more = {
+        "title": "More",
+        "icon": "more_horiz",
+        "items": ["copy_settings", "export_file"],
+    }
+    form = TenantForm
+    change_form_before_template = "admin/connector/tenant/seen.html"
     change_form_outer_before_template = "admin/connector/tenant/before.html"
     change_form_after_template = "admin/connector/tenant/after.html"
 
     class Media:
         js: tuple[str, ...] = ("connector/tenant.js",)
+
+    history_view = history_page
+    export_file = transfer.export_file
+    import_file = transfer.import_file
+    copy_settings = transfer.copy_settings
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            *choices.urls(self, self.live_words),
+            *credentials.urls(self),
+            *tags.urls(self),
+            *super().get_urls(),
+        ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Whoever is limited to some tenants adds none: they would not see it."""
+        return super().has_add_permission(request) and not is_limited(request.user)
+
+    def has_copy_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return transfer.may_copy(request)
+
+    def has_import_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return transfer.may_import(request)
+
+    def live_words(self, draft: Draft) -> dict[str, Any]:
+        """What the page shows beside the inputs, as JSON; the Sync tab adds to it."""
+        return choices.live_words(draft)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The list needs neither secrets nor PEX's lists."""
@@ -142,26 +169,22 @@ class TenantAdmin(
         response: HttpResponse = super().response_add(request, obj, post_url_continue)
         if "_addanother" in request.POST:
             return response
-        return self.to_next_tab(request, obj)
+        return to_next_tab(request, obj)
 
     def response_change(self, request: HttpRequest, obj: Tenant) -> HttpResponse:
         """While something is missing, saving leads on to it."""
         response: HttpResponse = super().response_change(request, obj)
         had_missing = request.POST.get("had_missing") == "yes"
         if had_missing and "_addanother" not in request.POST:
-            return self.to_next_tab(request, obj)
+            return to_next_tab(request, obj)
         return response
-
-    def to_next_tab(self, request: HttpRequest, obj: Tenant) -> HttpResponse:
-        anchor = next_tab(Tenant.objects.get(pk=obj.pk))
-        messages.info(request, f"Next: {TITLES[anchor]}.")
-        return HttpResponseRedirect(tab_url(obj, anchor))
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
     ) -> HttpResponse:
         tenant: Tenant | None = kwargs.get("obj")
         tabs = tabs_of(tenant) if tenant else []
+        context["seen"] = mark(tenant) if tenant else ""
         context["unfinished"] = [tab for tab in tabs if not tab.is_done]
         context["pex_tags"] = _tag_names(tenant)
         context["missing_settings"] = tenant.missing_settings() if tenant else []

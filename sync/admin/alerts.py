@@ -7,19 +7,18 @@ from typing import Any
 from django.contrib import admin
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from connector.admin.connection_words import minute
-from connector.admin.visible import TenantFilter, VisibleOnly
-from sync.admin.lists.readonly import ReadOnly
+from connector.admin.moments import minute
+from connector.admin.visible import TenantFilter
+from sync.admin.lists.readonly import ReadOnlyAdmin
 from sync.admin.wording import tenant_link
 from sync.models import Alert
 
 
 @admin.register(Alert)
-class AlertAdmin(VisibleOnly, ReadOnly, ModelAdmin):
+class AlertAdmin(ReadOnlyAdmin):
     list_display = ("subject", "tenant", "state", "kind", "written", "left", "error")
     list_filter = (("tenant", TenantFilter), ("kind", ChoicesDropdownFilter))
     list_filter_submit = True

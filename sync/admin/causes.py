@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils.text import capfirst
 
-from connector.admin.connection_words import minute
+from connector.admin.moments import minute
+from connector.admin.page import list_page, render_page, route
 from connector.models import Field, Tenant
 from connector.models.access import is_limited
 from connector.models.invoice_fields import CODE_FIELDS
@@ -19,6 +19,7 @@ from sync.admin.lists.readonly import is_id
 from sync.admin.remedies import remedy_for
 from sync.admin.wording import PEOPLE
 from sync.causes import Cause, causes
+from sync.models import PurchaseSync
 from sync.money import Currencies, money
 from sync.rules.reasons import ReasonCode, Who, code_title
 
@@ -31,45 +32,34 @@ _OF_CODES = (
 )
 
 
-class CausesPart:
-    """Adds the page to the purchases' admin."""
+def urls(admin: ModelAdmin[PurchaseSync]) -> list[URLPattern]:
+    return [route(admin, "causes/", causes_page, "causes")]
 
-    def get_urls(self: Any) -> list[URLPattern]:
-        return [
-            path(
-                "causes/",
-                self.admin_site.admin_view(self.causes_view),
-                name="sync_purchasesync_causes",
-            ),
-            *super().get_urls(),  # type: ignore[misc]
-        ]
 
-    def causes_view(self: Any, request: HttpRequest) -> HttpResponse:
-        """Of `tenant` in the address; without it, of all that are visible."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        chosen = _number(request.GET.get("tenant", ""))
-        page = min(max(1, _number(request.GET.get("page", "1"))), _MOST_PAGES)
-        first = (page - 1) * PAGE_SIZE
-        tenants = visible_ids(request)
-        if chosen:
-            tenants = [chosen] if tenants is None or chosen in tenants else []
-        # One more than is shown tells whether there is another page.
-        found = causes(tenants, first, first + PAGE_SIZE + 1, whole=True)
-        currencies = Currencies(each.tenant.pk for each in found)
-        may_refresh = request.user.has_perm("connector.change_tenant")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Blocked causes",
-            "rows": [cause_row(each, currencies) for each in found[:PAGE_SIZE]],
-            "tenants": Tenant.objects.visible_to(request.user).values("pk", "name"),
-            "chosen": chosen or None,
-            "next_page": page + 1 if len(found) > PAGE_SIZE else None,
-            "previous_page": page - 1 if page > 1 else None,
-            "may_refresh": may_refresh,
-            "opts": self.opts,
-        }
-        return TemplateResponse(request, "admin/sync/causes.html", context)
+@list_page("view")
+def causes_page(admin: ModelAdmin[PurchaseSync], request: HttpRequest) -> HttpResponse:
+    """Of `tenant` in the address; without it, of all that are visible."""
+    chosen = _number(request.GET.get("tenant", ""))
+    page = min(max(1, _number(request.GET.get("page", "1"))), _MOST_PAGES)
+    first = (page - 1) * PAGE_SIZE
+    tenants = visible_ids(request)
+    if chosen:
+        tenants = [chosen] if tenants is None or chosen in tenants else []
+    # One more than is shown tells whether there is another page.
+    found = causes(tenants, first, first + PAGE_SIZE + 1, whole=True)
+    currencies = Currencies(each.tenant.pk for each in found)
+    return render_page(
+        admin,
+        request,
+        "admin/sync/causes.html",
+        "Blocked causes",
+        rows=[cause_row(each, currencies) for each in found[:PAGE_SIZE]],
+        tenants=Tenant.objects.visible_to(request.user).values("pk", "name"),
+        chosen=chosen or None,
+        next_page=page + 1 if len(found) > PAGE_SIZE else None,
+        previous_page=page - 1 if page > 1 else None,
+        may_refresh=request.user.has_perm("connector.change_tenant"),
+    )
 
 
 def visible_ids(request: HttpRequest) -> list[int] | None:
@@ -91,7 +81,7 @@ def cause_row(cause: Cause, currencies: Currencies) -> dict[str, Any]:
         "message": reason.get("message", ""),
         "amount": money(cause.amount, currencies.of_tenant(cause.tenant.pk)),
         "since": minute(cause.since) if cause.since else "–",
-        "who": PEOPLE[Who(who)] if who in list(Who) else "",
+        "who": PEOPLE.get(who, ""),
         "remedy": remedy_for(code, cause.tenant.pk),
         "url": f"{reverse('admin:sync_purchasesync_changelist')}?{query}",
         "tenant_url": reverse("admin:connector_tenant_change", args=[cause.tenant.pk]),

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from django.utils import timezone
 
-from connector.admin.connection_words import minute
+from connector.admin.moments import minute
 from connector.models import Tenant
 from sync.engine.run.requesting import window_for
 from sync.models import SyncRun

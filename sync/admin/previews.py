@@ -1,6 +1,7 @@
-"""Previews in the admin (F23): asked for on a tenant's page, looked at here.
+"""Previews in the admin (F23): the list of them, and the page of each.
 
-Nothing here sends anything; what a preview holds is `sync.engine.preview.previews`.
+They are asked for on a tenant's page, by `sync.admin.tenant.preview`; what a preview
+holds is `sync.engine.preview.previews`.
 """
 
 from __future__ import annotations
@@ -8,34 +9,24 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
+from django.contrib.admin import ModelAdmin
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.db.models import Count, QuerySet, Sum
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseNotAllowed,
-    HttpResponseRedirect,
-    JsonResponse,
-)
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
-from django.utils import timezone
-from unfold.admin import ModelAdmin
+from django.urls import URLPattern, reverse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.decorators import action, display
+from unfold.decorators import display
 
-from connector.admin.connection_words import minute
-from connector.admin.visible import TenantFilter, VisibleOnly
-from connector.models import Tenant
+from connector.admin.moments import minute
+from connector.admin.page import get_only, route, row_page
+from connector.admin.visible import TenantFilter
 from sync.admin.days import days
 from sync.admin.lists.export import csv_answer
 from sync.admin.lists.paging import BoundedPaginator
-from sync.admin.lists.readonly import ReadOnly
+from sync.admin.lists.readonly import ReadOnlyAdmin
 from sync.admin.lists.tables import PREVIEWED
 from sync.admin.wording import (
     PURCHASE_COLOURS,
@@ -46,11 +37,8 @@ from sync.admin.wording import (
     tenant_link,
 )
 from sync.engine.preview.comparing import compare_with_run
-from sync.engine.preview.previews import request_preview
-from sync.engine.run.requesting import RunRefusedError, window_for
-from sync.models import Preview, PreviewedPurchase, Status, SyncRun
+from sync.models import Preview, PreviewedPurchase, Status
 from sync.money import Currencies, money
-from sync.tasks import preview_on_commit
 
 PREVIEW_COLOURS = {
     Preview.State.QUEUED: "default",
@@ -71,44 +59,8 @@ _TITLES = {
 }
 
 
-class PreviewPart:
-    """The button on the tenant's page. Who may execute may preview."""
-
-    @action(
-        description="Preview",
-        url_path="preview",
-        permissions=["execute"],
-        icon="visibility",
-    )
-    def preview(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
-        if not self.has_execute_permission(request):
-            raise PermissionDenied
-        tenant: Tenant = self.get_object(request, object_id)
-        if request.method == "POST":
-            return _ask_for(self, request, tenant)
-        active = Preview.objects.active().filter(tenant=tenant).first()
-        missing = tenant.missing_settings()
-        covered = (
-            ""
-            if missing
-            else days(window_for(tenant, SyncRun.Trigger.MANUAL, timezone.now()))
-        )
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Preview of {tenant}",
-            "opts": self.opts,
-            "original": tenant,
-            "tenant": tenant,
-            "active": active,
-            "missing": missing,
-            "days": covered,
-            "back_url": reverse("admin:connector_tenant_change", args=[tenant.pk]),
-        }
-        return TemplateResponse(request, "admin/sync/preview_ask.html", context)
-
-
 @admin.register(Preview)
-class PreviewAdmin(VisibleOnly, ReadOnly, ModelAdmin):
+class PreviewAdmin(ReadOnlyAdmin):
     list_display = ("number", "tenant", "state_label", "window", "asked", "by")
     list_filter = (("tenant", TenantFilter), ("state", ChoicesDropdownFilter))
     list_filter_submit = True
@@ -127,41 +79,11 @@ class PreviewAdmin(VisibleOnly, ReadOnly, ModelAdmin):
         js = ("sync/progress.js",)
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
         return [
-            path(
-                "<int:preview_id>/progress/",
-                view(self.progress_view),
-                name="sync_preview_progress",
-            ),
-            path("<int:preview_id>/csv/", view(self.csv_view), name="sync_preview_csv"),
+            route(self, "<int:object_id>/progress/", progress_page, "progress"),
+            route(self, "<int:object_id>/csv/", csv_page, "csv"),
             *super().get_urls(),
         ]
-
-    def progress_view(self, request: HttpRequest, preview_id: int) -> JsonResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        preview = self.get_object(request, str(preview_id))
-        context = _panel(preview)
-        answer = JsonResponse(
-            {
-                "is_active": preview.is_active,
-                "said": context["said"],
-                "html": render_to_string("admin/sync/preview_panel.html", context),
-            }
-        )
-        answer["Cache-Control"] = "no-store"
-        return answer
-
-    def csv_view(self, request: HttpRequest, preview_id: int) -> HttpResponseBase:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if request.method != "GET":
-            return HttpResponseNotAllowed(["GET"])
-        preview = self.get_object(request, str(preview_id))
-        rows = preview.purchases.select_related("preview").defer("invoice")
-        cells = PREVIEWED.rows(rows.iterator(chunk_size=1000))
-        return csv_answer(PREVIEWED, cells, f"preview-{preview.pk}.csv")
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
@@ -199,20 +121,28 @@ class PreviewAdmin(VisibleOnly, ReadOnly, ModelAdmin):
         return tenant_link(preview.tenant)
 
 
-def _ask_for(model_admin: Any, request: HttpRequest, tenant: Tenant) -> HttpResponse:
-    try:
-        with transaction.atomic():
-            preview = request_preview(tenant, request.user)  # type: ignore[arg-type]
-            model_admin.log_change(request, tenant, f"Asked for preview {preview.pk}.")
-            preview_on_commit(preview.pk)
-    except RunRefusedError as error:
-        messages.error(request, error.message)
-        active = Preview.objects.active().filter(tenant=tenant).first()
-        if active is None:
-            page = reverse("admin:connector_tenant_change", args=[tenant.pk])
-            return HttpResponseRedirect(page)
-        preview = active
-    return HttpResponseRedirect(reverse("admin:sync_preview_change", args=[preview.pk]))
+@row_page("view")
+def progress_page(
+    model_admin: ModelAdmin[Preview], request: HttpRequest, preview: Preview
+) -> HttpResponse:
+    context = _panel(preview)
+    return JsonResponse(
+        {
+            "is_active": preview.is_active,
+            "said": context["said"],
+            "html": render_to_string("admin/sync/preview_panel.html", context),
+        }
+    )
+
+
+@row_page("view")
+@get_only
+def csv_page(
+    model_admin: ModelAdmin[Preview], request: HttpRequest, preview: Preview
+) -> HttpResponseBase:
+    rows = preview.purchases.select_related("preview").defer("invoice")
+    cells = PREVIEWED.rows(rows.iterator(chunk_size=1000))
+    return csv_answer(PREVIEWED, cells, f"preview-{preview.pk}.csv")
 
 
 def _panel(preview: Preview) -> dict[str, Any]:

@@ -50,7 +50,7 @@ NO_REASONS = {
     Status.POSTING: "Sending was begun; the answer of CMiC is not on record yet.",
     Status.COMPLETED: "It is in CMiC, and PEX has the marker.",
 }
-PEOPLE = {
+PEOPLE: dict[str, str] = {
     Who.CARDHOLDER: "the cardholder",
     Who.APPROVER: "the approver in PEX",
     Who.PEX_ADMIN: "a PEX administrator",
@@ -89,7 +89,7 @@ def reason_list(reasons: Iterable[Mapping[str, str]]) -> SafeString:
         (
             (
                 reason.get("message", ""),
-                PEOPLE.get(reason.get("who", ""), reason.get("who", "")),  # type: ignore[call-overload]
+                PEOPLE.get(reason.get("who", ""), reason.get("who", "")),
             )
             for reason in reasons
         ),

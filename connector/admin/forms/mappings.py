@@ -27,14 +27,15 @@ from connector.models.invoice_fields import STATIC_ONLY
 from connector.models.mapping import OPTION_FILTERS
 
 STATIC, TAG = "static", "tag"
-_VALUES = ("static_value", "default_value")
+# Columns of values, and what is said where none is chosen.
+_VALUES = {"static_value": "Choose a value", "default_value": "No default"}
 _TAG_COLUMNS = ("tag", "default_value", "sync_options", "label", *OPTION_FILTERS)
 _EXAMPLES = {
     "only_statuses": "such as I, P",
     "only_prefixes": "such as 24., 25.",
     "excluded_codes": "codes with commas",
 }
-_FEW_VALUES = {
+_FEW_VALUES: dict[str, list[tuple[str, str]]] = {
     Field.VALID_FLAG: [("Y", "Y – yes"), ("N", "N – no")],
     Field.TYPE_CODE: [
         ("J", "J – job"),
@@ -52,7 +53,9 @@ class FieldMappingForm(forms.ModelForm):  # type: ignore[type-arg]
     """
 
     source = forms.ChoiceField(
-        choices=[(TAG, "PEX tag"), (STATIC, "Static value")], required=False
+        choices=[(TAG, "PEX tag"), (STATIC, "Static value")],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
     )
     rows: Rows | None = None
 
@@ -82,34 +85,34 @@ class FieldMappingForm(forms.ModelForm):  # type: ignore[type-arg]
             for name in ("source", *_TAG_COLUMNS):
                 self.fields[name].disabled = True
         else:
-            is_static = bool(self.instance.static_value)
-            self.initial["source"] = STATIC if is_static else TAG
-            self.fields["source"].widget = UnfoldAdminSelectWidget(
-                choices=self.fields["source"].choices  # type: ignore[attr-defined]
+            self._offer_tags()
+        self._offer_values()
+
+    def _offer_tags(self) -> None:
+        self.initial["source"] = STATIC if self.instance.static_value else TAG
+        self.fields["label"].required = False
+        self.fields["sync_options"].widget = UnfoldBooleanSwitchWidget()
+        for name, example in _EXAMPLES.items():
+            self.fields[name].widget = UnfoldAdminTextInputWidget(
+                {"placeholder": example}
             )
-            self.fields["sync_options"].widget = UnfoldBooleanSwitchWidget()
-            self.fields["label"].required = False
-            for name, example in _EXAMPLES.items():
-                self.fields[name].widget = UnfoldAdminTextInputWidget(
-                    {"placeholder": example}
-                )
-            names = self._tag_names()
-            self.fields["tag"].widget = TagSelect(
-                names,
-                lambda name: tag_mark(self.instance.tenant, name),
-                {"data-placeholder": "Choose a tag"},
-            )
+        self.fields["tag"].widget = TagSelect(
+            self._tag_names(),
+            lambda name: tag_mark(self.instance.tenant, name),
+            {"data-placeholder": "Choose a tag"},
+        )
+
+    def _offer_values(self) -> None:
         if self.instance.field in _FEW_VALUES:
-            choices = [("", "Select value"), *_FEW_VALUES[Field(self.instance.field)]]
             self.fields["static_value"] = forms.ChoiceField(
                 label="Static value",
-                choices=choices,
+                choices=[("", "Select value"), *_FEW_VALUES[self.instance.field]],
                 required=False,
                 widget=UnfoldAdminSelectWidget(),
             )
-        else:
-            for name in _VALUES:
-                self.fields[name].widget = self._select(name)
+            return
+        for name, hint in _VALUES.items():
+            self.fields[name].widget = self._select(name, hint)
 
     @property
     def title(self) -> str:
@@ -165,14 +168,9 @@ class FieldMappingForm(forms.ModelForm):  # type: ignore[type-arg]
     def _has_tenant(self) -> bool:
         return self.instance.tenant_id is not None
 
-    def _select(self, name: str) -> CodeSelect:
+    def _select(self, name: str, hint: str) -> CodeSelect:
         field = str(self.instance.field)
-        attrs = {
-            "data-name": field,
-            "data-placeholder": "Choose a value"
-            if name == "static_value"
-            else "No default",
-        }
+        attrs = {"data-name": field, "data-placeholder": hint}
         if name == "static_value":
             attrs["data-only"] = "yes"
         if self._has_tenant() and field:

@@ -4,21 +4,18 @@ unsaved settings and mappings would do, in words. Changes nothing, calls nobody.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseNotAllowed,
-    JsonResponse,
-)
-from django.urls import URLPattern, path
+from django.contrib.admin import ModelAdmin
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import URLPattern
 
 from connector.admin.forms.drafts import Draft, read_draft
 from connector.admin.forms.mapping_words import mapping_words, type_change_words
 from connector.admin.forms.widgets import MARKS
+from connector.admin.page import get_only, post_only, route, row_page
 from connector.codes.choices import (
     NAMED_ONLY,
     Above,
@@ -38,64 +35,51 @@ _LONGEST_TERM = 100
 _FURTHEST_PAGE = 10_000
 
 
-class ChoicesPart:
-    """Endpoints for those who may change the tenant. `live_words` may be extended."""
+def urls(
+    admin: ModelAdmin[Tenant], words: Callable[[Draft], dict[str, Any]]
+) -> list[URLPattern]:
+    """`words` says what the page shows beside the inputs of a draft."""
+    return [
+        route(admin, "<int:object_id>/choices/<str:name>/", choices_page, "choices"),
+        route(
+            admin, "<int:object_id>/words/", partial(words_page, words=words), "words"
+        ),
+    ]
 
-    def get_urls(self: Any) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        return [
-            path(
-                "<int:tenant_id>/choices/<str:name>/",
-                view(self.choices_view),
-                name="connector_tenant_choices",
-            ),
-            path(
-                "<int:tenant_id>/words/",
-                view(self.words_view),
-                name="connector_tenant_words",
-            ),
-            *super().get_urls(),  # type: ignore[misc]
-        ]
 
-    def changeable_tenant(self: Any, request: HttpRequest, tenant_id: int) -> Tenant:
-        """The tenant, if it is one that this person may see and change.
+@row_page("change")
+@get_only
+def choices_page(
+    admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant, name: str
+) -> HttpResponse:
+    if name not in _NAMES:
+        raise Http404
+    return JsonResponse(choices_json(tenant, name, request.GET))
 
-        Raises `Http404` and `PermissionDenied`.
-        """
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        return self.get_object(request, str(tenant_id))  # type: ignore[no-any-return]
 
-    def choices_view(
-        self: Any, request: HttpRequest, tenant_id: int, name: str
-    ) -> HttpResponse:
-        tenant = self.changeable_tenant(request, tenant_id)
-        if request.method != "GET":
-            return HttpResponseNotAllowed(["GET"])
-        if name not in _NAMES:
-            raise Http404
-        answer = JsonResponse(choices_json(tenant, name, request.GET))
-        answer["Cache-Control"] = "no-store"
-        return answer
+@row_page("change")
+@post_only
+def words_page(
+    admin: ModelAdmin[Tenant],
+    request: HttpRequest,
+    tenant: Tenant,
+    words: Callable[[Draft], dict[str, Any]],
+) -> HttpResponse:
+    return JsonResponse(words(read_draft(tenant.pk, request.POST)))
 
-    def words_view(self: Any, request: HttpRequest, tenant_id: int) -> HttpResponse:
-        self.changeable_tenant(request, tenant_id)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        return JsonResponse(self.live_words(read_draft(tenant_id, request.POST)))
 
-    def live_words(self, draft: Draft) -> dict[str, Any]:
-        """What the page shows beside the inputs."""
-        rows = {}
-        warnings: list[str] = []
-        for form in draft.mappings.forms:
-            if form.rows is None:
-                continue
-            words = mapping_words(form.instance, form.rows)
-            rows[str(form.instance.field)] = {"html": words.html, "tone": words.tone}
-            if form.instance.field == Field.TYPE_CODE:
-                warnings = list(type_change_words(form.rows))
-        return {"rows": rows, "warnings": warnings}
+def live_words(draft: Draft) -> dict[str, Any]:
+    """A sentence for each row of the mappings, and what another Type Code breaks."""
+    rows = {}
+    warnings: list[str] = []
+    for form in draft.mappings.forms:
+        if form.rows is None:
+            continue
+        words = mapping_words(form.instance, form.rows)
+        rows[str(form.instance.field)] = {"html": words.html, "tone": words.tone}
+        if form.instance.field == Field.TYPE_CODE:
+            warnings = list(type_change_words(form.rows))
+    return {"rows": rows, "warnings": warnings}
 
 
 def choices_json(tenant: Tenant, name: str, asked: Any) -> dict[str, Any]:

@@ -11,17 +11,18 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from django.contrib.admin import ModelAdmin
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils.html import format_html, format_html_join
 
-from connector.admin.connection_words import minute
-from connector.history import entries_of, entries_since, mark
+from connector.admin.moments import minute
+from connector.admin.page import render_page, row_page
+from connector.history import entries_of, entries_since
 from connector.models import Tenant
 
 PAGE_SIZE = 30
@@ -76,42 +77,24 @@ class TenantForm(ModelForm):  # type: ignore[type-arg]
         )
 
 
-class HistoryPart:
-    """For the tenant's admin."""
-
-    form = TenantForm
-    change_form_before_template = "admin/connector/tenant/seen.html"
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
-    ) -> HttpResponse:
-        tenant: Tenant | None = kwargs.get("obj")
-        context["seen"] = mark(tenant) if tenant else ""
-        page: HttpResponse = super().render_change_form(  # type: ignore[misc]
-            request, context, **kwargs
-        )
-        return page
-
-    def history_view(
-        self: Any,
-        request: HttpRequest,
-        object_id: str,
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        tenant: Tenant = self.get_object(request, object_id)
-        if not self.has_view_or_change_permission(request, tenant):
-            raise PermissionDenied
-        pages = Paginator(events_of(tenant), PAGE_SIZE)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"History of {tenant}",
-            "opts": self.opts,
-            "original": tenant,
-            "tenant": tenant,
-            "page": pages.get_page(request.GET.get("p")),
-            **(extra_context or {}),
-        }
-        return TemplateResponse(request, "admin/connector/history.html", context)
+@row_page("view_or_change")
+def history_page(
+    admin: ModelAdmin[Tenant],
+    request: HttpRequest,
+    tenant: Tenant,
+    extra_context: dict[str, Any] | None = None,
+) -> HttpResponse:
+    """Called in place of Django's own."""
+    return render_page(
+        admin,
+        request,
+        "admin/connector/history.html",
+        f"History of {tenant}",
+        original=tenant,
+        tenant=tenant,
+        page=Paginator(events_of(tenant), PAGE_SIZE).get_page(request.GET.get("p")),
+        **(extra_context or {}),
+    )
 
 
 def events_of(tenant: Tenant) -> list[Event]:

@@ -155,7 +155,7 @@ def _named(message: str) -> str:
     return message if message.startswith("CMiC") else f"CMiC: {message}"
 
 
-def _title(row: object) -> str:
+def _title(row: TransactionSettings | FieldMapping) -> str:
     if isinstance(row, TransactionSettings):
         return "Transaction settings"
-    return f"Mapping of {row.get_field_display()}"  # type: ignore[attr-defined]
+    return f"Mapping of {row.get_field_display()}"

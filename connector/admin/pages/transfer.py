@@ -11,15 +11,16 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin import ModelAdmin
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
+from connector.admin.page import list_page, render_page, row_page
 from connector.api.parsing import parse_json
 from connector.history import mark
 from connector.models import Tenant
@@ -70,147 +71,144 @@ class SourceForm(forms.Form):
 
     def __init__(self, request: HttpRequest, target: Tenant) -> None:
         super().__init__(request.GET or None)
+        source: Any = self.fields["source"]
         others = Tenant.objects.visible_to(request.user).exclude(pk=target.pk)
-        self.fields["source"].queryset = others  # type: ignore[attr-defined]
+        source.queryset = others
 
 
-class TransferPart:
-    """For the tenant's admin: its buttons, pages and who may use them."""
+def may_copy(request: HttpRequest) -> bool:
+    return _may(request, "change", ("tenant", *_SETTINGS))
 
-    actions_list: tuple[Any, ...] = ("import_file",)
-    transfer = {
-        "title": "More",
-        "icon": "more_horiz",
-        "items": ["copy_settings", "export_file"],
-    }
 
-    def has_copy_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._may(request, "change", ("tenant", *_SETTINGS))
+def may_import(request: HttpRequest) -> bool:
+    parts = ("tenant", *_SETTINGS, *_CONNECTIONS)
+    return all(_may(request, verb, parts) for verb in ("add", "change"))
 
-    def has_import_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        parts = ("tenant", *_SETTINGS, *_CONNECTIONS)
-        return all(self._may(request, verb, parts) for verb in ("add", "change"))
 
-    def _may(self, request: HttpRequest, verb: str, parts: tuple[str, ...]) -> bool:
-        return request.user.has_perms([f"connector.{verb}_{part}" for part in parts])
+def _may(request: HttpRequest, verb: str, parts: tuple[str, ...]) -> bool:
+    return request.user.has_perms([f"connector.{verb}_{part}" for part in parts])
 
-    @action(description="Export", url_path="export", permissions=["view"])
-    def export_file(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
-        tenant: Tenant = self.get_object(request, object_id)
-        try:
-            data = export_tenant(tenant)
-        except ObjectDoesNotExist:
-            missing = " ".join(tenant.missing_settings())
-            messages.error(request, f"{tenant} cannot be exported yet: {missing}")
-            return HttpResponseRedirect(_page(tenant))
-        answer = HttpResponse(
-            json.dumps(data, indent=2, ensure_ascii=False) + "\n",
-            content_type="application/json",
-        )
-        name = f"{tenant.slug}.json"
-        answer["Content-Disposition"] = f'attachment; filename="{name}"'
-        return answer
 
-    @action(description="Import", url_path="import", permissions=["import"])
-    def import_file(self: Any, request: HttpRequest) -> HttpResponse:
-        form = FileForm(request.POST or None, request.FILES or None)
-        problems: list[tuple[str, str]] = []
-        if request.method == "POST" and form.is_valid():
-            try:
-                done: HttpResponse = self._import(request, form.cleaned_data["file"])
-            except ImportRefusedError as error:
-                problems = error.problems
-            else:
-                return done
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Import a tenant",
-            "opts": self.opts,
-            "form": form,
-            "problems": problems[:_MOST_PROBLEMS],
-            "more_problems": max(0, len(problems) - _MOST_PROBLEMS),
-        }
-        return TemplateResponse(request, "admin/connector/import.html", context)
-
-    def _import(self: Any, request: HttpRequest, data: Any) -> HttpResponse:
-        """Raises `ImportRefusedError`; a tenant that is not seen is as one that is
-        not there."""
-        slug = data.get("slug") if isinstance(data, dict) else None
-        if isinstance(slug, str) and not self.has_add_permission(request):
-            seen = Tenant.objects.visible_to(request.user)
-            if not seen.filter(slug=slug.strip()).exists():
-                sentence = "You have no tenant of this slug, and may not add one."
-                raise ImportRefusedError([("slug", sentence)])
-        with transaction.atomic():
-            tenant, is_new = import_tenant(data, None)
-            if is_new:
-                self.log_addition(request, tenant, "Added from a file.")
-            else:
-                self.log_change(request, tenant, "Changed from a file.")
-        done = "added" if is_new else "changed"
-        messages.success(request, f"{tenant} was {done} from the file.")
+@action(description="Export", url_path="export", permissions=["view"])
+@row_page("view")
+def export_file(
+    admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant
+) -> HttpResponse:
+    try:
+        data = export_tenant(tenant)
+    except ObjectDoesNotExist:
+        missing = " ".join(tenant.missing_settings())
+        messages.error(request, f"{tenant} cannot be exported yet: {missing}")
         return HttpResponseRedirect(_page(tenant))
-
-    @action(
-        description="Copy settings from another tenant",
-        url_path="copy",
-        permissions=["copy"],
+    return HttpResponse(
+        json.dumps(data, indent=2, ensure_ascii=False) + "\n",
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{tenant.slug}.json"'},
     )
-    def copy_settings(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
-        target: Tenant = self.get_object(request, object_id)
-        form = SourceForm(request, target)
-        source = form.cleaned_data["source"] if form.is_valid() else None
-        problems: list[tuple[str, str]] = []
-        if source is not None and request.method == "POST":
-            done: HttpResponse | None = None
-            try:
-                done = self._copy(request, source, target)
-            except ImportRefusedError as error:
-                problems = error.problems
-            if done is not None:
-                return done
-        found = replacements(source, target) if source else []
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Copy settings to {target}",
-            "opts": self.opts,
-            "original": target,
-            "tenant": target,
-            "source": source,
-            "form": form,
-            "rows": _rows(request, found, problems),
-            "other_problems": [
-                f"{path}: {sentence}"
-                for path, sentence in problems
-                if not any(_is_at(path, each) for each in found)
-            ],
-            "seen": _seen(source, target) if source else "",
-        }
-        return TemplateResponse(request, "admin/connector/copy.html", context)
 
-    def _copy(
-        self: Any, request: HttpRequest, source: Tenant, target: Tenant
-    ) -> HttpResponse | None:
-        """None where the page must be looked at again; raises as `copy` does."""
-        known = {each.path for each in replacements(source, target)}
-        chosen = known.intersection(request.POST.getlist("path"))
-        if not chosen:
-            messages.error(request, "Tick what to copy.")
-            return None
-        with transaction.atomic():
-            Tenant.objects.select_for_update(no_key=True).get(pk=target.pk)
-            if request.POST.get("seen") != _seen(source, target):
-                messages.error(
-                    request,
-                    "One of the two was changed meanwhile, so nothing was copied. "
-                    "Look at the differences as they are now.",
-                )
-                return None
-            copy(source, target, chosen)
-            # Not whose they were: a reader of the history may not see that tenant.
-            self.log_change(request, target, "Copied settings from another tenant.")
-        messages.success(request, f"Settings of {source} were copied to {target}.")
-        return HttpResponseRedirect(_page(target))
+
+@action(description="Import", url_path="import", permissions=["import"])
+@list_page("import")
+def import_file(admin: ModelAdmin[Tenant], request: HttpRequest) -> HttpResponse:
+    form = FileForm(request.POST or None, request.FILES or None)
+    problems: list[tuple[str, str]] = []
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _import(admin, request, form.cleaned_data["file"])
+        except ImportRefusedError as error:
+            problems = error.problems
+    return render_page(
+        admin,
+        request,
+        "admin/connector/import.html",
+        "Import a tenant",
+        form=form,
+        problems=problems[:_MOST_PROBLEMS],
+        more_problems=max(0, len(problems) - _MOST_PROBLEMS),
+    )
+
+
+def _import(admin: ModelAdmin[Tenant], request: HttpRequest, data: Any) -> HttpResponse:
+    """Raises `ImportRefusedError`; a tenant that is not seen is as one that is
+    not there."""
+    slug = data.get("slug") if isinstance(data, dict) else None
+    if isinstance(slug, str) and not admin.has_add_permission(request):
+        seen = Tenant.objects.visible_to(request.user)
+        if not seen.filter(slug=slug.strip()).exists():
+            sentence = "You have no tenant of this slug, and may not add one."
+            raise ImportRefusedError([("slug", sentence)])
+    with transaction.atomic():
+        tenant, is_new = import_tenant(data, None)
+        if is_new:
+            admin.log_addition(request, tenant, "Added from a file.")
+        else:
+            admin.log_change(request, tenant, "Changed from a file.")
+    done = "added" if is_new else "changed"
+    messages.success(request, f"{tenant} was {done} from the file.")
+    return HttpResponseRedirect(_page(tenant))
+
+
+@action(
+    description="Copy settings from another tenant",
+    url_path="copy",
+    permissions=["copy"],
+)
+@row_page("copy")
+def copy_settings(
+    admin: ModelAdmin[Tenant], request: HttpRequest, target: Tenant
+) -> HttpResponse:
+    form = SourceForm(request, target)
+    source = form.cleaned_data["source"] if form.is_valid() else None
+    problems: list[tuple[str, str]] = []
+    if source is not None and request.method == "POST":
+        try:
+            if _copy(admin, request, source, target):
+                return HttpResponseRedirect(_page(target))
+        except ImportRefusedError as error:
+            problems = error.problems
+    found = replacements(source, target) if source else []
+    return render_page(
+        admin,
+        request,
+        "admin/connector/copy.html",
+        f"Copy settings to {target}",
+        original=target,
+        tenant=target,
+        source=source,
+        form=form,
+        rows=_rows(request, found, problems),
+        other_problems=[
+            f"{path}: {sentence}"
+            for path, sentence in problems
+            if not any(_is_at(path, each) for each in found)
+        ],
+        seen=_seen(source, target) if source else "",
+    )
+
+
+def _copy(
+    admin: ModelAdmin[Tenant], request: HttpRequest, source: Tenant, target: Tenant
+) -> bool:
+    """False where the page must be looked at again; raises as `copy` does."""
+    known = {each.path for each in replacements(source, target)}
+    chosen = known.intersection(request.POST.getlist("path"))
+    if not chosen:
+        messages.error(request, "Tick what to copy.")
+        return False
+    with transaction.atomic():
+        Tenant.objects.select_for_update(no_key=True).get(pk=target.pk)
+        if request.POST.get("seen") != _seen(source, target):
+            messages.error(
+                request,
+                "One of the two was changed meanwhile, so nothing was copied. "
+                "Look at the differences as they are now.",
+            )
+            return False
+        copy(source, target, chosen)
+        # Not whose they were: a reader of the history may not see that tenant.
+        admin.log_change(request, target, "Copied settings from another tenant.")
+    messages.success(request, f"Settings of {source} were copied to {target}.")
+    return True
 
 
 def _rows(

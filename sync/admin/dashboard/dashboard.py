@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from connector.admin.connection_words import minute
+from connector.admin.moments import minute
 from connector.models import Tenant
 from sync.admin.causes import cause_row, visible_ids
 from sync.admin.dashboard.chart import chart_of

@@ -17,48 +17,50 @@ from urllib.parse import urlencode
 import xlsxwriter
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.core.exceptions import PermissionDenied
 from django.http import (
     FileResponse,
     Http404,
     HttpRequest,
     HttpResponse,
-    HttpResponseNotAllowed,
     HttpResponseRedirect,
     StreamingHttpResponse,
 )
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from sync.admin.lists.cells import plain_text
+from connector.admin.page import get_only, list_page, route
+from sync.admin.lists.readonly import ReadOnlyAdmin
 from sync.admin.lists.tables import Cell, Table
 
 CHUNK = 1000
 # Excel has no more rows, and the first is the titles.
 MOST_IN_EXCEL = 1_048_575
+# A cell that begins so is a formula to Excel, LibreOffice and Google Sheets.
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-class ExportPart:
-    """Adds the address that answers with the file, and links to it below the list."""
+class ExportAdmin(ReadOnlyAdmin):
+    """Has the address that answers with the file, and links to it below the list."""
 
     table: ClassVar[Table]
     list_after_template = "admin/sync/export.html"
 
-    def get_urls(self: Any) -> list[URLPattern]:
-        return [
-            path(
-                "export/<str:form>/",
-                self.admin_site.admin_view(self.export_view),
-                name=f"sync_{self.opts.model_name}_export",
-            ),
-            *super().get_urls(),  # type: ignore[misc]
-        ]
+    def get_urls(self) -> list[URLPattern]:
+        export = route(self, "export/<str:form>/", export_page, "export")
+        return [export, *super().get_urls()]
 
     def changelist_view(
-        self: Any, request: HttpRequest, extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        page: HttpResponse = super().changelist_view(
+            request, {**(extra_context or {}), "export_links": self._links(request)}
+        )
+        return page
+
+    def _links(self, request: HttpRequest) -> list[tuple[str, str]]:
+        """(title, address) of each form, with the filters of this page."""
         kept = urlencode(
             [
                 (name, value)
@@ -67,51 +69,35 @@ class ExportPart:
                 if name not in ("p", "o", "e")
             ]
         )
-        links = [
-            (
-                title,
-                f"{reverse(f'admin:sync_{self.opts.model_name}_export', args=[form])}"
-                f"?{kept}",
-            )
+        name = f"admin:sync_{self.opts.model_name}_export"
+        return [
+            (title, f"{reverse(name, args=[form])}?{kept}")
             for form, title in (("csv", "CSV"), ("xlsx", "Excel"))
         ]
-        page: HttpResponse = super().changelist_view(  # type: ignore[misc]
-            request, {**(extra_context or {}), "export_links": links}
-        )
-        return page
 
-    def export_view(self: Any, request: HttpRequest, form: str) -> HttpResponseBase:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if request.method != "GET":
-            return HttpResponseNotAllowed(["GET"])
-        if form not in ("csv", "xlsx"):
-            raise Http404
-        try:
-            rows = self.get_changelist_instance(request).queryset
-        except IncorrectLookupParameters:
-            return HttpResponseRedirect(
-                reverse(f"admin:sync_{self.opts.model_name}_changelist")
-            )
-        if form == "xlsx" and rows[MOST_IN_EXCEL:].exists():
-            messages.error(
-                request,
-                f"These are more than the {MOST_IN_EXCEL:,} rows that Excel can have. "
-                "Filter the list, or take the CSV.",
-            )
-            address = reverse(f"admin:sync_{self.opts.model_name}_changelist")
-            return HttpResponseRedirect(f"{address}?{request.GET.urlencode()}")
-        cells = self.table.rows(rows.iterator(chunk_size=CHUNK))
-        day = timezone.localdate().isoformat()
-        name = f"{self.table.name}-{day}.{form}"
-        answer = (
-            csv_answer(self.table, cells, name)
-            if form == "csv"
-            else _as_excel(self.table, cells, name)
+
+@list_page("view")
+@get_only
+def export_page(
+    admin: ExportAdmin, request: HttpRequest, form: str
+) -> HttpResponseBase:
+    if form not in ("csv", "xlsx"):
+        raise Http404
+    address = reverse(f"admin:sync_{admin.opts.model_name}_changelist")
+    try:
+        rows = admin.get_changelist_instance(request).queryset
+    except IncorrectLookupParameters:
+        return HttpResponseRedirect(address)
+    if form == "xlsx" and rows[MOST_IN_EXCEL:].exists():
+        messages.error(
+            request,
+            f"These are more than the {MOST_IN_EXCEL:,} rows that Excel can have. "
+            "Filter the list, or take the CSV.",
         )
-        answer["X-Content-Type-Options"] = "nosniff"
-        answer["Cache-Control"] = "no-store"
-        return answer
+        return HttpResponseRedirect(f"{address}?{request.GET.urlencode()}")
+    cells = admin.table.rows(rows.iterator(chunk_size=CHUNK))
+    name = f"{admin.table.name}-{timezone.localdate().isoformat()}.{form}"
+    return (csv_answer if form == "csv" else _as_excel)(admin.table, cells, name)
 
 
 class _Line:
@@ -136,12 +122,14 @@ def csv_answer(
     return StreamingHttpResponse(
         lines(),
         content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "no-store",
-        },
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def plain_text(value: str) -> str:
+    """The value as a cell that no spreadsheet computes; an apostrophe says so."""
+    clean = value.replace("\x00", "")
+    return f"'{clean}" if clean.startswith(_STARTS_A_FORMULA) else clean
 
 
 def _csv_cell(cell: Cell) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from connector.admin.visible import VisibleAdmin
+
 _LONGEST_ID = 18  # digits that certainly fit PostgreSQL's bigint
 
 
@@ -15,7 +17,7 @@ def is_id(text: str | int) -> bool:
     return said.isascii() and said.isdecimal() and len(said) <= _LONGEST_ID
 
 
-class ReadOnly:
+class ReadOnlyAdmin(VisibleAdmin):
     """No adding, changing or deleting in the admin, whatever the permissions."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

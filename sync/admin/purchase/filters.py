@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter, TextFilter
 from unfold.utils import parse_date_str
@@ -51,8 +51,7 @@ class JobFilter(TextFilter):
         code = (self.value() or "").strip().replace("\x00", "")
         if not code:
             return queryset
-        found = queryset.alias(jobs=first_codes())
-        return found.filter(jobs__contains=[code])  # type: ignore[misc]
+        return queryset.alias(jobs=first_codes()).filter(Q(jobs__contains=[code]))
 
 
 class CardholderFilter(TextFilter):

@@ -14,21 +14,21 @@ from django.contrib import admin
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeNumericFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from connector.admin.connection_words import minute
-from connector.admin.visible import TenantFilter, VisibleOnly
-from sync.admin.causes import CausesPart
-from sync.admin.lists.export import ExportPart
+from connector.admin.moments import minute
+from connector.admin.visible import TenantFilter
+from sync.admin import causes
 from sync.admin.lists.paging import BoundedPaginator
-from sync.admin.lists.readonly import ReadOnly, is_id
+from sync.admin.lists.readonly import is_id
 from sync.admin.lists.tables import PURCHASES
-from sync.admin.purchase.decisions import DecisionsPart
+from sync.admin.purchase import receipts
+from sync.admin.purchase.decisions import VERBS, applies, for_one, for_several
 from sync.admin.purchase.filters import (
     BusinessDayFilter,
     CardholderFilter,
@@ -39,9 +39,8 @@ from sync.admin.purchase.filters import (
     words_query,
 )
 from sync.admin.purchase.page import PurchasePage
-from sync.admin.purchase.receipts import ReceiptsPart
 from sync.admin.wording import PURCHASE_COLOURS, first_reason
-from sync.models import PurchaseSync
+from sync.models import Decision, PurchaseSync
 from sync.models.purchase_indexes import words
 from sync.money import Currencies, money
 
@@ -51,9 +50,11 @@ _AMOUNT = re.compile(r"\$?(-?[\d,]{1,12}\.\d\d)", re.ASCII)
 class PurchaseChangeList(ChangeList):
     """Gives each shown row its currency, in two queries for all of them."""
 
+    result_list: Any
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        shown: list[Any] = list(self.result_list)  # type: ignore[has-type]
+        shown = list(self.result_list)
         currencies = Currencies(row.tenant_id for row in shown)
         for row in shown:
             row.currency = currencies.of(row)
@@ -61,19 +62,7 @@ class PurchaseChangeList(ChangeList):
 
 
 @admin.register(PurchaseSync)
-class PurchaseSyncAdmin(
-    PurchasePage,
-    CausesPart,
-    DecisionsPart,
-    ReceiptsPart,
-    ExportPart,
-    VisibleOnly,
-    ReadOnly,
-    ModelAdmin,
-):
-    class Media:
-        js = ("sync/receipts.js",)
-
+class PurchaseSyncAdmin(PurchasePage):
     table = PURCHASES
     list_display = (
         "transaction",
@@ -110,6 +99,41 @@ class PurchaseSyncAdmin(
         "Transaction, invoice number, amount, or how words of merchant and cardholder "
         "begin"
     )
+
+    actions_detail = tuple(VERBS)
+    actions = tuple(f"{verb}_selected" for verb in VERBS)
+
+    class Media:
+        js = ("sync/receipts.js",)
+
+    it_is_there = for_one(Decision.Kind.IS_THERE, "task_alt")
+    send_again = for_one(Decision.Kind.SEND_AGAIN, "forward_to_inbox")
+    retry = for_one(Decision.Kind.RETRY, "replay")
+    mark_as_synced = for_one(Decision.Kind.MARK_SYNCED, "bookmark_added")
+    it_is_there_selected = for_several(Decision.Kind.IS_THERE)
+    send_again_selected = for_several(Decision.Kind.SEND_AGAIN)
+    retry_selected = for_several(Decision.Kind.RETRY)
+    mark_as_synced_selected = for_several(Decision.Kind.MARK_SYNCED)
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*causes.urls(self), *receipts.urls(self), *super().get_urls()]
+
+    def has_decide_permission(
+        self, request: HttpRequest, object_id: str | int | None = None
+    ) -> bool:
+        return request.user.has_perm("sync.decide_purchase")
+
+    def has_download_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request) and receipts.may_download(request)
+
+    def get_actions_detail(
+        self, request: HttpRequest, object_id: str | int
+    ) -> list[Any]:
+        """The decisions that apply to the purchase."""
+        rows = self.get_queryset(request)
+        row = rows.filter(pk=object_id).first() if is_id(object_id) else None
+        offered = super().get_actions_detail(request, object_id)
+        return [each for each in offered if row and applies(VERBS[each.path], row)]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return PurchaseChangeList

@@ -12,7 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from connector.admin.connection_words import clock, minute
+from connector.admin.moments import clock, minute
+from sync.admin.lists.export import ExportAdmin
 from sync.admin.purchase.invoice import invoice_card
 from sync.admin.purchase.receipts import document_words
 from sync.admin.purchase.story import MOST_ATTEMPTS, attempts_of, run_link, story_of
@@ -20,14 +21,13 @@ from sync.admin.remedies import remedy_for
 from sync.admin.wording import NO_REASONS, PEOPLE, PURCHASE_COLOURS, tenant_link
 from sync.models import Decision, PurchaseSync, Status, SyncRun
 from sync.money import Currencies, money
-from sync.rules.reasons import Who
 
 SENDABLE = (Status.PENDING, Status.POSTING)
 _TO_BE_SENT = (Status.PENDING, Status.POSTING, Status.POSTED)
 
 
-class PurchasePage:
-    """Shows one row; the list of them is another part."""
+class PurchasePage(ExportAdmin):
+    """Shows one row; `PurchaseSyncAdmin` adds the list of them."""
 
     change_form_outer_before_template = "admin/sync/purchase.html"
     fieldsets = (
@@ -65,7 +65,7 @@ class PurchasePage:
     )
 
     def render_change_form(
-        self: Any, request: HttpRequest, context: dict[str, Any], **kwargs: Any
+        self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
     ) -> HttpResponse:
         row: PurchaseSync = kwargs["obj"]
         attempts = attempts_of(row)
@@ -80,7 +80,7 @@ class PurchasePage:
             story=story_of(row, attempts, currency),
             older_attempts=max(0, row.attempt_count - MOST_ATTEMPTS),
         )
-        page: HttpResponse = super().render_change_form(request, context, **kwargs)  # type: ignore[misc]
+        page: HttpResponse = super().render_change_form(request, context, **kwargs)
         return page
 
     @admin.display(description="PEX transaction", ordering="pex_transaction_id")
@@ -206,11 +206,10 @@ def _times(count: int) -> str:
 
 
 def _reason(reason: dict[str, str], tenant_id: int) -> dict[str, Any]:
-    who = reason.get("who", "")
     remedy = remedy_for(reason.get("code", ""), tenant_id)
     return {
         "message": reason.get("message", ""),
-        "who": PEOPLE[Who(who)] if who in list(Who) and remedy.asks else "",
+        "who": PEOPLE.get(reason.get("who", ""), "") if remedy.asks else "",
         "how": remedy.sentence,
         "links": remedy.links,
     }

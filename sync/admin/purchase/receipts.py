@@ -12,13 +12,13 @@ from itertools import zip_longest
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.contrib.admin import ModelAdmin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from connector.admin.page import render_page, route, row_page
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.reading import UnreadableError
 from connector.models import Tenant
@@ -43,66 +43,53 @@ class _Failure:
     message: str
 
 
-class ReceiptsPart:
-    """Views of the document; who sees the purchase sees its pages."""
+def urls(admin: ModelAdmin[PurchaseSync]) -> list[URLPattern]:
+    return [
+        route(admin, "<int:object_id>/receipts/", receipts_page, "receipts"),
+        route(admin, "<int:object_id>/document/", document_page, "document"),
+    ]
 
-    def get_urls(self: Any) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        return [
-            path(
-                "<int:purchase_id>/receipts/",
-                view(self.receipts_view),
-                name="sync_purchasesync_receipts",
-            ),
-            path(
-                "<int:purchase_id>/document/",
-                view(self.document_view),
-                name="sync_purchasesync_document",
-            ),
-            *super().get_urls(),  # type: ignore[misc]
-        ]
 
-    def receipts_view(
-        self: Any, request: HttpRequest, purchase_id: int
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        row = _find(request, purchase_id)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Receipts of {row}",
-            "opts": self.opts,
-            "purchase": row,
-            "back_url": _page(row),
-            "download_url": _download_url(row) if _may_download(request) else "",
-            **_shown(row),
-        }
-        name = "receipt_pages" if request.GET.get("part") else "receipts"
-        answer = TemplateResponse(request, f"admin/sync/{name}.html", context)
-        answer["Cache-Control"] = "no-store"
-        return answer
+def may_download(request: HttpRequest) -> bool:
+    return request.user.has_perm("sync.download_document")
 
-    def document_view(
-        self: Any, request: HttpRequest, purchase_id: int
-    ) -> HttpResponse:
-        if not self.has_view_permission(request) or not _may_download(request):
-            raise PermissionDenied
-        row = _find(request, purchase_id)
-        fetched = _fetch(row)
-        if isinstance(fetched, _Failure) or fetched.document is None:
-            messages.error(request, _why_none(fetched))
-            return HttpResponseRedirect(_page(row))
-        document = fetched.document
-        return HttpResponse(
-            document.content,
-            headers={
-                "Content-Type": document.content_type,
-                "Content-Disposition": f'attachment; filename="{document.file_name}"',
-                "X-Content-Type-Options": "nosniff",
-                "Content-Security-Policy": "sandbox",
-                "Cache-Control": "no-store",
-            },
-        )
+
+@row_page("view")
+def receipts_page(
+    admin: ModelAdmin[PurchaseSync], request: HttpRequest, row: PurchaseSync
+) -> HttpResponse:
+    """Who sees the purchase sees its pages."""
+    name = "receipt_pages" if request.GET.get("part") else "receipts"
+    return render_page(
+        admin,
+        request,
+        f"admin/sync/{name}.html",
+        f"Receipts of {row}",
+        purchase=row,
+        back_url=_page(row),
+        download_url=_download_url(row) if may_download(request) else "",
+        **_shown(row),
+    )
+
+
+@row_page("download")
+def document_page(
+    admin: ModelAdmin[PurchaseSync], request: HttpRequest, row: PurchaseSync
+) -> HttpResponse:
+    fetched = _fetch(row)
+    if isinstance(fetched, _Failure) or fetched.document is None:
+        messages.error(request, _why_none(fetched))
+        return HttpResponseRedirect(_page(row))
+    document = fetched.document
+    return HttpResponse(
+        document.content,
+        headers={
+            "Content-Type": document.content_type,
+            "Content-Disposition": f'attachment; filename="{document.file_name}"',
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "sandbox",
+        },
+    )
 
 
 def document_words(row: PurchaseSync) -> SafeString:
@@ -169,17 +156,6 @@ def _why_none(fetched: Fetched | _Failure) -> str:
     if isinstance(fetched, _Failure):
         return fetched.message
     return " ".join(reason.message for reason in fetched.held_back)
-
-
-def _find(request: HttpRequest, purchase_id: int) -> PurchaseSync:
-    row = PurchaseSync.objects.visible_to(request.user).filter(pk=purchase_id).first()
-    if row is None:
-        raise Http404
-    return row
-
-
-def _may_download(request: HttpRequest) -> bool:
-    return bool(request.user.has_perm("sync.download_document"))
 
 
 def _download_url(row: PurchaseSync) -> str:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from connector.admin.connection_words import minute
+from connector.admin.moments import minute
 from sync.admin.wording import (
     ATTEMPT_COLOURS,
     PURCHASE_COLOURS,

@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Exists, OuterRef, QuerySet
 
-from connector.admin.connection_words import minute
+from connector.admin.moments import minute
 from connector.history import entries_of
 from sync.admin.tenant.tags import TAG_SYNC_COLOURS, kept_words
 from sync.engine.run.counts import HELD

@@ -4,40 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.db.models import Case, Count, OuterRef, QuerySet, Subquery, When
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseRedirect,
-    JsonResponse,
-)
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.decorators import action, display
+from unfold.decorators import display
 
-from connector.admin.connection_words import minute, second
-from connector.admin.visible import TenantFilter, VisibleOnly
-from sync.admin.lists.export import ExportPart
+from connector.admin.moments import minute, second
+from connector.admin.page import route
+from connector.admin.visible import TenantFilter
+from sync.admin.lists.export import ExportAdmin
 from sync.admin.lists.paging import BoundedPaginator
-from sync.admin.lists.readonly import ReadOnly, is_id
+from sync.admin.lists.readonly import is_id
 from sync.admin.lists.tables import RUNS
 from sync.admin.purchase.filters import BusinessDayFilter
-from sync.admin.run.progress import counts_in_words, panel_context, progress_json
+from sync.admin.run.progress import counts_in_words, panel_context, progress_page
+from sync.admin.run.stop import stop_run
 from sync.admin.wording import RUN_COLOURS, duration, starter, tenant_link
-from sync.engine.run.ending import stop
 from sync.models import PurchaseSync, Status, SyncRun
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(ExportPart, VisibleOnly, ReadOnly, ModelAdmin):
+class SyncRunAdmin(ExportAdmin):
     table = RUNS
     list_display = (
         "number",
@@ -74,6 +66,8 @@ class SyncRunAdmin(ExportPart, VisibleOnly, ReadOnly, ModelAdmin):
     class Media:
         js = ("sync/progress.js",)
 
+    stop_run = stop_run
+
     def has_stop_permission(
         self, request: HttpRequest, object_id: str | int | None = None
     ) -> bool:
@@ -87,29 +81,6 @@ class SyncRunAdmin(ExportPart, VisibleOnly, ReadOnly, ModelAdmin):
         active = SyncRun.objects.active()
         is_active = is_id(object_id) and active.filter(pk=object_id).exists()
         return offered if is_active else []
-
-    @action(description="Stop", url_path="stop", permissions=["stop"], icon="stop")
-    def stop_run(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        if not self.has_stop_permission(request):
-            raise PermissionDenied
-        run: SyncRun = self.get_object(request, object_id)
-        page = reverse("admin:sync_syncrun_change", args=[run.pk])
-        if request.method == "POST":
-            if stop(run, request.user.get_username()):
-                self.log_change(request, run, "Stopped.")
-                messages.success(request, run.message)
-            else:
-                messages.info(request, "This run has ended already.")
-            return HttpResponseRedirect(page)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Stop {run}?",
-            "opts": self.opts,
-            "original": run,
-            "run": run,
-            "back_url": page,
-        }
-        return TemplateResponse(request, "admin/sync/stop.html", context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
         """Purchases are counted for active runs only; ended ones have their counts."""
@@ -134,22 +105,8 @@ class SyncRunAdmin(ExportPart, VisibleOnly, ReadOnly, ModelAdmin):
         return found
 
     def get_urls(self) -> list[URLPattern]:
-        progress = path(
-            "<int:run_id>/progress/",
-            self.admin_site.admin_view(self.progress_view),
-            name="sync_syncrun_progress",
-        )
+        progress = route(self, "<int:object_id>/progress/", progress_page, "progress")
         return [progress, *super().get_urls()]
-
-    def progress_view(self, request: HttpRequest, run_id: int) -> JsonResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        run = SyncRun.objects.visible_to(request.user).filter(pk=run_id).first()
-        if run is None:
-            raise Http404
-        answer = JsonResponse(progress_json(run, request.user))
-        answer["Cache-Control"] = "no-store"
-        return answer
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], **kwargs: Any

@@ -7,13 +7,16 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.admin import ModelAdmin
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, Q, Sum
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from connector.admin.connection_words import clock
+from connector.admin.moments import clock
+from connector.admin.page import row_page
 from sync.admin.run.changes import CHANGES, changes_of
 from sync.admin.wording import RUN_COLOURS, duration
 from sync.engine.run.counts import counts_of
@@ -30,6 +33,13 @@ _LEFT = {
     "waiting": ("waits for the next sync", "wait for the next sync"),
     "skipped": ("is left out", "are left out"),
 }
+
+
+@row_page("view")
+def progress_page(
+    admin: ModelAdmin[SyncRun], request: HttpRequest, run: SyncRun
+) -> HttpResponse:
+    return JsonResponse(progress_json(run, request.user))
 
 
 def progress_json(run: SyncRun, user: User | AnonymousUser) -> dict[str, Any]:

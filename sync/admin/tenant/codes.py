@@ -9,97 +9,73 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin import ModelAdmin
 from django.db import transaction
 from django.http import (
     HttpRequest,
     HttpResponse,
-    HttpResponseNotAllowed,
     HttpResponseRedirect,
     JsonResponse,
 )
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
 
+from connector.admin.page import post_only, route, row_page
 from connector.admin.steps import TITLES
-from connector.admin.visible import find_tenant
 from connector.api.cmic.types import CodeKind
 from connector.models import CodeRefresh, RefreshState, Tenant
 from sync.tasks import refresh_on_commit
 
+_IS_ASKED_FOR = "CMiC's codes are read by the next free worker."
 
-class CodesPart:
-    """What the tenant's page shows of its codes. Reading them anew is changing it."""
 
-    def get_urls(self: Any) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        return [
-            path(
-                "<int:tenant_id>/codes/refresh/",
-                view(self.refresh_codes_view),
-                name="connector_tenant_refresh_codes",
-            ),
-            path(
-                "<int:tenant_id>/codes/progress/",
-                view(self.codes_progress_view),
-                name="connector_tenant_codes_progress",
-            ),
-            *super().get_urls(),  # type: ignore[misc]
-        ]
+def urls(admin: ModelAdmin[Tenant]) -> list[URLPattern]:
+    page = "<int:object_id>/codes/"
+    return [
+        route(admin, f"{page}refresh/", refresh_page, "refresh_codes"),
+        route(admin, f"{page}progress/", progress_page, "codes_progress"),
+    ]
 
-    def refresh_codes_view(
-        self: Any, request: HttpRequest, tenant_id: int
-    ) -> HttpResponse:
-        tenant = self.changeable_tenant(request, tenant_id)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        with transaction.atomic():
-            is_new = RefreshState.objects.request(tenant, timezone.now())
-            if is_new:
-                self.log_change(request, tenant, "Asked for CMiC's codes to be read.")
-                refresh_on_commit(tenant.pk)
+
+@row_page("change")
+@post_only
+def refresh_page(
+    admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant
+) -> HttpResponse:
+    with transaction.atomic():
+        is_new = _ask_for(tenant)
         if is_new:
-            messages.success(request, "CMiC's codes are read by the next free worker.")
-        else:
-            messages.info(request, "CMiC's codes are being read already.")
-        url = reverse("admin:connector_tenant_change", args=[tenant.pk])
-        tab = request.POST.get("tab", "")
-        return HttpResponseRedirect(f"{url}#{tab}" if tab in TITLES else url)
+            admin.log_change(request, tenant, "Asked for CMiC's codes to be read.")
+    if is_new:
+        messages.success(request, _IS_ASKED_FOR)
+    else:
+        messages.info(request, "CMiC's codes are being read already.")
+    url = reverse("admin:connector_tenant_change", args=[tenant.pk])
+    tab = request.POST.get("tab", "")
+    return HttpResponseRedirect(f"{url}#{tab}" if tab in TITLES else url)
 
-    def codes_progress_view(
-        self: Any, request: HttpRequest, tenant_id: int
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        answer = JsonResponse(
-            progress_json(find_tenant(request, tenant_id, "transactions"))
-        )
-        answer["Cache-Control"] = "no-store"
-        return answer
 
-    def save_related(
-        self: Any, request: HttpRequest, form: Any, formsets: Any, change: bool
-    ) -> None:
-        """A company that was never read is read now: the mappings are next."""
-        super().save_related(request, form, formsets, change)  # type: ignore[misc]
-        tenant = Tenant.objects.get(pk=form.instance.pk)
-        if _is_unread(tenant) and RefreshState.objects.request(tenant, timezone.now()):
-            messages.info(request, "CMiC's codes are read by the next free worker.")
-            refresh_on_commit(tenant.pk)
+@row_page("view", "transactions")
+def progress_page(
+    admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant
+) -> HttpResponse:
+    return JsonResponse(progress_json(tenant))
 
-    def render_change_form(
-        self: Any, request: HttpRequest, context: dict[str, Any], **kwargs: Any
-    ) -> HttpResponse:
-        tenant: Tenant | None = kwargs.get("obj")
-        if tenant is not None:
-            context["codes"] = codes_of(tenant)
-            context["may_refresh"] = self.has_change_permission(request, tenant)
-        page: HttpResponse = super().render_change_form(  # type: ignore[misc]
-            request, context, **kwargs
-        )
-        return page
+
+def read_if_unread(request: HttpRequest, tenant: Tenant) -> None:
+    """A company that was never read is read now: the mappings are next."""
+    if _is_unread(tenant) and _ask_for(tenant):
+        messages.info(request, _IS_ASKED_FOR)
+
+
+def _ask_for(tenant: Tenant) -> bool:
+    """False if they are being read already."""
+    is_new = RefreshState.objects.request(tenant, timezone.now())
+    if is_new:
+        refresh_on_commit(tenant.pk)
+    return is_new
 
 
 def progress_json(tenant: Tenant) -> dict[str, Any]:

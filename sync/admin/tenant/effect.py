@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.contrib.admin import ModelAdmin
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils import timezone
 
 from connector.admin.forms.drafts import Draft, read_draft
+from connector.admin.page import post_only, route, row_page
 from connector.models import Tenant
 from sync.engine.preview.effect import (
     AffectedPurchase,
@@ -32,27 +34,19 @@ _SENTENCES = {
 }
 
 
-class EffectPart:
-    """An endpoint for those who may change the tenant; purchases are listed for those
-    who may see them."""
+def urls(admin: ModelAdmin[Tenant]) -> list[URLPattern]:
+    return [route(admin, "<int:object_id>/effect/", effect_page, "effect")]
 
-    def get_urls(self: Any) -> list[URLPattern]:
-        return [
-            path(
-                "<int:tenant_id>/effect/",
-                self.admin_site.admin_view(self.effect_view),
-                name="connector_tenant_effect",
-            ),
-            *super().get_urls(),  # type: ignore[misc]
-        ]
 
-    def effect_view(self: Any, request: HttpRequest, tenant_id: int) -> HttpResponse:
-        self.changeable_tenant(request, tenant_id)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        draft = read_draft(tenant_id, request.POST)
-        may_see = request.user.has_perm("sync.view_purchasesync")
-        return JsonResponse(effect_json(draft, may_see=may_see))
+@row_page("change")
+@post_only
+def effect_page(
+    admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant
+) -> HttpResponse:
+    """Purchases are listed for those who may see them."""
+    draft = read_draft(tenant.pk, request.POST)
+    may_see = request.user.has_perm("sync.view_purchasesync")
+    return JsonResponse(effect_json(draft, may_see=may_see))
 
 
 def effect_json(draft: Draft, *, may_see: bool) -> dict[str, Any]:

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin import action as list_action
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from unfold.decorators import action
+from unfold.enums import ActionVariant
 
+from connector.admin.page import person, render_page, row_page
 from connector.connections.token_life import token_warning
 from connector.models import Tenant
 from sync.engine.run.requesting import RunRefusedError, request_run, window_for
@@ -40,7 +45,42 @@ class Plan:
         return not self.missing and self.active is None
 
 
-def plan(tenants: Iterable[Tenant]) -> list[Plan]:
+@list_action(permissions=["execute"], description="Execute: sync now")
+def execute_selected(
+    admin: ModelAdmin[Tenant], request: HttpRequest, rows: QuerySet[Tenant]
+) -> HttpResponse:
+    tenants = list(_whole(rows))
+    if "confirmed" in request.POST:
+        return _execute(admin, request, tenants)
+    return _confirmation(admin, request, _plan(tenants), is_action=True)
+
+
+# Only opens the confirmation page: what it starts is started by that page's POST.
+@action(
+    description="Execute",
+    url_path="execute",
+    permissions=["execute"],
+    icon="play_arrow",
+    variant=ActionVariant.PRIMARY,
+)
+@row_page("execute")
+def execute_one(
+    admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant
+) -> HttpResponse:
+    tenants = list(_whole(Tenant.objects.filter(pk=tenant.pk)))
+    if request.method == "POST":
+        return _execute(admin, request, tenants)
+    return _confirmation(admin, request, _plan(tenants), is_action=False)
+
+
+def _whole(tenants: QuerySet[Tenant]) -> QuerySet[Tenant]:
+    """With all that a run needs to be complete, in a few queries for any number."""
+    return tenants.select_related("pex", "cmic", "transactions").prefetch_related(
+        "mappings"
+    )
+
+
+def _plan(tenants: Iterable[Tenant]) -> list[Plan]:
     """`tenants` come with their parts and mappings already read."""
     tenants = list(tenants)
     running = {
@@ -51,38 +91,42 @@ def plan(tenants: Iterable[Tenant]) -> list[Plan]:
     return [_plan_one(tenant, running.get(tenant.pk), now) for tenant in tenants]
 
 
-def _plan_one(tenant: Tenant, active: SyncRun | None, now: Any) -> Plan:
+def _plan_one(tenant: Tenant, active: SyncRun | None, now: datetime) -> Plan:
     missing = tenant.missing_settings()
     has_settings = tenant.transactions_or_none is not None
     window = window_for(tenant, SyncRun.Trigger.MANUAL, now) if has_settings else None
     return Plan(tenant, window, missing, active)
 
 
-def confirmation(
-    model_admin: Any, request: HttpRequest, plans: Sequence[Plan], *, is_action: bool
+def _confirmation(
+    admin: ModelAdmin[Tenant],
+    request: HttpRequest,
+    plans: Sequence[Plan],
+    *,
+    is_action: bool,
 ) -> HttpResponse:
     """The page that says what will happen; its form posts back to where it is."""
-    context = {
-        **model_admin.admin_site.each_context(request),
-        "title": "Execute",
-        "opts": model_admin.opts,
-        "plans": plans,
-        "can_run": any(each.can_run for each in plans),
-        "is_action": is_action,
-        "action_checkbox_name": ACTION_CHECKBOX_NAME,
-        "back_url": _back_url(plans, is_action=is_action),
-    }
-    return TemplateResponse(request, "admin/sync/execute.html", context)
+    return render_page(
+        admin,
+        request,
+        "admin/sync/execute.html",
+        "Execute",
+        plans=plans,
+        can_run=any(each.can_run for each in plans),
+        is_action=is_action,
+        action_checkbox_name=ACTION_CHECKBOX_NAME,
+        back_url=_back_url(plans, is_action=is_action),
+    )
 
 
-def execute(
-    model_admin: Any, request: HttpRequest, tenants: Sequence[Tenant]
+def _execute(
+    admin: ModelAdmin[Tenant], request: HttpRequest, tenants: Sequence[Tenant]
 ) -> HttpResponse:
     """Start a run for each tenant; go to the run, or to the list of several."""
     runs = []
     for tenant in tenants:
         try:
-            runs.append(_start(model_admin, request, tenant))
+            runs.append(_start(admin, request, tenant))
         except RunRefusedError as error:
             messages.error(request, _refusal(error))
         else:
@@ -111,10 +155,10 @@ def execute(
     return HttpResponseRedirect(reverse("admin:connector_tenant_changelist"))
 
 
-def _start(model_admin: Any, request: HttpRequest, tenant: Tenant) -> SyncRun:
+def _start(admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant) -> SyncRun:
     with transaction.atomic():
-        run, step = request_run(tenant, SyncRun.Trigger.MANUAL, user=request.user)  # type: ignore[arg-type]
-        model_admin.log_change(
+        run, step = request_run(tenant, SyncRun.Trigger.MANUAL, user=person(request))
+        admin.log_change(
             request,
             tenant,
             f"Executed: run {run.pk} for {run.window_from} to {run.window_to}.",

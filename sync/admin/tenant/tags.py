@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 
-from connector.admin.visible import find_tenant
+from connector.admin.page import person, render_page, route, row_page
 from connector.api.exceptions import ConnectorError
 from connector.connections.probing import BROWSER_SECONDS
 from connector.models import CodeRefresh, Tenant
@@ -85,35 +84,28 @@ class Panel:
         return self.look.difference is not None and self.look.difference.is_changed
 
 
-class TagsSyncPart:
-    """The page and what its buttons do."""
-
-    def get_urls(self: Any) -> list[URLPattern]:
-        return [
-            path(
-                "<int:tenant_id>/tags/sync/",
-                self.admin_site.admin_view(self.sync_tags_view),
-                name="connector_tenant_sync_tags",
-            ),
-            *super().get_urls(),  # type: ignore[misc]
-        ]
-
-    def sync_tags_view(self: Any, request: HttpRequest, tenant_id: int) -> HttpResponse:
-        if not self.has_execute_permission(request):
-            raise PermissionDenied
-        tenant = find_tenant(request, tenant_id, "pex", "cmic", "transactions")
-        act = request.POST.get("act", "") if request.method == "POST" else ""
-        if act in (APPLY, READ, DISABLE):
-            try:
-                _do(self, request, tenant, act)
-            except (ConnectorError, TagSyncActiveError, ShownOtherwiseError) as error:
-                messages.error(request, str(error))
-            url = reverse("admin:connector_tenant_sync_tags", args=[tenant.pk])
-            return HttpResponseRedirect(url)
-        return _page(self, request, tenant, asked=request.POST.get("field", ""))
+def urls(admin: ModelAdmin[Tenant]) -> list[URLPattern]:
+    return [route(admin, "<int:object_id>/tags/sync/", sync_tags_page, "sync_tags")]
 
 
-def _do(model_admin: Any, request: HttpRequest, tenant: Tenant, act: str) -> None:
+@row_page("execute", "pex", "cmic", "transactions")
+def sync_tags_page(
+    admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant
+) -> HttpResponse:
+    act = request.POST.get("act", "") if request.method == "POST" else ""
+    if act not in (APPLY, READ, DISABLE):
+        return _page(admin, request, tenant, asked=request.POST.get("field", ""))
+    try:
+        _do(admin, request, tenant, act)
+    except (ConnectorError, TagSyncActiveError, ShownOtherwiseError) as error:
+        messages.error(request, str(error))
+    url = reverse("admin:connector_tenant_sync_tags", args=[tenant.pk])
+    return HttpResponseRedirect(url)
+
+
+def _do(
+    admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant, act: str
+) -> None:
     if act == READ:
         for remark in read_lists(TenantContext(tenant)):
             messages.warning(request, remark)
@@ -122,24 +114,25 @@ def _do(model_admin: Any, request: HttpRequest, tenant: Tenant, act: str) -> Non
     confirmed: dict[str, str] = {}
     if act == DISABLE:
         confirmed = {request.POST.get("field", ""): request.POST.get("seen", "")}
-    person: Any = request.user
     context = TenantContext(tenant)
-    for row in sync_tags(context, user=person, disable_all=confirmed):
-        _tell(model_admin, request, tenant, row)
+    for row in sync_tags(context, user=person(request), disable_all=confirmed):
+        _tell(admin, request, tenant, row)
 
 
-def _tell(model_admin: Any, request: HttpRequest, tenant: Tenant, row: TagSync) -> None:
+def _tell(
+    admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant, row: TagSync
+) -> None:
     sentence = f"Tag “{row.tag}”: {row.message}"
     level = {
         TagSync.State.SUCCEEDED: messages.SUCCESS,
         TagSync.State.WAITING: messages.WARNING,
     }.get(TagSync.State(row.state), messages.ERROR)
     messages.add_message(request, level, sentence)
-    model_admin.log_change(request, tenant, f"Synced options. {sentence}")
+    admin.log_change(request, tenant, f"Synced options. {sentence}")
 
 
 def _page(
-    model_admin: Any, request: HttpRequest, tenant: Tenant, *, asked: str
+    admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant, *, asked: str
 ) -> HttpResponse:
     problem, panels = "", []
     filters: list[FilterPlan] = []
@@ -150,24 +143,24 @@ def _page(
     except ConnectorError as error:
         problem = error.message
     syncs = TagSync.objects.filter(tenant=tenant).select_related("started_by")
-    context = {
-        **model_admin.admin_site.each_context(request),
-        "title": f"Sync tags of {tenant}",
-        "opts": model_admin.opts,
-        "tenant": tenant,
-        "panels": panels,
-        "problem": problem,
-        "filters": filters,
-        "is_changed": any(panel.is_changed for panel in panels)
+    return render_page(
+        admin,
+        request,
+        "admin/sync/tags.html",
+        f"Sync tags of {tenant}",
+        tenant=tenant,
+        panels=panels,
+        problem=problem,
+        filters=filters,
+        is_changed=any(panel.is_changed for panel in panels)
         or any(plan.write is not None for plan in filters),
-        "asked": next((each for each in panels if _is_of(each, asked)), None),
-        "read_at": _read_at(tenant),
-        "syncs": [
+        asked=next((each for each in panels if _is_of(each, asked)), None),
+        read_at=_read_at(tenant),
+        syncs=[
             (row, TAG_SYNC_COLOURS[TagSync.State(row.state)], kept_words(row))
             for row in syncs[:_MOST_SYNCS]
         ],
-    }
-    return TemplateResponse(request, "admin/sync/tags.html", context)
+    )
 
 
 def tags_state(tenant: Tenant) -> dict[str, Any]:

@@ -5,32 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import action, display
-from unfold.enums import ActionVariant
+from unfold.decorators import display
 
 from connector.admin import TenantAdmin
-from connector.admin.connection_words import (
-    LABEL_COLOURS,
-    cmic_label,
-    minute,
-    pex_label,
-)
+from connector.admin.connection_words import LABEL_COLOURS, cmic_label, pex_label
 from connector.admin.forms.drafts import Draft
+from connector.admin.moments import minute
+from connector.admin.pages.credentials import may_manage
 from connector.models import Tenant
 from sync.admin.days import settings_words
-from sync.admin.previews import PreviewPart
 from sync.admin.run.progress import outcome_of
-from sync.admin.tenant.auto_sync import AutoSyncPart
-from sync.admin.tenant.codes import CodesPart
-from sync.admin.tenant.effect import EffectPart
-from sync.admin.tenant.execute import confirmation, execute, plan
-from sync.admin.tenant.tags import TagsSyncPart, tags_state
+from sync.admin.tenant import auto_sync, codes, effect, execute, tags
+from sync.admin.tenant.preview import preview
 from sync.admin.tenant.tenant_states import StateFilter
 from sync.admin.tenant.waiting import waiting_of
 from sync.admin.wording import RUN_COLOURS
@@ -38,20 +30,31 @@ from sync.models import SyncRun
 
 
 @admin.register(Tenant)
-class SyncTenantAdmin(
-    AutoSyncPart, CodesPart, EffectPart, PreviewPart, TagsSyncPart, TenantAdmin
-):
-    """`has_execute_permission` guards the button, its page and the list action."""
+class SyncTenantAdmin(TenantAdmin):
+    """`has_execute_permission` guards the buttons, their pages and the list action."""
 
     list_display = (*TenantAdmin.list_display, "last_run", "last_run_at")
     list_filter = (*TenantAdmin.list_filter, StateFilter)
     actions = ("execute_selected",)
-    actions_detail = ("execute_one", "preview", TenantAdmin.transfer)
+    actions_detail = ("execute_one", "preview", TenantAdmin.more)
     change_form_outer_before_template = "admin/sync/tenant_before.html"
     change_form_after_template = "admin/sync/tenant_after.html"
 
     class Media:
         js: tuple[str, ...] = ("sync/progress.js", "sync/effect.js")
+
+    execute_selected = execute.execute_selected
+    execute_one = execute.execute_one
+    preview = preview
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            *auto_sync.urls(self),
+            *codes.urls(self),
+            *effect.urls(self),
+            *tags.urls(self),
+            *super().get_urls(),
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
         last = SyncRun.objects.filter(tenant=OuterRef("pk")).order_by(
@@ -85,31 +88,15 @@ class SyncTenantAdmin(
             minute(tenant.last_run_created_at),
         )
 
-    @admin.action(permissions=["execute"], description="Execute: sync now")
-    def execute_selected(
-        self, request: HttpRequest, queryset: QuerySet[Tenant]
-    ) -> HttpResponse:
-        tenants = list(_whole(queryset))
-        if "confirmed" in request.POST:
-            return execute(self, request, tenants)
-        return confirmation(self, request, plan(tenants), is_action=True)
-
-    # Only opens the confirmation page: what it starts is started by that page's POST.
-    @action(
-        description="Execute",
-        url_path="execute",
-        permissions=["execute"],
-        icon="play_arrow",
-        variant=ActionVariant.PRIMARY,
-    )
-    def execute_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        if not self.has_execute_permission(request):
-            raise PermissionDenied
-        tenant = self.get_object(request, object_id)
-        tenants = list(_whole(Tenant.objects.filter(pk=tenant.pk)))
-        if request.method == "POST":
-            return execute(self, request, tenants)
-        return confirmation(self, request, plan(tenants), is_action=False)
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: ModelForm[Tenant],
+        formsets: list[BaseInlineFormSet[Any, Any, Any]],
+        change: bool,
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        codes.read_if_unread(request, Tenant.objects.get(pk=form.instance.pk))
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
@@ -123,16 +110,16 @@ class SyncTenantAdmin(
                 RUN_COLOURS[SyncRun.State(last.status)] if last else ""
             )
             context["settings_words"] = settings_words(tenant)
-            context["tags"] = tags_state(tenant)
+            context["tags"] = tags.tags_state(tenant)
+            context["codes"] = codes.codes_of(tenant)
+            context["may_refresh"] = self.has_change_permission(request, tenant)
             context["may_execute"] = self.has_execute_permission(request)
             context["outcome"] = outcome_of(last) if last else ""
             context["connections"] = _connections(tenant)
             context["disconnectable"] = [
                 (key, name)
                 for key, name in (("pex", "PEX"), ("cmic", "CMiC"))
-                if self.has_change_permission(request)
-                and request.user.has_perm(f"connector.change_{key}connection")
-                and _is_connected(tenant, key)
+                if may_manage(self, request, key) and _is_connected(tenant, key)
             ]
             if request.user.has_perm("sync.view_purchasesync"):
                 context["waiting"] = waiting_of(tenant)
@@ -158,10 +145,3 @@ def _connections(tenant: Tenant) -> list[tuple[str, str, str]]:
         (name, LABEL_COLOURS[key], words)
         for name, (key, words) in (("PEX", pex), ("CMiC", cmic))
     ]
-
-
-def _whole(tenants: QuerySet[Tenant]) -> QuerySet[Tenant]:
-    """With all that a run needs to be complete, in a few queries for any number."""
-    return tenants.select_related("pex", "cmic", "transactions").prefetch_related(
-        "mappings"
-    )

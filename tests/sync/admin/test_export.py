@@ -17,7 +17,7 @@ from django.utils import timezone
 from connector.api.cmic.types import CodeKind
 from connector.models import CmicCode
 from sync.admin.lists import export
-from sync.admin.lists.cells import plain_text
+from sync.admin.lists.export import plain_text
 from tests.support.factories import make_tenant
 from tests.support.people import add_staff
 from tests.support.rows import REFUND, UNKNOWN_JOB, add_person, add_purchase, add_run
