@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy as _
 
 from sync.models.purchase import PurchaseSync
 from sync.models.states import JUDGEABLE, Status, check_move
-from sync.rules.invoicing import invoice_number
 from sync.rules.reasons import ReasonCode
 
 
@@ -118,7 +117,7 @@ def _move(kind: Decision.Kind, row: PurchaseSync) -> tuple[Status, dict[str, Any
         return Status.POSTED, {"posted_at": timezone.now()}
     if kind == Decision.Kind.MARK_SYNCED:
         # The number that it would have had: nothing else may get it.
-        number = invoice_number(row.pex_transaction_id, row.generation)
+        number = row.computed_number
         return Status.POSTED, {
             "posted_at": timezone.now(),
             "invoice_number": row.invoice_number or number,

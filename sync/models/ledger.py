@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -21,8 +20,7 @@ from sync.models.purchase import PurchaseSync
 from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, Status, check_move
 from sync.rules.facts import to_json
-from sync.rules.invoicing import invoice_number
-from sync.rules.reasons import Reason, ReasonCode, Verdict, Who
+from sync.rules.reasons import ReasonCode, Verdict
 from sync.rules.selection import Judgement
 
 BATCH = 500
@@ -120,7 +118,7 @@ def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:
     is_free = Q(claimed_until=None) | Q(claimed_until__lte=now)
     candidates = PurchaseSync.objects.filter(run=run, status=Status.PENDING)
     for row in candidates.filter(is_free).iterator():
-        number = invoice_number(row.pex_transaction_id, row.generation)
+        number = row.computed_number
         invoice = found.get(number)
         if invoice is None:
             continue
@@ -134,8 +132,7 @@ def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:
             "claimed_until": None,
             "updated_at": now,
         }
-        if invoice.amount != row.amount:
-            reason = amounts_differ(number, invoice.amount, row.amount)
+        if reason := row.objection_to(invoice):
             check_move(row.status, Status.FAILED)
             free.update(status=Status.FAILED, reasons=[reason.to_json()], **known)
             continue
@@ -148,16 +145,6 @@ def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:
             **known,
         )
     return adopted
-
-
-def amounts_differ(number: str, there: Decimal | None, here: Decimal | None) -> Reason:
-    """The reason for an invoice of ours that CMiC has with another amount."""
-    return Reason(
-        ReasonCode.REFUSED_BY_CMIC,
-        f"CMiC has an invoice {number} already, over {there}; this purchase is {here}. "
-        "Compare the two in CMiC and correct one.",
-        Who.CMIC_ADMIN,
-    )
 
 
 def _record_batch(

@@ -17,13 +17,15 @@ from django.db.models import F, Func, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connector.api.cmic.types import FoundInvoice
 from connector.lease import lease_time
 from connector.models import Tenant
 from sync.models.claiming import PurchaseSyncQuerySet
 from sync.models.purchase_indexes import INDEXES
 from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, Status, check_move
-from sync.rules.reasons import Reason
+from sync.rules.invoicing import invoice_number
+from sync.rules.reasons import Reason, ReasonCode, Who
 
 _ALWAYS = Q()
 
@@ -152,6 +154,22 @@ class PurchaseSync(models.Model):
         return self.status == Status.COMPLETED and was_seen and not is_marked
 
     @property
+    def computed_number(self) -> str:
+        """The number of its invoice, whether it has one in CMiC or would get one."""
+        return invoice_number(self.pex_transaction_id, self.generation)
+
+    def objection_to(self, found: FoundInvoice) -> Reason | None:
+        """Why an invoice of its number in CMiC cannot be it; None where it is."""
+        if found.amount == self.amount:
+            return None
+        return Reason(
+            ReasonCode.REFUSED_BY_CMIC,
+            f"CMiC has an invoice {self.computed_number} already, over {found.amount}; "
+            f"this purchase is {self.amount}. Compare the two in CMiC and correct one.",
+            Who.CMIC_ADMIN,
+        )
+
+    @property
     def is_judgeable(self) -> bool:
         """Neither sent nor being sent nor refused: the next judgement may change it."""
         return self.status in JUDGEABLE
@@ -203,6 +221,13 @@ class PurchaseSync(models.Model):
             fault_count=0,
             reasons=[],
         )
+
+    def mark_found(self, found: FoundInvoice) -> None:
+        """POSTING → POSTED: CMiC has its number; or FAILED, with another amount."""
+        if reason := self.objection_to(found):
+            self.mark_refused(reason)
+        else:
+            self.mark_posted(invoice_uuid=found.uuid)
 
     def mark_completed(self, *, note_id: int | None, was_seen: bool) -> None:
         """POSTED → COMPLETED: the marker was written now, or seen in PEX."""

@@ -20,7 +20,6 @@ from sync.engine.judging.context import TenantContext
 from sync.engine.judging.rules import require_complete
 from sync.engine.purchase.invoices import content_of
 from sync.models import PurchaseSync, Status, SyncAttempt
-from sync.rules.invoicing import invoice_number
 from sync.rules.reasons import ReasonCode
 
 _HEADER = (
@@ -74,7 +73,7 @@ def _as_it_would_be(row: PurchaseSync, tenant: Tenant) -> InvoiceCard:
     )
     try:
         require_complete(tenant)
-        number = invoice_number(row.pex_transaction_id, row.generation)
+        number = row.computed_number
         context = TenantContext(tenant)
         content = content_of(context, row, number)
     except (SettingsIncompleteError, ValueError) as error:

@@ -31,7 +31,6 @@ from sync.receipts import (
     left_out,
 )
 from sync.receipts.default_page import no_attachment
-from sync.rules.invoicing import invoice_number
 from sync.rules.reasons import SKIPPING, Reason, ReasonCode, Who
 from sync.rules.selection import NO_ATTACHMENT
 from sync.rules.window import business_day
@@ -72,7 +71,7 @@ def fetch_document(
     `heartbeat` is called after whatever may take long. Raises the client's error for
     faults that may pass.
     """
-    stem = invoice_number(row.pex_transaction_id, row.generation)
+    stem = row.computed_number
     client, tenant = context.pex, context.tenant
     chosen = tenant.transactions
     receipts = Receipts(None)

@@ -23,7 +23,7 @@ from sync.engine.purchase.invoices import content_of
 from sync.engine.purchase.settling import apply_error, look_up, put_on_record
 from sync.models import Decision, PurchaseSync, Status, SyncAttempt
 from sync.receipts import fingerprint
-from sync.rules.invoicing import digest, invoice_number
+from sync.rules.invoicing import digest
 from sync.rules.selection import MARKED
 from sync.rules.window import business_day
 
@@ -71,9 +71,10 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
     if fetched.document is None:
         row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
         return
+    content = content_of(context, row, row.computed_number)
     # The permit first: who waits for one while an outage begins must not send then.
     with client.permitted():
-        parcel = _begin(context, row, fetched.document, fetched)
+        parcel = _begin(context, row, content, fetched.document, fetched)
         answer = _upload(client, parcel)
     if isinstance(answer, ConnectorError):
         apply_error(context, row, answer)
@@ -100,13 +101,13 @@ def _upload(client: CmicClient, parcel: _Parcel) -> UploadAnswer | ConnectorErro
 def _begin(
     context: RunContext,
     row: PurchaseSync,
+    content: dict[str, Any],
     document: Document,
     fetched: Fetched,
 ) -> _Parcel:
     """Commit number and digest: from here on the invoice may exist."""
     chosen = context.tenant.transactions
-    number = invoice_number(row.pex_transaction_id, row.generation)
-    content = content_of(context, row, number)
+    number = row.computed_number
     document_digest = fingerprint(document)
     with transaction.atomic():
         row.begin_posting(

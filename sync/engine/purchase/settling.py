@@ -26,7 +26,6 @@ from connector.api.exceptions import (
 from connector.models import TransactionSettings
 from sync.engine.judging.context import RunContext
 from sync.models import PurchaseSync, SyncAttempt
-from sync.models.ledger import amounts_differ
 from sync.rules.reasons import Reason, ReasonCode, Who
 
 _NUMBER = re.compile(r"PEX-\w+(-\d+)?")
@@ -94,7 +93,7 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
         )
         return
     if found is not None:
-        _apply_found(row, found)
+        row.mark_found(found)
         return
     last = answers.last()
     if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
@@ -133,14 +132,7 @@ def _apply_existing(
     if found is None:
         row.mark_refused(_refusal(error))
     else:
-        _apply_found(row, found)
-
-
-def _apply_found(row: PurchaseSync, found: FoundInvoice) -> None:
-    if found.amount == row.amount:
-        row.mark_posted(invoice_uuid=found.uuid)
-    else:
-        row.mark_refused(amounts_differ(row.invoice_number, found.amount, row.amount))
+        row.mark_found(found)
 
 
 def _find(context: RunContext, row: PurchaseSync) -> FoundInvoice | None:
