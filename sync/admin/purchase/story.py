@@ -93,7 +93,7 @@ def _judged(row: PurchaseSync) -> Iterable[Episode]:
     What a run sent is told by the attempt.
     """
     newest = RunOutcome.objects.filter(purchase=row).select_related("run")
-    outcomes = list(newest.order_by("-run")[:MOST_OUTCOMES])[::-1]
+    outcomes = list(newest.order_by("-run_id")[:MOST_OUTCOMES])[::-1]
     for (status, _), same in groupby(
         outcomes, key=lambda each: (each.status, str(each.reasons))
     ):

@@ -87,8 +87,9 @@ def test_the_story_goes_from_the_swipe_to_the_marker_in_time_order(admin_client,
         marker_written_at=SWIPED + timedelta(hours=9, seconds=30),
         marker_seen_at=SWIPED + timedelta(hours=30),
     )
-    for hours in (2, 3, 4):
-        end_run(acme, row, hours, "blocked", [UNKNOWN_JOB])
+    blocked = [
+        end_run(acme, row, hours, "blocked", [UNKNOWN_JOB]) for hours in (2, 3, 4)
+    ]
     add_attempt(row, 5, "lost", answer="")
     decision = Decision.objects.create(
         purchase=row,
@@ -104,8 +105,9 @@ def test_the_story_goes_from_the_swipe_to_the_marker_in_time_order(admin_client,
     parts = [
         "Card used at Ferguson Supply by Ana Ruiz: 118.40 CAD",
         "Settled in PEX",
+        f"Run {blocked[0].pk}",
         "CMiC has no job “999”.",
-        "The same in 2 more runs",
+        f"The same in 2 more runs, the last of them Run {blocked[-1].pk} on",
         "answer lost",
         "the connection was lost after 2.0 s",
         "“Send again” by admin",
