@@ -100,3 +100,13 @@ def test_every_picture_is_shown_somewhere():
 
 def test_the_readme_stays_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= LONGEST_README
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs/decisions").iterdir()), ids=lambda path: path.stem
+)
+def test_a_decision_has_a_number_a_date_and_a_status(path):
+    number, heading = path.name[:3], path.read_text().splitlines()[:4]
+    assert heading[0].startswith(f"# {number} ")
+    assert re.fullmatch(r"- Date: \d{4}-\d\d-\d\d", heading[2])
+    assert re.match(r"- Status: (accepted|replaced by \d{3})", heading[3])
