@@ -35,9 +35,10 @@ from connector.api.exceptions import (
     NotFoundError,
     UnexpectedResponseError,
 )
+from connector.api.exchange import Timeouts
 from connector.api.http import ApiClient, Limits
 from connector.api.parsing import clean
-from connector.api.transport import Answer, Timeouts
+from connector.api.transport import Answer
 
 # Seconds that a page of a long list may wait for its turn: to begin the list anew would
 # cost all the pages before it.

@@ -30,7 +30,7 @@ from connector.api.exceptions import (
     TokenAddressError,
     UnexpectedResponseError,
 )
-from connector.api.transport import Timeouts
+from connector.api.exchange import Timeouts
 from tests.simulators.cmic import CmicSimulator
 from tests.simulators.contractor import build_contractor
 
