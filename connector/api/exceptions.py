@@ -22,6 +22,8 @@ Faults count as doubtful unless the contrary is certain: the difference is an in
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ConnectorError(Exception):
     """A sentence for people, and the two facts that decide what happens next."""
@@ -141,6 +143,19 @@ class UnexpectedResponseError(ConnectorError):
         super().__init__(message, system=system)
         self.status = status
         self.body = body
+
+
+class UnprovenAnswerError(UnexpectedResponseError):
+    """A yes that names nothing that was stored: look whether it is there."""
+
+
+class ContradictoryAnswerError(UnexpectedResponseError):
+    """A yes that carries an error. A refusal, unless it turns out to be there; `detail`
+    is the other side's own sentence."""
+
+    def __init__(self, message: str, *, detail: str, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.detail = detail
 
 
 class SettingsIncompleteError(ConnectorError):

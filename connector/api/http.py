@@ -33,14 +33,13 @@ from connector.api.exceptions import (
     ServerError,
     UnexpectedResponseError,
 )
+from connector.api.exchange import Exchange, Timeouts, exchanging
 from connector.api.parsing import clean
 from connector.api.transport import (
     Answer,
     FormPart,
     Multipart,
-    Timeouts,
     leads_astray,
-    never_connected,
     new_session,
     retry_after,
 )
@@ -205,27 +204,28 @@ class ApiClient:
         url = f"{self.base_url}/{path.lstrip('/')}"
         started = time.monotonic()
         headers = self._headers(has_body=body is not None)
-        data: Any = json.dumps(body).encode() if body is not None else None
+        data: Any = json.dumps(body).encode() if body is not None else b""
         if files:
             data = Multipart(files)
             headers["Content-Type"] = data.content_type
-        try:
-            response = self._session.request(
-                method,
-                url,
-                params=params,
-                data=data,
-                headers=headers,
-                timeout=(self._timeouts.connect, self._timeouts.answer),
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
-                content = self._read(response, started, max_bytes)
-        except (requests.RequestException, HTTPError) as error:
-            fault = self._transport_error(error)
-            logger.warning("%s %s: %s", method, path, type(fault).__name__)
-            raise fault from error
+        with exchanging(self._timeouts, len(data)) as exchange:
+            try:
+                response = self._session.request(
+                    method,
+                    url,
+                    params=params,
+                    data=data or None,
+                    headers=headers,
+                    timeout=(self._timeouts.connect, self._timeouts.answer),
+                    allow_redirects=False,
+                    stream=True,
+                )
+                with response:
+                    content = self._read(response, max_bytes)
+            except (requests.RequestException, HTTPError) as error:
+                fault = self._transport_error(error, exchange)
+                logger.warning("%s %s: %s", method, path, type(fault).__name__)
+                raise fault from error
         logger.debug(
             "%s %s → %s, %d bytes, %.0f ms",
             method,
@@ -249,11 +249,8 @@ class ApiClient:
             headers["Content-Type"] = "application/json"
         return headers
 
-    def _read(
-        self, response: requests.Response, started: float, max_bytes: int
-    ) -> bytes:
-        """The body, bounded in size and in time as a whole: a read timeout alone
-        lets a server that sends a byte a minute hold a worker for ever."""
+    def _read(self, response: requests.Response, max_bytes: int) -> bytes:
+        """The body, bounded in size; its time is bounded by the exchange."""
         # Hands its content over without a copy: an answer may have 50 MB.
         body = BytesIO()
         # As much as there is, not until a chunk is full: a server that drips would
@@ -266,31 +263,30 @@ class ApiClient:
                     system=self.system,
                     status=response.status_code,
                 )
-            if time.monotonic() - started > self._timeouts.answer:
-                raise ApiTimeoutError(
-                    f"{self.system} did not finish its answer within "
-                    f"{self._timeouts.answer:g} seconds.",
-                    system=self.system,
-                )
         return body.getvalue()
 
-    def _transport_error(self, error: Exception) -> ConnectorError:
+    def _transport_error(self, error: Exception, exchange: Exchange) -> ConnectorError:
+        """Certain where no byte of the request left, a doubt everywhere else."""
         if said := leads_astray(error):
             return ApiConnectionError(said, system=self.system)
-        if never_connected(error):
+        if isinstance(error, requests.exceptions.InvalidURL):
+            return ApiConnectionError(
+                f"{self.base_url} is not a valid address.", system=self.system
+            )
+        if not exchange.has_begun:
             return ApiConnectionError(
                 f"{self.system} could not be reached at {self.base_url}.",
                 system=self.system,
             )
-        if isinstance(error, requests.Timeout):
+        if exchange.late:
+            what = {
+                "request": "did not take the whole request",
+                "answer": "did not answer",
+            }[exchange.late]
             return ApiTimeoutError(
-                f"{self.system} did not answer within {self._timeouts.answer:g} "
+                f"{self.system} {what} within {exchange.seconds(exchange.late):g} "
                 "seconds.",
                 system=self.system,
-            )
-        if isinstance(error, requests.exceptions.InvalidURL):
-            return ApiConnectionError(
-                f"{self.base_url} is not a valid address.", system=self.system
             )
         return _BrokenConnectionError(
             f"The connection to {self.system} broke before its answer was complete.",

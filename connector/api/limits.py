@@ -204,11 +204,19 @@ def cmic_limits(
     return RedisLimits(
         redis_url,
         system="CMiC",
-        scope=f"cmic-{urlsplit(base_url).netloc}",
+        scope=f"cmic-{_host_of(base_url)}",
         rates=[Rate(per_second, 1)] if per_second > 0 else [],
         in_flight=max(0, in_flight),
         pause=1.0,
     )
+
+
+def _host_of(url: str) -> str:
+    """The same text for the same host, however its address is written."""
+    parts = urlsplit(url)
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    port = parts.port if parts.port not in (None, usual) else None
+    return f"{parts.hostname}:{port}" if port else f"{parts.hostname}"
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """Connections to somebody else's server, and what came back over one.
 
-Owns the process's pool of connections, timeouts, an answer and its reading, and what a
-fault of the transport says. Which fault means what is decided in `connector.api.http`.
+Owns the process's pool of connections, an answer and its reading. How long either half
+of a call may take is `connector.api.exchange`, what a fault means `connector.api.http`.
 """
 
 from __future__ import annotations
@@ -18,18 +18,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    MaxRetryError,
-    NameResolutionError,
-    NewConnectionError,
-)
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 from urllib3.fields import RequestField
 from urllib3.filepost import choose_boundary
 
 from connector.api.addresses import is_public
 from connector.api.exceptions import ApiConnectionError, UnexpectedResponseError
+from connector.api.exchange import BoundedResponse, Timeouts, exchanging, send_all
 from connector.api.parsing import parse_json, parse_rows
 
 T = TypeVar("T")
@@ -39,11 +34,19 @@ class PrivateAddressError(NewConnectionError):
     """The host's name led into a private network; nothing was sent there."""
 
 
-class _PublicOnly:
-    """Looks where a new connection has led before anything is sent over it.
+class _Guarded:
+    """Looks where a new connection has led before anything is sent over it, and keeps
+    what is sent and read within the time of its exchange.
 
     Asking the name service first would not do: it may answer otherwise the second time.
     """
+
+    response_class: Any = BoundedResponse
+
+    def send(self: Any, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        send_all(self.sock, data)
 
     def _new_conn(self: Any) -> socket.socket:
         connected: socket.socket = super()._new_conn()  # type: ignore[misc]
@@ -58,11 +61,11 @@ class _PublicOnly:
         )
 
 
-class _HttpConnection(_PublicOnly, HTTPConnection):
+class _HttpConnection(_Guarded, HTTPConnection):
     pass
 
 
-class _HttpsConnection(_PublicOnly, HTTPSConnection):
+class _HttpsConnection(_Guarded, HTTPSConnection):
     pass
 
 
@@ -89,14 +92,6 @@ _ADAPTER = _PublicAdapter(pool_connections=64, pool_maxsize=64, max_retries=0)
 
 _LONGEST_FORM_ANSWER = 1024 * 1024  # bytes
 _LONGEST_RETRY_AFTER = 300.0  # seconds; whoever says more is asked again after that
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds to wait for a connection, and for the whole answer after that."""
-
-    connect: float = 10.0
-    answer: float = 65.0
 
 
 # A field's name; its file's name, content and type.
@@ -170,14 +165,17 @@ def post_form(
     At most a megabyte is read. Raises `ApiConnectionError` if there is none.
     """
     try:
-        with new_session().post(
-            url,
-            data=form,
-            headers={"Accept": "application/json"},
-            timeout=(timeouts.connect, timeouts.answer),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
+        with (
+            exchanging(timeouts),
+            new_session().post(
+                url,
+                data=form,
+                headers={"Accept": "application/json"},
+                timeout=(timeouts.connect, timeouts.answer),
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
             body = next(response.iter_content(_LONGEST_FORM_ANSWER), b"")
     except (requests.RequestException, HTTPError) as error:
         said = leads_astray(error) or f"{url} did not answer."
@@ -197,31 +195,14 @@ def new_session() -> requests.Session:
     return session
 
 
-def never_connected(error: BaseException) -> bool:
-    """True only where it is certain that no byte of the request left."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    if not isinstance(error, requests.ConnectionError) or not error.args:
-        return False
-    reason = _reason(error)
-    if isinstance(error, requests.exceptions.SSLError):
-        return "CERTIFICATE_VERIFY_FAILED" in str(reason)
-    return isinstance(
-        reason, (NewConnectionError, NameResolutionError, ConnectTimeoutError)
-    )
-
-
 def leads_astray(error: BaseException) -> str:
     """Why the connection was not made, if it led into a private network; or empty."""
-    reason = _reason(error)
+    reason = error.args[0] if error.args else None
+    if isinstance(reason, MaxRetryError):
+        reason = reason.reason
     if not isinstance(reason, PrivateAddressError):
         return ""
     return str(reason).partition(": ")[2]
-
-
-def _reason(error: BaseException) -> Any:
-    reason = error.args[0] if error.args else None
-    return reason.reason if isinstance(reason, MaxRetryError) else reason
 
 
 def retry_after(value: str | None) -> float | None:

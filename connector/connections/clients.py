@@ -10,9 +10,9 @@ from connector.api.addresses import AddressError, check_address
 from connector.api.cmic.client import CmicClient
 from connector.api.cmic.oauth import OAuthCredentials
 from connector.api.exceptions import SettingsIncompleteError
+from connector.api.exchange import Timeouts
 from connector.api.limits import cmic_limits, pex_limits
 from connector.api.pex.client import PexClient
-from connector.api.transport import Timeouts
 from connector.models import CmicConnection, PexConnection, Tenant
 
 T = TypeVar("T", PexConnection, CmicConnection)

@@ -157,6 +157,9 @@ def _is_refund(purchase: Purchase) -> bool:
 def _is_purchase(purchase: Purchase) -> bool:
     if purchase.category in _NEVER_PURCHASES or "billpay" in purchase.category:
         return False
+    if "TransactionType" in purchase.unreadable:
+        # It may be one: a person is told, instead of nobody.
+        return True
     return purchase.type == "network" or purchase.category == "dispute"
 
 

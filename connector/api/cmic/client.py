@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
 from typing import Any
 
+from connector.api.cmic.answers import verdict_of
 from connector.api.cmic.modules import is_not_licensed, module_state
 from connector.api.cmic.oauth import OAuthCredentials, OAuthToken
 from connector.api.cmic.paging import PAGE_SIZE, Page, Row, iter_pages, parse_page
@@ -32,12 +32,15 @@ from connector.api.exceptions import (
     ApiResponseError,
     AuthenticationError,
     ConnectorError,
+    ContradictoryAnswerError,
     NotFoundError,
     UnexpectedResponseError,
+    UnprovenAnswerError,
 )
+from connector.api.exchange import Timeouts
 from connector.api.http import ApiClient, Limits
 from connector.api.parsing import clean
-from connector.api.transport import Answer, Timeouts
+from connector.api.transport import Answer
 
 # Seconds that a page of a long list may wait for its turn: to begin the list anew would
 # cost all the pages before it.
@@ -45,7 +48,6 @@ _PATIENCE = 30.0
 _REGISTERED = "ap-rest-api/rest/1/apreginv"
 _VOUCHERS = "ap-rest-api/rest/1/apallvouchers"
 _UPLOAD = "ecm-rest-api/jersey/v1/UploadData/uploadApRegInvoice"
-_ORACLE_MESSAGE = re.compile(r"<CMIC_ERR_MSG>(.*?)</CMIC_ERR_MSG>", re.DOTALL)
 
 
 class CmicClient(ApiClient):
@@ -108,17 +110,13 @@ class CmicClient(ApiClient):
 
     def explain(self, answer: Answer) -> tuple[str, str]:
         """Newer releases say no in JSON, older ones in text, Oracle in tags (§1.6)."""
-        if found := _ORACLE_MESSAGE.search(answer.text):
-            return "ORA", clean(found.group(1), 500)
-        try:
-            data = answer.json()
-        except UnexpectedResponseError:
-            if "<html" in answer.text[:500].casefold():
-                return "", ""
-            return super().explain(answer)
-        if not isinstance(data, Mapping):
+        data = _json(answer)
+        said = verdict_of(answer.text, data)
+        if said.is_error or data is not None:
+            return said.code, said.sentence
+        if "<html" in answer.text[:500].casefold():
             return "", ""
-        return text(data, "errorCode"), text(data, "errorMessage")[:500]
+        return super().explain(answer)
 
     def error_type(self, answer: Answer, detail: str) -> type[ApiResponseError]:
         """A missing licence is a 400 with a sentence (§1.3)."""
@@ -240,24 +238,32 @@ class CmicClient(ApiClient):
         return self._upload_answer(answer)
 
     def _upload_answer(self, answer: Answer) -> UploadAnswer:
-        """A 2xx is a yes only if nothing in its body says otherwise (D7)."""
+        """A 2xx is a yes only with an id of what was stored, and without an error.
+
+        Raises `ContradictoryAnswerError` for an error, `UnprovenAnswerError` without an
+        id: in both CMiC may have it all the same.
+        """
         body = self.redact(answer.text[:4000])
-        data = _json_object(answer)
-        if _says_no(answer.text, data):
-            _, said = self.explain(answer)
-            raise UnexpectedResponseError(
-                f"CMiC answered {answer.status}, but with an error: "
-                f"{self.redact(said) or clean(body, 500)}",
-                system=self.system,
-                status=answer.status,
-                body=body,
+        said = verdict_of(answer.text, _json(answer))
+        facts: dict[str, Any] = {
+            "system": self.system,
+            "status": answer.status,
+            "body": body,
+        }
+        if said.is_error:
+            detail = self.redact(said.sentence) or clean(body, 500)
+            raise ContradictoryAnswerError(
+                f"CMiC answered {answer.status}, but with an error: {detail}",
+                detail=detail,
+                **facts,
             )
-        return UploadAnswer(
-            status=answer.status,
-            body=body,
-            invoice_uuid=text(data, "apriVUuid")[:64],
-            image_id=text(data, "imageId")[:64],
-        )
+        if not said.is_proven:
+            raise UnprovenAnswerError(
+                f"CMiC answered {answer.status}, but without the id of an invoice or "
+                "of its image.",
+                **facts,
+            )
+        return UploadAnswer(answer.status, body, said.invoice_uuid, said.image_id)
 
     def _iter_pages(
         self, path: str, params: Mapping[str, Any], patience: float = 0.0
@@ -303,18 +309,9 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _json_object(answer: Answer) -> Mapping[str, Any]:
+def _json(answer: Answer) -> Any:
+    """None where the body is none."""
     try:
-        data = answer.json()
+        return answer.json()
     except UnexpectedResponseError:
-        return {}
-    return data if isinstance(data, Mapping) else {}
-
-
-def _says_no(body: str, data: Mapping[str, Any]) -> bool:
-    if text(data, "status").casefold() == "error" or data.get("errorMessage"):
-        return True
-    start = body[:4000]
-    if "ORA-" in start or "CMIC_ERR_MSG" in start:
-        return True
-    return start.lstrip()[:1] == "<"
+        return None

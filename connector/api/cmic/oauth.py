@@ -15,7 +15,8 @@ from connector.api.exceptions import (
     TokenAddressError,
     UnexpectedResponseError,
 )
-from connector.api.transport import Timeouts, post_form
+from connector.api.exchange import Timeouts
+from connector.api.transport import post_form
 
 # Not found, no such method, gone.
 _NO_SUCH_ADDRESS = (404, 405, 410)

@@ -21,6 +21,7 @@ from connector.api.exceptions import (
     NotFoundError,
     UnexpectedResponseError,
 )
+from connector.api.exchange import Timeouts
 from connector.api.http import Limits
 from connector.api.pex.reading import (
     UnreadableError,
@@ -37,7 +38,7 @@ from connector.api.pex.types import (
     TokenInfo,
     read_notes,
 )
-from connector.api.transport import Answer, Timeouts
+from connector.api.transport import Answer
 
 T = TypeVar("T")
 

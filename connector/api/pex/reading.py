@@ -100,6 +100,16 @@ def read_flag(value: Any) -> bool | None:
     raise UnreadableError("neither true nor false")
 
 
+def read_type(value: Any) -> str | None:
+    """The name of a transaction's type. A number may stand for one (§1.4), but nobody
+    documents which number for which: it is unreadable, and never guessed."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or value.strip().isdigit():
+        raise UnreadableError("not the name of a type")
+    return read_text(value).casefold() or None
+
+
 def read_approval(value: Any) -> str:
     """PEX writes "NotReviewed" as well as "Not Reviewed" (§10, 11)."""
     return read_text(value).replace(" ", "").casefold()

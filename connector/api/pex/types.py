@@ -22,6 +22,7 @@ from connector.api.pex.reading import (
     read_id,
     read_or_none,
     read_text,
+    read_type,
 )
 
 MARKER_TEXT = "Synced with CMiC"
@@ -107,7 +108,7 @@ class Purchase:
             settled_at=reader.checked(read_eastern, "SettlementTime"),
             is_pending=reader.checked(read_flag, "IsPending") or False,
             is_declined=reader.checked(read_flag, "IsDecline") or False,
-            type=read_text(row.get("TransactionType")).casefold(),
+            type=reader.required(read_type, "TransactionType") or "",
             category=read_text(row.get("TransactionTypeCategory")).casefold(),
             merchant=read_text(row.get("MerchantName"))
             or read_text(row.get("MerchantNameNormalized")),

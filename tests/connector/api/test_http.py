@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
-import requests
 import responses
 
 from connector.api.exceptions import (
@@ -21,8 +20,8 @@ from connector.api.exceptions import (
     ServerError,
     UnexpectedResponseError,
 )
+from connector.api.exchange import Timeouts
 from connector.api.http import ApiClient
-from connector.api.transport import Timeouts
 
 BASE = "https://api.example.com/base"
 
@@ -230,12 +229,6 @@ def test_the_machines_own_netrc_does_not_replace_our_credentials(
         ],
     )
     client().call("GET", "thing")
-
-
-def test_an_ssl_fault_after_the_handshake_may_have_succeeded(http):
-    http.post(f"{BASE}/thing", body=requests.exceptions.SSLError("bad record mac"))
-    with pytest.raises(ApiTimeoutError):
-        client().call("POST", "thing", body={})
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

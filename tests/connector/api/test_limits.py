@@ -119,6 +119,34 @@ def test_a_limit_of_zero_is_off():
     assert isinstance(off, Unlimited)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "https://Atlas-API.cmiccloud.com:443/cmicprod",
+        "https://user@ATLAS-api.cmiccloud.com/other",
+    ],
+)
+def test_a_host_has_one_limit_however_its_address_is_written(other):
+    redis.Redis.from_url(settings.REDIS_URL).flushdb()
+    address = "https://atlas-api.cmiccloud.com/cmicprod"
+    one, two = (
+        cmic_limits(settings.REDIS_URL, url, per_second=0, in_flight=1)
+        for url in (address, other)
+    )
+    with one.permit(""), pytest.raises(RateLimitError):
+        call(two)
+
+
+def test_another_port_of_a_host_has_its_own_limit():
+    redis.Redis.from_url(settings.REDIS_URL).flushdb()
+    one, two = (
+        cmic_limits(settings.REDIS_URL, url, per_second=0, in_flight=1)
+        for url in ("https://cmic.example:8443/a", "https://cmic.example/a")
+    )
+    with one.permit(""):
+        call(two)
+
+
 def test_no_token_is_readable_in_redis():
     call(pex_limits(settings.REDIS_URL, "very-secret-token", per_minute=10))
     keys = redis.Redis.from_url(settings.REDIS_URL).keys("*")

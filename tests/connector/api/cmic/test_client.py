@@ -24,13 +24,15 @@ from connector.api.exceptions import (
     AccessDeniedError,
     ApiTimeoutError,
     AuthenticationError,
+    ContradictoryAnswerError,
     InvalidRequestError,
     RateLimitError,
     ServerError,
     TokenAddressError,
     UnexpectedResponseError,
+    UnprovenAnswerError,
 )
-from connector.api.transport import Timeouts
+from connector.api.exchange import Timeouts
 from tests.simulators.cmic import CmicSimulator
 from tests.simulators.contractor import build_contractor
 
@@ -197,8 +199,8 @@ def test_a_quote_in_a_code_stays_a_code(sim):
         ("server_error_after_store", {}, ServerError),
         ("reset_before_store", {}, ApiTimeoutError),
         ("reset_after_store", {}, ApiTimeoutError),
-        ("error_in_ok", {}, UnexpectedResponseError),
-        ("garbage_ok", {"stored": True}, UnexpectedResponseError),
+        ("error_in_ok", {}, ContradictoryAnswerError),
+        ("garbage_ok", {"stored": True}, UnprovenAnswerError),
         ("redirect", {}, UnexpectedResponseError),
     ],
 )

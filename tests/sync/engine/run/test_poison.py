@@ -101,13 +101,32 @@ def check_poisoned(poisoned, sent):
     listed = set(PurchaseSync.objects.values_list("pex_transaction_id", flat=True))
     for purchase, poison in poisoned.items():
         if purchase not in listed:
-            # A row of no known kind is no purchase.
-            assert poison[0] in ("TransactionType", "TransactionTypeCategory"), poison
+            # PEX calls its type by another name: it is no purchase.
+            assert poison == ("TransactionType", "text")
             continue
         row = row_of(purchase)
         is_sent = number_of(purchase) in sent
         assert is_sent == (row.status == "completed"), poison
         assert is_sent != bool(row.reasons), poison
+
+
+@pytest.mark.parametrize("value", [0, 1, "0", "", None, {"a": 1}])
+def test_a_row_whose_type_cannot_be_read_is_told_and_not_sent(tenant, pex, cmic, value):
+    number = pex.add_purchase(amount=Decimal("5.00"))
+    pex.override(number, TransactionType=value)
+    run = execute(tenant)
+    row = row_of(number)
+    assert (row.status, row.run) == ("blocked", run)
+    assert [reason["code"] for reason in row.reasons] == ["value_unknown"]
+    assert "PEX reports TransactionType" in row.reasons[0]["message"]
+    assert cmic.invoices() == []
+
+
+def test_a_fee_whose_type_cannot_be_read_is_a_fee(tenant, pex):
+    number = pex.add_purchase(amount=Decimal("5.00"))
+    pex.override(number, TransactionType=0, TransactionTypeCategory="CardAccountFee")
+    execute(tenant)
+    assert not PurchaseSync.objects.exists()
 
 
 def test_a_row_without_an_id_is_told_and_stops_no_other(tenant, pex, cmic):
