@@ -206,7 +206,9 @@ class PurchaseSync(models.Model):
             **document,
         )
 
-    def mark_posted(self, *, invoice_uuid: str = "", image_id: str = "") -> None:
+    def mark_posted(
+        self, *, invoice_uuid: str = "", image_id: str = "", **place: Any
+    ) -> None:
         """POSTING → POSTED: accepted, or found in CMiC by its number.
 
         Sending or looking up may have taken long; the note gets a whole lease.
@@ -220,14 +222,21 @@ class PurchaseSync(models.Model):
             not_before=None,
             fault_count=0,
             reasons=[],
+            **place,
         )
 
-    def mark_found(self, found: FoundInvoice) -> None:
-        """POSTING → POSTED: CMiC has its number; or FAILED, with another amount."""
+    def mark_found(self, found: FoundInvoice, company: str, vendor: str) -> None:
+        """PENDING or POSTING → POSTED: CMiC has its number, for this company and
+        vendor; or FAILED, with another amount."""
+        place: dict[str, Any] = {
+            "invoice_number": self.computed_number,
+            "company_code": company,
+            "vendor_code": vendor,
+        }
         if reason := self.objection_to(found):
-            self.mark_refused(reason)
+            self._move(Status.FAILED, reasons=[reason.to_json()], **place, **_FREE)
         else:
-            self.mark_posted(invoice_uuid=found.uuid)
+            self.mark_posted(invoice_uuid=found.uuid, **place)
 
     def mark_completed(self, *, note_id: int | None, was_seen: bool) -> None:
         """POSTED → COMPLETED: the marker was written now, or seen in PEX."""

@@ -20,7 +20,12 @@ from connector.api.pex.types import MARKER_TEXT
 from sync.engine.judging.context import RunContext
 from sync.engine.purchase.documents import Fetched, fetch_document
 from sync.engine.purchase.invoices import content_of
-from sync.engine.purchase.settling import apply_error, look_up, put_on_record
+from sync.engine.purchase.settling import (
+    apply_error,
+    look_up,
+    put_on_record,
+    was_sent_before,
+)
 from sync.models import Decision, PurchaseSync, Status, SyncAttempt
 from sync.receipts import fingerprint
 from sync.rules.invoicing import digest
@@ -43,18 +48,19 @@ def advance(context: RunContext, row: PurchaseSync) -> None:
     Raises `LeaseLostError`, and the errors of `connector.api.exceptions` for what the
     caller must wait out; the row is then in a true state, claimed or free.
     """
-    # A note may be there already if its answer, or the worker, was lost.
-    may_be_marked = row.status == Status.POSTED
+    # A note may be there already where the invoice was found and not made now: its
+    # answer, the worker or the database was lost.
+    is_made = False
     if row.status == Status.POSTING:
-        may_be_marked = True
         look_up(context, row)
     elif row.status == Status.PENDING:
-        _send(context, row)
+        is_made = _send(context, row)
     if row.status == Status.POSTED:
-        _mark(context, row, may_be_marked=may_be_marked)
+        _mark(context, row, may_be_marked=not is_made)
 
 
-def _send(context: RunContext, row: PurchaseSync) -> None:
+def _send(context: RunContext, row: PurchaseSync) -> bool:
+    """Whether CMiC has taken it just now."""
     was_marked = row.generation > 1 or row.marker_seen_at is not None
     if was_marked and _is_marked(context, row):
         # The list that lacked the marker was not to be believed.
@@ -62,7 +68,9 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
             row.keep_completed()
         else:
             row.hold_back(Status.SKIPPED, [MARKED])
-        return
+        return False
+    if was_sent_before(context, row):
+        return False
     client = context.cmic
     # A lane that had to give its place back later would fetch the receipts again, at
     # the cost of PEX's calls.
@@ -70,7 +78,7 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
     fetched = fetch_document(context, row, row.renew)
     if fetched.document is None:
         row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
-        return
+        return False
     content = content_of(context, row, row.computed_number)
     # The permit first: who waits for one while an outage begins must not send then.
     with client.permitted():
@@ -78,8 +86,9 @@ def _send(context: RunContext, row: PurchaseSync) -> None:
         answer = _upload(client, parcel)
     if isinstance(answer, ConnectorError):
         apply_error(context, row, answer)
-        return
+        return False
     row.mark_posted(invoice_uuid=answer.invoice_uuid, image_id=answer.image_id)
+    return True
 
 
 def _upload(client: CmicClient, parcel: _Parcel) -> UploadAnswer | ConnectorError:

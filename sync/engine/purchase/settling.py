@@ -21,7 +21,9 @@ from connector.api.exceptions import (
     AuthenticationError,
     ConflictError,
     ConnectorError,
+    ContradictoryAnswerError,
     RateLimitError,
+    UnprovenAnswerError,
 )
 from connector.models import TransactionSettings
 from sync.engine.judging.context import RunContext
@@ -45,7 +47,10 @@ class CredentialsRefusedError(ConnectorError):
 
 def put_on_record(attempt: SyncAttempt, error: ConnectorError) -> None:
     """Before anything follows from it, and whoever holds the purchase by now."""
-    if error.may_have_succeeded:
+    if isinstance(error, ContradictoryAnswerError):
+        # Unless a look-up finds it all the same.
+        outcome = SyncAttempt.Outcome.REFUSED
+    elif error.may_have_succeeded:
         outcome = SyncAttempt.Outcome.LOST
     elif isinstance(error, _NOT_TAKEN):
         outcome = SyncAttempt.Outcome.NOT_SENT
@@ -60,6 +65,9 @@ def apply_error(context: RunContext, row: PurchaseSync, error: ConnectorError) -
 
     Raises the error again where it says more of CMiC than of this purchase.
     """
+    if isinstance(error, (ContradictoryAnswerError, UnprovenAnswerError)):
+        _apply_doubtful_yes(context, row, error)
+        return
     if error.may_have_succeeded:
         row.await_lookup(_after_delay(0))
         raise error
@@ -72,6 +80,25 @@ def apply_error(context: RunContext, row: PurchaseSync, error: ConnectorError) -
         _apply_existing(context, row, error)
     else:
         row.mark_refused(_refusal(error))
+
+
+def was_sent_before(context: RunContext, row: PurchaseSync) -> bool:
+    """Whether CMiC has it from an earlier try, whatever became of that one; it is then
+    posted, or failed with another amount.
+
+    Asked before anything is sent for a second time. Where CMiC lets nobody look, a
+    person has decided. Raises the client's other errors: unknown is not absent.
+    """
+    if not (row.attempt_count or row.resend_count):
+        return False
+    try:
+        found = _find(context, row)
+    except AccessDeniedError:
+        return False
+    if found is None:
+        return False
+    row.mark_found(found, *_place(context, row))
+    return True
 
 
 def look_up(context: RunContext, row: PurchaseSync) -> None:
@@ -93,7 +120,7 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
         )
         return
     if found is not None:
-        row.mark_found(found)
+        row.mark_found(found, *_place(context, row))
         return
     last = answers.last()
     if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
@@ -132,21 +159,57 @@ def _apply_existing(
     if found is None:
         row.mark_refused(_refusal(error))
     else:
-        row.mark_found(found)
+        row.mark_found(found, *_place(context, row))
+
+
+def _apply_doubtful_yes(
+    context: RunContext,
+    row: PurchaseSync,
+    error: ContradictoryAnswerError | UnprovenAnswerError,
+) -> None:
+    """A 2xx that is no yes. CMiC is asked at once: what it does not have after an error
+    was refused, and after anything else is looked up again later."""
+    try:
+        found = _find(context, row)
+    except ConnectorError:
+        row.await_lookup(_after_delay(0))
+        raise
+    if found is not None:
+        row.mark_found(found, *_place(context, row))
+    elif isinstance(error, ContradictoryAnswerError):
+        row.mark_refused(_refused(error.detail))
+    else:
+        row.await_lookup(_after_delay(0))
+        raise error
 
 
 def _find(context: RunContext, row: PurchaseSync) -> FoundInvoice | None:
-    return context.cmic.find_invoice(
-        row.company_code, row.vendor_code, row.invoice_number
+    return context.cmic.find_invoice(*_place(context, row), row.computed_number)
+
+
+def _place(context: RunContext, row: PurchaseSync) -> tuple[str, str]:
+    """The company and vendor that it was sent for, or would be."""
+    chosen = context.tenant.transactions
+    return (
+        row.company_code or chosen.company_code,
+        row.vendor_code or chosen.vendor_code,
     )
 
 
 def _may_send_again(context: RunContext, row: PurchaseSync) -> bool:
+    """Where the tenant has it so, once, and absence means something: a CMiC that hides
+    our invoices while Imaging works on them shows none."""
     chosen = context.tenant.transactions.after_lost_answer
-    return (
-        chosen == TransactionSettings.AfterLostAnswer.SEND_AGAIN
-        and row.resend_count == 0
+    if chosen != TransactionSettings.AfterLostAnswer.SEND_AGAIN or row.resend_count:
+        return False
+    posted = PurchaseSync.objects.filter(
+        tenant=row.tenant_id,
+        posted_at__isnull=False,
+        company_code=row.company_code,
+        vendor_code=row.vendor_code,
     )
+    newest = posted.order_by("-posted_at").first()
+    return newest is not None and _find(context, newest) is not None
 
 
 def _after_delay(index: int) -> datetime:

@@ -99,7 +99,10 @@ class Trouble:
             raise RefusalError(fault.get("message", "Period is closed."))
         if fault := self._faults.take("error_in_ok", *keys):
             message = fault.get("message", "Required field missing: Invoice Number")
-            return json_response({"status": "Error", "errorMessage": message})
+            body = fault.get("body", {"status": "Error", "errorMessage": message})
+            if isinstance(body, str):
+                return text_response(200, body)
+            return json_response(body)
         if self._faults.take("garbage_ok", *keys, stored=False):
             return maintenance_response(200)
         return None

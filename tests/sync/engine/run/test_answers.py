@@ -6,11 +6,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from sync.engine.run.preparing import prepare
 from sync.engine.run.requesting import request_run
-from sync.models import PurchaseSync
+from sync.engine.steps import Step
+from sync.models import Decision, PurchaseSync
 from tests.support.driver import codes_of, drive, execute, number_of, row_of, set_up
 from tests.sync.engine.run.test_outages import go_on
 
@@ -54,6 +56,70 @@ def test_a_404_at_a_look_up_is_unknown_and_not_absent(tenant, pex, cmic):
     assert not row_of(purchase).needs_person
     execute(tenant)
     assert row_of(purchase).status == "completed"
+    assert len(cmic.invoices()) == 1
+
+
+@pytest.fixture
+def sam(db):
+    return User.objects.create_user("sam")
+
+
+def keep_open(run, tenant, pex):
+    """Something that the run waits for, so that it stays active."""
+    PurchaseSync.objects.create(
+        tenant=tenant,
+        run=run,
+        pex_transaction_id=pex.add_purchase(amount=Decimal("6.00")),
+        status="pending",
+        amount=Decimal("6.00"),
+        invoice_on=timezone.now().date(),
+        not_before=timezone.now() + timedelta(hours=2),
+    )
+
+
+def test_send_again_looks_first_also_while_the_run_is_active(tenant, pex, cmic, sam):
+    lost = pex.add_purchase(amount=Decimal("118.40"))
+    run, step = request_run(tenant, "manual")
+    lanes = prepare(step.run_id)
+    cmic.visibility_delay = 3600.0
+    cmic.faults.set("reset_after_store", times=1, match=number_of(lost))
+    keep_open(run, tenant, pex)
+    drive(lanes)
+    assert row_of(lost).needs_person
+    cmic.advance(7200)
+    decide = Decision.objects.make
+    decide(row_of(lost), Decision.Kind.SEND_AGAIN, user=sam, why="Nobody saw it.")
+    run.refresh_from_db()
+    drive([Step(run.pk, run.queue, run.lane_set)])
+    assert row_of(lost).status == "completed"
+    assert len(cmic.invoices(number_of(lost))) == pex.markers(lost) == 1
+
+
+def test_retry_looks_first_also_while_the_run_is_active(tenant, pex, cmic, sam):
+    there = pex.add_purchase(amount=Decimal("118.40"))
+    cmic.add_invoice(number_of(there), Decimal("99.00"), timezone.now().date())
+    pex.add_purchase(amount=Decimal("6.00"))
+    _, step = request_run(tenant, "manual")
+    lanes = prepare(step.run_id)
+    assert row_of(there).status == "failed"
+    cmic.invoices(number_of(there))[0].amount = Decimal("118.40")
+    decide = Decision.objects.make
+    decide(row_of(there), Decision.Kind.RETRY, user=sam, why="Corrected in CMiC.")
+    drive(lanes)
+    assert row_of(there).status == "completed"
+    assert len(cmic.invoices(number_of(there))) == pex.markers(there) == 1
+
+
+def test_send_again_is_believed_where_cmic_lets_nobody_look(tenant, pex, cmic, sam):
+    lost = pex.add_purchase(amount=Decimal("5.00"))
+    cmic.faults.set("reset_before_store", times=1, match=number_of(lost))
+    execute(tenant)
+    for resource in ("apreginv", "apallvouchers"):
+        cmic.faults.set("forbidden", match=resource)
+    decide = Decision.objects.make
+    decide(row_of(lost), Decision.Kind.SEND_AGAIN, user=sam, why="It is not there.")
+    execute(tenant)
+    assert row_of(lost).status == "completed"
     assert len(cmic.invoices()) == 1
 
 

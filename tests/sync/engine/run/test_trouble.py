@@ -53,11 +53,85 @@ def test_an_answer_lost_for_good_waits_for_a_person(tenant, pex, cmic):
 
 def test_a_tenant_may_have_it_sent_again_under_the_same_number(tenant, pex, cmic):
     set_up(tenant, after_lost_answer="send_again")
+    before = pex.add_purchase(amount=Decimal("4.00"))
+    execute(tenant)
     purchase = pex.add_purchase(amount=Decimal("118.40"))
     cmic.faults.set("reset_before_store", times=1, match=number_of(purchase))
     run = execute(tenant)
-    assert [each.number for each in cmic.invoices()] == [number_of(purchase)]
+    numbers = [each.number for each in cmic.invoices()]
+    assert sorted(numbers) == sorted([number_of(before), number_of(purchase)])
     assert run.status == "succeeded"
+
+
+@pytest.mark.parametrize("has_sent_before", [True, False])
+def test_absence_means_nothing_where_cmic_shows_no_invoice_of_ours(
+    tenant, pex, cmic, has_sent_before
+):
+    set_up(tenant, after_lost_answer="send_again")
+    cmic.visibility_delay = 10**7
+    if has_sent_before:
+        pex.add_purchase(amount=Decimal("4.00"))
+        execute(tenant)
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    cmic.faults.set("reset_after_store", times=1, match=number_of(purchase))
+    execute(tenant)
+    assert len(cmic.invoices(number_of(purchase))) == 1
+    assert codes_of(purchase) == {"lost_answer"}
+
+
+SAYS_NO = [
+    [{"status": "Error", "errorMessage": "Job is closed"}],
+    {"result": {"status": "Error", "errorMessage": "Job is closed"}},
+    {"Status": "Error", "ErrorMessage": "Job is closed"},
+    {"errors": [{"message": "Job is closed"}]},
+    {"success": False, "message": "Job is closed"},
+]
+SAYS_NOTHING = ["Service temporarily unavailable", "", {}, {"status": "Success"}]
+
+
+@pytest.mark.parametrize("body", SAYS_NO)
+def test_an_error_in_a_2xx_is_a_refusal_once_a_look_up_says_absent(
+    tenant, pex, cmic, body
+):
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    cmic.faults.set("error_in_ok", body=body)
+    run = execute(tenant)
+    row = row_of(purchase)
+    assert (run.status, row.status) == ("partial", "failed")
+    assert codes_of(purchase) == {"refused_by_cmic"}
+    assert row.reasons[0]["message"] == "CMiC refused the invoice: Job is closed"
+    assert (cmic.invoices(), pex.markers(purchase)) == ([], 0)
+
+
+@pytest.mark.parametrize("body", SAYS_NOTHING)
+def test_a_2xx_that_proves_nothing_is_no_yes(tenant, pex, cmic, body):
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    cmic.faults.set("error_in_ok", body=body)
+    execute(tenant)
+    assert row_of(purchase).status == "posting"
+    assert (cmic.invoices(), pex.markers(purchase)) == ([], 0)
+
+
+def test_an_error_in_the_2xx_of_every_purchase_is_no_outage(tenant, pex, cmic):
+    purchases = [pex.add_purchase(amount=Decimal("5.00")) for _ in range(30)]
+    cmic.faults.set("error_in_ok", message="Cost Code is not valid for job")
+    run = execute(tenant)
+    assert (run.status, run.reason, run.counts["failed"]) == ("partial", "", 30)
+    assert all(codes_of(each) == {"refused_by_cmic"} for each in purchases)
+
+
+def test_an_error_in_a_2xx_of_what_cmic_has_all_the_same_is_no_refusal(
+    tenant, pex, cmic
+):
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    _, step = request_run(tenant, "manual")
+    lanes = prepare(step.run_id)
+    cmic.add_invoice(number_of(purchase), Decimal("5.00"), timezone.now().date())
+    cmic.faults.set("error_in_ok", message="Imaging is slow")
+    pex.add_note(purchase, "Synced with CMiC by hand")
+    drive(lanes)
+    assert row_of(purchase).status == "completed"
+    assert (len(cmic.invoices()), pex.markers(purchase)) == (1, 1)
 
 
 def test_a_refusal_fails_that_purchase_with_cmics_sentence(tenant, pex, cmic):
