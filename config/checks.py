@@ -1,7 +1,8 @@
 """What the settings must be for the product to work, each rule with a number.
 
-`manage.py` asks before every command, and `refuse_errors` before web, worker and beat
-start. What nothing can be loaded without raises in `config.settings` itself.
+Django asks before every command that has it run system checks, and `refuse_errors`
+before web, worker and beat connect to anything. What nothing can be loaded without
+raises in `config.settings` itself.
 """
 
 from __future__ import annotations

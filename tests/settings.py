@@ -22,7 +22,7 @@ if _PROCESS and os.environ.get("REDIS_URL"):
     # as pytest-django makes for PostgreSQL.
     _NUMBER = int(_PROCESS.removeprefix("gw")) + 1
     REDIS_URL = urlsplit(REDIS_URL)._replace(path=f"/{_NUMBER}").geturl()  # noqa: F405
-    CELERY_BROKER_URL = REDIS_URL
+    CELERY_BROKER_URL = broker_url(REDIS_URL)  # noqa: F405
 
 CONNECTOR_ALLOW_LOOPBACK = True
 PEX_CALLS_PER_MINUTE = env.int("PEX_CALLS_PER_MINUTE", default=0)  # noqa: F405

@@ -94,6 +94,8 @@ def forget_authorizations(run: SyncRun, judgements: Iterable[Judgement]) -> None
         judgement.purchase.authorization_id
         for judgement in judgements
         if judgement.purchase.authorization_id is not None
+        # A row that names itself has not settled under another id.
+        and judgement.purchase.authorization_id != judgement.purchase.transaction_id
     }
     gone = PurchaseSync.objects.filter(
         tenant=run.tenant_id,

@@ -63,7 +63,7 @@ def test_reading_settings_and_checking_them_starts_nothing(folder, program):
 def test_a_command_starts_what_was_not_given_and_leaves_nothing_running(folder):
     run(folder, "manage.py", "makemigrations", "--check", "--dry-run")
     assert was_used(folder)
-    for name in ("postgresql/postmaster.pid", "valkey/valkey.sock"):
+    for name in ("postgresql/postmaster.pid", "valkey/valkey.pid"):
         assert not (folder / name).exists()
 
 

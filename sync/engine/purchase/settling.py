@@ -112,6 +112,12 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
     if answers.filter(outcome=SyncAttempt.Outcome.ACCEPTED).exists():
         row.mark_posted()
         return
+    last = answers.last()
+    if last is not None and last.outcome == SyncAttempt.Outcome.NOT_SENT:
+        # The worker died before it could take the purchase back. What an earlier try
+        # may have left in CMiC is looked for before it is sent.
+        row.take_back()
+        return
     try:
         found = _find(context, row)
     except AccessDeniedError as error:
@@ -122,7 +128,6 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
     if found is not None:
         row.mark_found(found, *_place(context, row))
         return
-    last = answers.last()
     if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
         row.mark_refused(_refused(last.answer))
         return

@@ -11,7 +11,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -32,9 +32,16 @@ def recover() -> list[Step]:
     now = timezone.now()
     steps: list[Step] = []
     for run in SyncRun.objects.active():
-        if _is_stuck(run, now):
-            logger.info("Run %s is taken up again", run.pk)
+        if not _is_stuck(run, now):
+            continue
+        logger.info("Run %s is taken up again", run.pk)
+        try:
             steps += _take_up(run)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # One run's trouble costs no other its recovery.
+            logger.exception("Run %s could not be taken up again", run.pk)
     return steps
 
 

@@ -46,6 +46,28 @@ def test_what_cmic_accepted_is_not_sent_again_though_it_does_not_show_it_yet(
     assert len(cmic.invoices()) == pex.markers(purchase) == 1
 
 
+def test_what_was_certainly_not_sent_goes_again_though_the_worker_died(
+    tenant, pex, cmic, monkeypatch
+):
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    _, step = request_run(tenant, "manual")
+    lanes = prepare(step.run_id)
+
+    def die(*_, **__):
+        raise Killed
+
+    cmic.faults.set("throttled", match="uploadApRegInvoice", times=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(PurchaseSync, "take_back", die)
+        with pytest.raises(Killed):
+            drive(lanes)
+    assert row_of(purchase).attempts.get().outcome == "not_sent"
+    PurchaseSync.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    go_on(4)
+    assert row_of(purchase).status == "completed"
+    assert len(cmic.invoices()) == pex.markers(purchase) == 1
+
+
 def test_a_404_at_a_look_up_is_unknown_and_not_absent(tenant, pex, cmic):
     purchase = pex.add_purchase(amount=Decimal("5.00"))
     cmic.faults.set("server_error_after_store", times=1, match=number_of(purchase))

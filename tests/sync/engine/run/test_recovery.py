@@ -13,12 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.models import Tenant
+from connector.transfer.importing import import_tenant
+from sync.engine.run import recovery
 from sync.engine.run.lanes import sync_next
 from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import due_tenants, next_moment, recover
 from sync.engine.run.requesting import request_run
 from sync.models import PurchaseSync, SyncRun
 from tests.support.driver import drive, row_of
+from tests.support.factories import tenant_data
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +37,24 @@ def test_a_run_whose_message_was_lost_is_sent_again(tenant, pex, cmic):
     run.refresh_from_db()
     assert run.status == "succeeded"
     assert len(cmic.invoices()) == 1
+
+
+def test_a_run_that_cannot_be_taken_up_costs_no_other_its_recovery(
+    tenant, pex, cmic, monkeypatch
+):
+    other, _ = import_tenant({**tenant_data(pex.url, cmic.url), "slug": "other"}, {})
+    broken, _ = request_run(tenant, "manual")
+    _, step = request_run(other, "manual")
+    SyncRun.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+    take_up = recovery._take_up
+
+    def take_up_but_one(run):
+        if run == broken:
+            raise ValueError("something strange")
+        return take_up(run)
+
+    monkeypatch.setattr(recovery, "_take_up", take_up_but_one)
+    assert recover() == [step]
 
 
 def test_a_run_that_died_while_preparing_is_prepared_anew(tenant, pex, cmic):

@@ -350,3 +350,10 @@ def test_notes_that_cannot_be_read_are_not_taken_for_removed(
         pex.faults.set(fault)
     execute(tenant)
     assert [each.number for each in cmic.invoices()] == [number_of(purchase)]
+
+
+def test_a_pending_row_that_names_itself_as_its_authorization_stays(tenant, pex):
+    purchase = pex.add_purchase(amount=Decimal("5.00"), pending=True)
+    pex.override(purchase, AuthTransactionId=purchase)
+    execute(tenant)
+    assert codes_of(purchase) == {"pending"}
