@@ -267,8 +267,8 @@ class ApiClient:
 
     def _transport_error(self, error: Exception, exchange: Exchange) -> ConnectorError:
         """Certain where no byte of the request left, a doubt everywhere else."""
-        if said := leads_astray(error):
-            return ApiConnectionError(said, system=self.system)
+        if misled := leads_astray(error):
+            return ApiConnectionError(misled, system=self.system)
         if isinstance(error, requests.exceptions.InvalidURL):
             return ApiConnectionError(
                 f"{self.base_url} is not a valid address.", system=self.system
@@ -304,12 +304,12 @@ class ApiClient:
             )
         code, detail = self.explain(answer)
         detail = self.redact(detail)
-        said = f": {detail}" if detail else "."
+        ending = f": {detail}" if detail else "."
         error_type = self.error_type(answer, detail)
         if error_type is AuthenticationError and self.credentials_advice:
-            said = f"{said.rstrip('.')}. {self.credentials_advice}"
+            ending = f"{ending.rstrip('.')}. {self.credentials_advice}"
         return error_type(
-            f"{self.system} answered {answer.status}{said}",
+            f"{self.system} answered {answer.status}{ending}",
             system=self.system,
             status=answer.status,
             detail=detail,

@@ -178,8 +178,8 @@ def post_form(
         ):
             body = next(response.iter_content(_LONGEST_FORM_ANSWER), b"")
     except (requests.RequestException, HTTPError) as error:
-        said = leads_astray(error) or f"{url} did not answer."
-        raise ApiConnectionError(said, system=system) from error
+        message = leads_astray(error) or f"{url} did not answer."
+        raise ApiConnectionError(message, system=system) from error
     return Answer(response.status_code, response.headers, body, system)
 
 

@@ -2,7 +2,7 @@
 
 Which lists there are, how old they may be and what happens when one is refused. A list
 is either read to its end and put in whole, or the old one stays
-(`connector.codes.staging`); `RefreshState` says who is at it and how far.
+(`connector.codes.staging`); `RefreshState` has the lease and the progress.
 """
 
 from __future__ import annotations

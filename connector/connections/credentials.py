@@ -183,8 +183,8 @@ def _examine_pex(connection: PexConnection, seconds: float) -> Finding:
     info, tags = ask_pex(connection, seconds=seconds)
     columns = {"is_ok": True, "check_message": "", **token_columns(info)}
     if isinstance(tags, ConnectorError):
-        said = f"PEX's tags could not be read. {tags}"
-        return Finding(True, columns, tags_message=said)
+        message = f"PEX's tags could not be read. {tags}"
+        return Finding(True, columns, tags_message=message)
     return Finding(True, columns, tags=tags)
 
 

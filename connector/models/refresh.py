@@ -22,7 +22,7 @@ from connector.models.tenant import Tenant
 
 class RefreshStateQuerySet(models.QuerySet["RefreshState"]):
     def free(self, now: datetime) -> RefreshStateQuerySet:
-        """Nobody is at it, or whoever was has died."""
+        """No lease is held, or it has expired."""
         return self.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
 
     def request(self, tenant: Tenant, now: datetime) -> bool:
@@ -111,7 +111,7 @@ class RefreshState(models.Model):
     def report(self, kind: str, rows: int, now: datetime) -> None:
         """Say how far it is, and keep it for another lease.
 
-        Raises `RefreshActiveError` if somebody else has taken over.
+        Raises `RefreshActiveError` if another process holds the lease by now.
         """
         self._change(kind=kind, rows=rows, claimed_until=now + lease_time())
 

@@ -96,8 +96,8 @@ def _what(reason: Any) -> str:
     if field not in [str(Field(each).label) for each in CODE_FIELDS]:
         return ""
     on = " / ".join(reason.get("place", ()))
-    said = f"{field}: {value}" if value else field
-    return f"{said} on {on}" if on else said
+    what = f"{field}: {value}" if value else field
+    return f"{what} on {on}" if on else what
 
 
 def _number(text: str) -> int:

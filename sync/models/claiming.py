@@ -1,4 +1,4 @@
-"""Which purchases there are to work on, and taking one: two workers never get the same.
+"""The backlog of a run, and claiming from it: no purchase is ever leased twice at once.
 
 What a worker may do with the one it took is `sync.models.purchase`.
 """

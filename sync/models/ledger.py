@@ -1,6 +1,6 @@
 """Writes a run's judgements into the rows, in bulk, without disturbing a worker.
 
-A batch is one transaction that locks its rows first; rows in a worker's hands keep
+A batch is one transaction that locks its rows first; rows that a worker has leased keep
 their state. Which judgement a purchase deserves is decided elsewhere.
 """
 
@@ -116,7 +116,7 @@ def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:
     if not found:
         return adopted
     now = timezone.now()
-    # A claim that has run out holds nobody back: its worker may be long dead.
+    # An expired lease counts as none: its worker may be long dead.
     is_free = Q(claimed_until=None) | Q(claimed_until__lte=now)
     candidates = PurchaseSync.objects.filter(run=run, status=Status.PENDING)
     for row in candidates.filter(is_free).iterator():

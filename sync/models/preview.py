@@ -111,7 +111,7 @@ class Preview(models.Model):
         return begun == 1
 
     def beat(self, now: datetime) -> None:
-        """Raises `PreviewLostError` if somebody else has it."""
+        """Heartbeat. Raises `PreviewLostError` if another worker has taken it over."""
         if not self._mine().update(heartbeat_at=now):
             raise PreviewLostError(f"{self} is in other hands.")
 

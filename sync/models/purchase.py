@@ -31,11 +31,12 @@ _ALWAYS = Q()
 
 
 class LeaseLostError(Exception):
-    """Another worker has the purchase now; this one must not touch it any more."""
+    """The lease has expired and another worker holds one, or none is held: this worker
+    must stop."""
 
 
 class PurchaseSync(models.Model):
-    """One row a tenant and PEX transaction. Money has our sign: a refund is negative.
+    """One row per tenant and PEX transaction. Money has our sign: a refund is negative.
 
     Three independent sets of columns: what is known (`status`), who works on it
     (`claimed_by`, `claimed_until`), and when to go on (`not_before`).
@@ -187,8 +188,8 @@ class PurchaseSync(models.Model):
     ) -> None:
         """PENDING → POSTING: the intent, committed before a byte leaves.
 
-        Fetching receipts may have taken long: the upload gets a whole lease, and the
-        run must still be the one that the caller knows, neither paused nor ended.
+        Fetching receipts may have taken long: the lease starts anew for the upload, and
+        the run must still have the fencing token that the caller holds.
         """
         self._move(
             Status.POSTING,
@@ -211,7 +212,7 @@ class PurchaseSync(models.Model):
     ) -> None:
         """POSTING → POSTED: accepted, or found in CMiC by its number.
 
-        Sending or looking up may have taken long; the note gets a whole lease.
+        Sending or looking up may have taken long: the lease starts anew for the note.
         """
         self._move(
             Status.POSTED,
@@ -314,15 +315,15 @@ class PurchaseSync(models.Model):
         )
 
     def renew(self) -> None:
-        """Keep the purchase for another lease: work on it goes on."""
+        """Extend the lease: the worker is alive."""
         self._move(Status(self.status), claimed_until=timezone.now() + lease_time())
 
     def release(self, not_before: datetime | None = None) -> None:
-        """Give the purchase back as it is, to be taken again at `not_before`."""
+        """Give up the lease; the purchase may be claimed again from `not_before` on."""
         self._move(Status(self.status), **{**_FREE, "not_before": not_before})
 
     def release_after_fault(self, not_before: datetime) -> None:
-        """As `release`, and the fault counts."""
+        """As `release`, with one more fault on record."""
         self._move(
             Status(self.status),
             fault_count=self.fault_count + 1,
@@ -330,7 +331,7 @@ class PurchaseSync(models.Model):
         )
 
     def defer(self, reason: Reason) -> None:
-        """Leave it to the next run, and say why."""
+        """Leave it to the next run, with the reason on record."""
         self._move(
             Status(self.status),
             reasons=[reason.to_json()],
@@ -340,15 +341,15 @@ class PurchaseSync(models.Model):
         )
 
     def _move(self, to: Status, *, only_if: Q = _ALWAYS, **changes: Any) -> None:
-        """Raises `LeaseLostError` if the lease is not this worker's any more.
+        """One guarded UPDATE. Raises `LeaseLostError` if this worker holds no lease.
 
-        While it is, nobody else changes the row: what was read when it was claimed
-        still holds, counters included.
+        While it holds one, no other worker changes the row: what was read with the
+        claim still holds, counters included.
         """
         check_move(self.status, to)
         if self.claimed_by is None:
             # As a condition it would mean a row that nobody holds, and match it.
-            raise LeaseLostError(f"{self} was given back.")
+            raise LeaseLostError(f"{self} was released.")
         changed = PurchaseSync.objects.filter(
             only_if, pk=self.pk, claimed_by=self.claimed_by, status=self.status
         ).update(status=to, updated_at=timezone.now(), **changes)

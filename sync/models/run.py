@@ -23,7 +23,7 @@ from sync.rules.window import Window
 
 
 class RunLostError(Exception):
-    """Others work on the run by now, or it has ended; this worker must not touch it."""
+    """The fencing token is outdated, or the run has ended: this worker must stop."""
 
 
 class SyncRunQuerySet(models.QuerySet["SyncRun"]):
@@ -80,8 +80,8 @@ class SyncRun(models.Model):
     fault_count = models.PositiveIntegerField(default=0)
     fault_at = models.DateTimeField(null=True)
     fault_system = models.CharField(max_length=10, blank=True)
-    # Fences off who prepares the run and its lanes: whoever was taken for dead finds
-    # the number outdated, and can change nothing.
+    # The fencing token of whoever prepares the run and of its lanes. It grows with each
+    # takeover: a worker that was taken for dead holds an old one, and changes nothing.
     lane_set = models.PositiveIntegerField(default=0)
 
     objects = SyncRunQuerySet.as_manager()
@@ -143,7 +143,8 @@ class SyncRun(models.Model):
         return "manual" if self.trigger == self.Trigger.MANUAL else "auto"
 
     def start_preparing(self, now: datetime) -> bool:
-        """Begin, or begin again what died; False if somebody is at it or it is done."""
+        """Claim the preparing of a run that is queued, lost its heartbeat or has paused
+        long enough; False if it is claimed or done already."""
         changed = (
             SyncRun.objects.active()
             .filter(pk=self.pk, prepared_at=None)
@@ -164,10 +165,10 @@ class SyncRun(models.Model):
         return changed == 1
 
     def beat(self, now: datetime) -> None:
-        """Show that somebody is at work on it.
+        """Heartbeat: this worker is alive.
 
-        Inside a transaction this also keeps others from taking the run over before its
-        end. Raises `RunLostError` if they have.
+        Inside a transaction it also locks the row, so that no other worker takes the
+        run over before the end. Raises `RunLostError` if one has already.
         """
         if not self._mine().update(heartbeat_at=now):
             raise RunLostError(f"{self} was taken over or has ended.")
@@ -176,7 +177,7 @@ class SyncRun(models.Model):
         return self._change(prepared_at=now, heartbeat_at=now, message=message)
 
     def new_lanes(self, now: datetime) -> int:
-        """The number that the next set of lanes must carry; older ones stop."""
+        """A new fencing token for the next lanes; those with an older one stop."""
         self._change(lane_set=F("lane_set") + 1, heartbeat_at=now, resume_at=None)
         return self.lane_set
 
@@ -206,9 +207,9 @@ class SyncRun(models.Model):
         )
 
     def count_fault(self, now: datetime, system: str) -> int:
-        """Faults of the system in a row, over all lanes.
+        """Consecutive faults of the system, over all lanes.
 
-        A purchase that it answered since the last one breaks the row.
+        A purchase that it answered since the last fault starts the count anew.
         """
         self.refresh_from_db(fields=["fault_at", "fault_system"])
         is_first = (
@@ -243,11 +244,11 @@ class SyncRun(models.Model):
         reason: str = "",
         message: str | None = None,
     ) -> bool:
-        """False if it had ended already, or others work on it by now.
+        """False if it had ended already, or the fencing token is outdated.
 
         Frees the tenant for the next run.
         """
-        said = {} if message is None else {"message": message}
+        changes = {} if message is None else {"message": message}
         with transaction.atomic():
             changed = (
                 SyncRun.objects.active()
@@ -258,7 +259,7 @@ class SyncRun(models.Model):
                     counts=counts,
                     ended_at=now,
                     resume_at=None,
-                    **said,
+                    **changes,
                 )
             )
             if changed:
@@ -277,7 +278,8 @@ class SyncRun(models.Model):
             )
 
     def _change(self, **changes: Any) -> bool:
-        """Nothing for a worker whose number is outdated; it stays so in its hands."""
+        """False, and no change, where the fencing token is outdated; the instance then
+        keeps its old values."""
         changed = self._mine().update(**changes)
         if changed:
             self.refresh_from_db()

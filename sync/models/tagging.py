@@ -82,7 +82,7 @@ class TagSyncQuerySet(models.QuerySet["TagSync"]):
         user: User | None,
         **values: str,
     ) -> TagSync:
-        """A row that says somebody is at it; a run's is its person's."""
+        """A row for a sync that is running, with the person who started its run."""
         return self.create(
             tenant=mapping.tenant,
             run=run,
@@ -101,7 +101,7 @@ class TagSyncQuerySet(models.QuerySet["TagSync"]):
         return set(whole.values_list("what", "field")) if run else set()
 
     def close_abandoned(self, tenant: Tenant, now: datetime) -> None:
-        """For whoever holds the tenant's lock: nobody else can be at work."""
+        """Call with the tenant's lock held: then no other process can be at work."""
         for row in self.filter(tenant=tenant, state=TagSync.State.RUNNING):
             row.break_off(now, "The process that worked on it was stopped.")
 
@@ -201,7 +201,7 @@ class TagSync(models.Model):
         return f"Tag sync {self.pk} of “{self.tag}”"
 
     def record(self, message: str, counts: Mapping[str, int], difference: Part) -> None:
-        """Put on record what was done so far: whoever works on it may die."""
+        """Put on record what was done so far, because the process may die."""
         self._move(message=message, difference=_kept(difference), **counts)
 
     def end(

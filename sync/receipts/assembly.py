@@ -77,13 +77,13 @@ def assemble(files: Sequence[ReceiptFile], *, stem: str, limit: int) -> Receipts
         total += len(file.content)
         try:
             _check_bounds(file, number, total)
-            part, said = _read(file)
+            part, warning = _read(file)
         except UnusableReceiptError as error:
             warnings.append(left_out(file.name, str(error)))
         else:
             parts.append(part)
-            if said:
-                warnings.append(f"Receipt {file.name}: {said}")
+            if warning:
+                warnings.append(f"Receipt {file.name}: {warning}")
     if not parts:
         return Receipts(None, tuple(warnings))
     document: Document | None = _built(parts, stem)
@@ -114,8 +114,8 @@ def _read(file: ReceiptFile) -> tuple[_Part, str]:
     if kind == kinds.PDF:
         pdf = read_pdf(file.content)
         return _Part(file.name, size, pdf.content, pdf.page_count), pdf.warning
-    pictures, said = read_pictures(file.content, kind)
-    return _Part(file.name, size, pictures=tuple(pictures)), said
+    pictures, warning = read_pictures(file.content, kind)
+    return _Part(file.name, size, pictures=tuple(pictures)), warning
 
 
 def _shrunk_to_fit(parts: Sequence[_Part], stem: str, limit: int) -> Document | None:

@@ -214,12 +214,12 @@ def _unreadable(names: Iterable[str]) -> Reason:
 
 
 def _not_approved(approval: str) -> Reason:
-    said = {"rejected": "was rejected", "noreceipt": "waits for a receipt"}.get(
+    state = {"rejected": "was rejected", "noreceipt": "waits for a receipt"}.get(
         approval, "is not approved"
     )
     return Reason(
         ReasonCode.NOT_APPROVED,
-        f"The purchase {said} in PEX, and only approved ones are synced.",
+        f"The purchase {state} in PEX, and only approved ones are synced.",
         Who.APPROVER,
     )
 

@@ -191,8 +191,8 @@ def _replace(
         replace(row, list(form.fields), finding, seen)
         if not finding.is_ok:
             name = SIDES[row.SYSTEM].name
-            said = f"Stored the {name} credentials although they were refused."
-            admin.log_change(request, row.tenant, said)
+            sentence = f"Stored the {name} credentials although they were refused."
+            admin.log_change(request, row.tenant, sentence)
 
 
 def _lead_on(request: HttpRequest, tenant: Tenant) -> HttpResponse:

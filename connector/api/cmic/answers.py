@@ -48,15 +48,15 @@ def verdict_of(body: str, data: Any) -> Verdict:
     """`data` is the body as JSON, None where it is none."""
     values = list(islice(_values(data), _MOST_VALUES))
     is_error = any(_is_sign(name, value) for name, value in values)
-    said = _first(values, _SENTENCES)
+    sentence = _first(values, _SENTENCES)
     if found := _ORACLE_MESSAGE.search(body) or _ORACLE_ERROR.search(body):
         is_error = True
-        said = clean(found.group(found.re.groups), _LONGEST)
+        sentence = clean(found.group(found.re.groups), _LONGEST)
     return Verdict(
         invoice_uuid=_first(values, ("aprivuuid",))[:64],
         image_id=_first(values, ("imageid",))[:64],
         is_error=is_error,
-        sentence=said,
+        sentence=sentence,
         code=_first(values, ("errorcode",)),
     )
 

@@ -111,9 +111,9 @@ class CmicClient(ApiClient):
     def explain(self, answer: Answer) -> tuple[str, str]:
         """Newer releases say no in JSON, older ones in text, Oracle in tags (§1.6)."""
         data = _json(answer)
-        said = verdict_of(answer.text, data)
-        if said.is_error or data is not None:
-            return said.code, said.sentence
+        verdict = verdict_of(answer.text, data)
+        if verdict.is_error or data is not None:
+            return verdict.code, verdict.sentence
         if "<html" in answer.text[:500].casefold():
             return "", ""
         return super().explain(answer)
@@ -244,26 +244,26 @@ class CmicClient(ApiClient):
         id: in both CMiC may have it all the same.
         """
         body = self.redact(answer.text[:4000])
-        said = verdict_of(answer.text, _json(answer))
+        verdict = verdict_of(answer.text, _json(answer))
         facts: dict[str, Any] = {
             "system": self.system,
             "status": answer.status,
             "body": body,
         }
-        if said.is_error:
-            detail = self.redact(said.sentence) or clean(body, 500)
+        if verdict.is_error:
+            detail = self.redact(verdict.sentence) or clean(body, 500)
             raise ContradictoryAnswerError(
                 f"CMiC answered {answer.status}, but with an error: {detail}",
                 detail=detail,
                 **facts,
             )
-        if not said.is_proven:
+        if not verdict.is_proven:
             raise UnprovenAnswerError(
                 f"CMiC answered {answer.status}, but without the id of an invoice or "
                 "of its image.",
                 **facts,
             )
-        return UploadAnswer(answer.status, body, said.invoice_uuid, said.image_id)
+        return UploadAnswer(answer.status, body, verdict.invoice_uuid, verdict.image_id)
 
     def _iter_pages(
         self, path: str, params: Mapping[str, Any], patience: float = 0.0

@@ -42,16 +42,16 @@ class Command(BaseCommand):
             f"PEX   {_pex_words(tenant) if pex['ok'] else pex['message']}"
         )
         for module in cmic["modules"]:
-            said = "ok" if module["ok"] else module["message"]
-            self.stdout.write(f"CMiC  {module['name']:<4} {said}")
+            state = "ok" if module["ok"] else module["message"]
+            self.stdout.write(f"CMiC  {module['name']:<4} {state}")
 
 
 def _pex_words(tenant: Tenant) -> str:
     found, now = tenant.pex, timezone.now()
     until = f", token until {found.token_expires_at}" if found.token_expires_at else ""
-    said = f"{found.business_name} as {found.username}{until}"
+    account = f"{found.business_name} as {found.username}{until}"
     warning = token_warning(found, now)
-    return f"{said}. {warning.sentence}" if warning else said
+    return f"{account}. {warning.sentence}" if warning else account
 
 
 def _pex(tenant: Tenant) -> dict[str, Any]:

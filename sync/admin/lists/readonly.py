@@ -13,8 +13,8 @@ _LONGEST_ID = 18  # digits that certainly fit PostgreSQL's bigint
 
 def is_id(text: str | int) -> bool:
     """Whether it can be a row's number; addresses are typed by hand, too."""
-    said = str(text)
-    return said.isascii() and said.isdecimal() and len(said) <= _LONGEST_ID
+    digits = str(text)
+    return digits.isascii() and digits.isdecimal() and len(digits) <= _LONGEST_ID
 
 
 class ReadOnlyAdmin(VisibleAdmin):

@@ -149,23 +149,25 @@ def what_it_is(row: PurchaseSync, currency: str) -> str:
 
 def _lede(row: PurchaseSync) -> str:
     """What it is and what becomes of it now, in sentences."""
-    said = [_state(row)]
+    sentences = [_state(row)]
     if row.status in SENDABLE and not row.reasons:
-        said.append(NO_REASONS.get(Status(row.status), ""))
+        sentences.append(NO_REASONS.get(Status(row.status), ""))
     if row.needs_person:
-        said.append("It waits for a person.")
+        sentences.append("It waits for a person.")
     elif row.status in _TO_BE_SENT:
-        said.append(_when(row))
+        sentences.append(_when(row))
     elif row.status == Status.BLOCKED:
-        said.append("Every sync looks at it again and sends it once nothing is left.")
+        sentences.append(
+            "Every sync looks at it again and sends it once nothing is left."
+        )
     if row.not_before is not None:
-        said.append(f"It goes on by itself at {minute(row.not_before)}.")
+        sentences.append(f"It goes on by itself at {minute(row.not_before)}.")
     if row.generation > 1:
-        said.append(
+        sentences.append(
             f"Its marker was removed in PEX {_times(row.generation - 1)}; each time it "
             "goes under a number of its own."
         )
-    return " ".join(each for each in said if each)
+    return " ".join(each for each in sentences if each)
 
 
 def _state(row: PurchaseSync) -> str:
@@ -189,16 +191,16 @@ def _when(row: PurchaseSync) -> str:
             at = clock(run.resume_at)
             return f"Run {run.pk} waits and goes on at {at}: {run.message}"
         return f"Run {run.pk} is at work and takes it up."
-    said = []
+    sentences = []
     if run is not None and run.status == SyncRun.State.FAILED:
-        said.append(f"Run {run.pk} ended before it was done: {run.message}")
+        sentences.append(f"Run {run.pk} ended before it was done: {run.message}")
     tenant = row.tenant
     if tenant.auto_sync and tenant.next_auto_sync_at:
         at = minute(tenant.next_auto_sync_at)
-        said.append(f"The next sync, {at}, takes it up, or an Execute before it.")
+        sentences.append(f"The next sync, {at}, takes it up, or an Execute before it.")
     else:
-        said.append("The next Execute takes it up; auto-sync is off.")
-    return " ".join(said)
+        sentences.append("The next Execute takes it up; auto-sync is off.")
+    return " ".join(sentences)
 
 
 def _times(count: int) -> str:

@@ -95,8 +95,8 @@ def document_page(
 def document_words(row: PurchaseSync) -> SafeString:
     """What was sent, page by page, and the way to its pictures."""
     size = row.document_size or 0
-    said = f"{row.document_type}, {size:,} bytes" if row.document_type else ""
-    lines = [said, *_origins([Origin(*each) for each in row.document_pages])]
+    kind = f"{row.document_type}, {size:,} bytes" if row.document_type else ""
+    lines = [kind, *_origins([Origin(*each) for each in row.document_pages])]
     return format_html(
         '{}<p><a class="text-link" href="{}" data-receipts>Show the pages</a></p>',
         format_html_join("", "<p>{}</p>", ((line,) for line in lines if line)),

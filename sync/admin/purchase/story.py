@@ -159,14 +159,14 @@ def _tried(attempt: SyncAttempt) -> Episode:
 
 def _answered(attempt: SyncAttempt) -> str:
     if attempt.answer_status:
-        said = f"HTTP {attempt.answer_status}"
+        answer = f"HTTP {attempt.answer_status}"
     else:
         is_lost = attempt.outcome == SyncAttempt.Outcome.LOST
-        said = "the connection was lost" if is_lost else "no answer on record"
+        answer = "the connection was lost" if is_lost else "no answer on record"
     if attempt.ended_at is None:
-        return f", {said}"
+        return f", {answer}"
     seconds = (attempt.ended_at - attempt.started_at).total_seconds()
-    return f", {said} after {seconds:.1f} s"
+    return f", {answer} after {seconds:.1f} s"
 
 
 def _decided(decision: Decision) -> Episode:

@@ -146,17 +146,17 @@ def outcome_of(run: SyncRun) -> str:
     purchases = "1 purchase" if sent == 1 else f"{sent:,} purchases"
     if sent:
         over = money(amount, Currencies().of_tenant(run.tenant_id))
-        said = f"It brought {purchases} over {over} into CMiC{took}."
+        outcome = f"It brought {purchases} over {over} into CMiC{took}."
     elif run.status in (SyncRun.State.SUCCEEDED, SyncRun.State.PARTIAL):
-        said = f"It found nothing that could be sent{took}."
+        outcome = f"It found nothing that could be sent{took}."
     else:
-        said = "It sent nothing."
+        outcome = "It sent nothing."
     parts = [
         f"{count:,} {one if count == 1 else several}"
         for name, (one, several) in _LEFT.items()
         if (count := run.counts.get(name))
     ]
-    return f"{said} {_listed(parts)}".rstrip()
+    return f"{outcome} {_listed(parts)}".rstrip()
 
 
 def _listed(parts: list[str]) -> str:

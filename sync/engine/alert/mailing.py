@@ -97,6 +97,6 @@ def _is_of_this_mail(error: Exception) -> bool:
 
 
 def _sentence(error: Exception) -> str:
-    said = f"{type(error).__name__}: {error}".replace("\x00", " ")
+    message = f"{type(error).__name__}: {error}".replace("\x00", " ")
     password = settings.EMAIL_HOST_PASSWORD
-    return said.replace(password, "[removed]") if password else said
+    return message.replace(password, "[removed]") if password else message

@@ -128,7 +128,7 @@ def _write(
     )
     if not recipients:
         return
-    said = [
+    told = [
         *({**asdict(each), "state": _state(each, before or {})} for each in troubles),
         *({**asdict(each), "state": "solved"} for each in solved),
     ]
@@ -137,8 +137,8 @@ def _write(
         kind=kind,
         occasion=occasion,
         recipients=recipients,
-        subject=_subject(tenant, kind, said),
-        causes=said,
+        subject=_subject(tenant, kind, told),
+        causes=told,
         created_at=now,
         not_before=now,
     )
@@ -151,13 +151,13 @@ def _write(
         Alert.objects.bulk_create([alert], ignore_conflicts=True)
 
 
-def _subject(tenant: Tenant, kind: Alert.Kind, said: list[dict[str, Any]]) -> str:
+def _subject(tenant: Tenant, kind: Alert.Kind, told: list[dict[str, Any]]) -> str:
     """One line, whatever the tenant is called."""
     name = " ".join(tenant.name.split())[:120]
     if kind == Alert.Kind.URGENT:
-        return f"{name}: {said[0]['title']}"
+        return f"{name}: {told[0]['title']}"
     counts = (
-        (sum(each["state"] == state for each in said), state)
+        (sum(each["state"] == state for each in told), state)
         for state in ("new", "still", "solved")
     )
     return f"{name}: " + ", ".join(f"{n} {state}" for n, state in counts if n)

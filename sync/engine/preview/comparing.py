@@ -82,17 +82,17 @@ def _was_sent(outcome: RunOutcome, run: SyncRun) -> bool:
 
 def _deviation(row: PreviewedPurchase, outcome: RunOutcome | None) -> Deviation | None:
     if outcome is None:
-        said = ["The run did not meet it any more."]
-        return Deviation(row.pex_transaction_id, None, tuple(said))
+        sentences = ["The run did not meet it any more."]
+        return Deviation(row.pex_transaction_id, None, tuple(sentences))
     purchase = outcome.purchase
     if outcome.status not in _IN_CMIC:
-        said = [f"It was not sent: {Status(outcome.status).label}."]
-        said += [reason.get("message", "") for reason in outcome.reasons]
+        sentences = [f"It was not sent: {Status(outcome.status).label}."]
+        sentences += [reason.get("message", "") for reason in outcome.reasons]
     else:
-        said = _sent_otherwise(row, purchase)
-    if not said:
+        sentences = _sent_otherwise(row, purchase)
+    if not sentences:
         return None
-    return Deviation(row.pex_transaction_id, purchase.pk, tuple(said))
+    return Deviation(row.pex_transaction_id, purchase.pk, tuple(sentences))
 
 
 def _sent_otherwise(row: PreviewedPurchase, purchase: PurchaseSync) -> list[str]:

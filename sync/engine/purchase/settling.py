@@ -224,17 +224,17 @@ def _after_delay(index: int) -> datetime:
 
 
 def _refusal(error: ConnectorError) -> Reason:
-    said = error.detail if isinstance(error, ApiResponseError) else ""
-    return _refused(said or error.message)
+    sentence = error.detail if isinstance(error, ApiResponseError) else ""
+    return _refused(sentence or error.message)
 
 
-def _refused(said: str) -> Reason:
+def _refused(sentence: str) -> Reason:
     return Reason(
         ReasonCode.REFUSED_BY_CMIC,
-        f"CMiC refused the invoice: {said}",
+        f"CMiC refused the invoice: {sentence}",
         Who.CMIC_ADMIN,
         # Refusals that differ in nothing but the invoice have one cause.
-        value=_NUMBER.sub("…", said)[:_LONGEST_VALUE],
+        value=_NUMBER.sub("…", sentence)[:_LONGEST_VALUE],
     )
 
 

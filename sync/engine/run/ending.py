@@ -82,8 +82,8 @@ def pause(run: SyncRun, error: ConnectorError) -> None:
     """An outage: the run waits and tries again, for an hour at the most (F26)."""
     now = timezone.now()
     if run.paused_at is not None and now - run.paused_at > LONGEST_OUTAGE:
-        said = f"{error.message} It was tried for an hour."
-        end(run, SyncRun.State.FAILED, said, SyncRun.Reason.OUTAGE)
+        message = f"{error.message} It was tried for an hour."
+        end(run, SyncRun.State.FAILED, message, SyncRun.Reason.OUTAGE)
         return
     run.pause(now, error.message, now + PAUSE, error.system)
 
@@ -113,7 +113,7 @@ def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
         raise
     except Exception:
         logger.exception("Run %s ended by a fault of the connector itself", run.pk)
-        said = "The connector itself failed; the log of the worker says where."
-        end(run, SyncRun.State.FAILED, said)
+        message = "The connector itself failed; the log of the worker says where."
+        end(run, SyncRun.State.FAILED, message)
         raise
     return []

@@ -135,7 +135,7 @@ def _next_slice(run: SyncRun, delay: float = 0.0) -> Step:
 def _idle(run: SyncRun, now: datetime) -> list[Step]:
     """Nothing is due: wait for what will be, or end the run."""
     unfinished = PurchaseSync.objects.filter(run=run).unfinished()
-    # What is in other hands may become free only because those have died.
+    # What other workers have leased becomes free if they die: at the end of the lease.
     free_at = Coalesce("claimed_until", "not_before")
     earliest = unfinished.aggregate(earliest=Min(free_at))["earliest"]
     if earliest is not None:

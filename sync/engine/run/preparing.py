@@ -43,14 +43,14 @@ def _prepare(context: RunContext) -> list[Step]:
     require_complete(context.tenant)
     if run.paused_at is not None:
         require_answer(context, run.fault_system)
-    said = sync_before_purchases(context)
+    tag_remarks = sync_before_purchases(context)
     seen = survey(context, run.window)
     record(run, seen.judgements, seen.cardholders, seen.listed_at)
     with transaction.atomic():
         context.heartbeat()
         forget_authorizations(run, seen.judgements)
         take_over_unfinished(run)
-    remarks = [*said, *seen.remarks, *_adopt(context)]
+    remarks = [*tag_remarks, *seen.remarks, *_adopt(context)]
     run.note_success()
     run.finish_preparing(timezone.now(), " ".join(remarks))
     return start_lanes(run)

@@ -30,7 +30,7 @@ def due_refreshes() -> list[int]:
 
 
 def _unmet(now: datetime) -> list[int]:
-    """Their message was lost, or whoever took it has died."""
+    """Their message was lost, or the worker that took it has died."""
     waiting = RefreshState.objects.free(now).filter(
         requested_at__lte=now - MESSAGE_LOST_AFTER
     )
