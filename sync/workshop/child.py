@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import resource
+import signal
 import sys
 import time
 import warnings
@@ -64,6 +65,9 @@ def _resident() -> int:
 
 
 def _bound_processor_time(seconds: float) -> None:
+    """Die after so many seconds of work: by a timer that is exact, and, should it be
+    ignored, by the kernel's limit, which counts in whole ones."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     used = math.ceil(time.process_time() + seconds)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (used, hard))

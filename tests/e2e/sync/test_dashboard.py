@@ -56,7 +56,9 @@ def test_an_unknown_cost_code_from_the_first_page_to_cmic(page, pex, cmic, show)
     show(page, "causes")
     cmic.books.open_phase("017401", "02.999", "Rework", "4000")
     page.get_by_role("button", name="Refresh CMiC's codes").click()
-    expect(page.get_by_text("are read by the next free worker")).to_be_visible()
+    # The panel of the codes says so too, where no worker has begun yet.
+    asked_for = "CMiC's codes are read by the next free worker."
+    expect(page.get_by_text(asked_for, exact=True)).to_be_visible()
     expect(page.locator("#codes").get_by_text("just now").first).to_be_visible(
         timeout=60_000
     )
