@@ -1,4 +1,5 @@
-"""What pages, files and JSON of the admin say is kept by no cache on the way."""
+"""What holds for every answer of the admin: no cache keeps it, and whatever changes
+something takes a POST only."""
 
 from __future__ import annotations
 
@@ -39,3 +40,28 @@ def test_no_cache_keeps_it(admin_client, rows, name):
     body_of(answer)
     assert answer.status_code == 200
     assert {"no-store", "private"} <= set(answer["Cache-Control"].split(", "))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "connector_tenant_check",
+        "connector_tenant_words",
+        "connector_tenant_effect",
+        "connector_tenant_read_tags",
+        "connector_tenant_create_tags",
+        "connector_tenant_auto_sync",
+        "connector_tenant_refresh_codes",
+    ],
+)
+def test_it_is_asked_for_by_post_only(admin_client, rows, name):
+    answer = admin_client.get(address(name, rows))
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    "name", ["connector_tenant_choices", "sync_syncrun_export", "sync_preview_csv"]
+)
+def test_it_is_asked_for_by_get_only(admin_client, rows, name):
+    answer = admin_client.post(address(name, rows))
+    assert (answer.status_code, answer["Allow"]) == (405, "GET")
