@@ -8,7 +8,7 @@ is a test of its own.
 from __future__ import annotations
 
 import json
-from copy import copy
+from copy import copy, deepcopy
 from datetime import datetime
 from typing import Any
 
@@ -146,4 +146,7 @@ def _renewed(row: Any) -> Any:
     for name, value in vars(row).items():
         if isinstance(value, datetime):
             setattr(renewed, name, now)
+        elif isinstance(value, (dict, list)):
+            # What a test changes in place must not be in the next one's tenant.
+            setattr(renewed, name, deepcopy(value))
     return renewed
