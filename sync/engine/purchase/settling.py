@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from connector.api.cmic.types import FoundInvoice
 from connector.api.exceptions import (
     AccessDeniedError,
     ApiConnectionError,
@@ -92,13 +91,9 @@ def was_sent_before(context: RunContext, row: PurchaseSync) -> bool:
     if not (row.attempt_count or row.resend_count):
         return False
     try:
-        found = _find(context, row)
+        return _is_found(context, row)
     except AccessDeniedError:
         return False
-    if found is None:
-        return False
-    row.mark_found(found, *_place(context, row))
-    return True
 
 
 def look_up(context: RunContext, row: PurchaseSync) -> None:
@@ -119,14 +114,12 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
         row.take_back()
         return
     try:
-        found = _find(context, row)
+        if _is_found(context, row):
+            return
     except AccessDeniedError as error:
         row.ask_person(
             _lost(f"CMiC does not let the connector look for it: {error.message}")
         )
-        return
-    if found is not None:
-        row.mark_found(found, *_place(context, row))
         return
     if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
         row.mark_refused(_refused(last.answer))
@@ -160,11 +153,8 @@ def _apply_existing(
     context: RunContext, row: PurchaseSync, error: ConnectorError
 ) -> None:
     """“Invoice exists”: it may be ours, from a try whose answer was lost."""
-    found = _find(context, row)
-    if found is None:
+    if not _is_found(context, row):
         row.mark_refused(_refusal(error))
-    else:
-        row.mark_found(found, *_place(context, row))
 
 
 def _apply_doubtful_yes(
@@ -175,30 +165,29 @@ def _apply_doubtful_yes(
     """A 2xx that is no yes. CMiC is asked at once: what it does not have after an error
     was refused, and after anything else is looked up again later."""
     try:
-        found = _find(context, row)
+        if _is_found(context, row):
+            return
     except ConnectorError:
         row.await_lookup(_after_delay(0))
         raise
-    if found is not None:
-        row.mark_found(found, *_place(context, row))
-    elif isinstance(error, ContradictoryAnswerError):
+    if isinstance(error, ContradictoryAnswerError):
         row.mark_refused(_refused(error.detail))
     else:
         row.await_lookup(_after_delay(0))
         raise error
 
 
-def _find(context: RunContext, row: PurchaseSync) -> FoundInvoice | None:
-    return context.cmic.find_invoice(*_place(context, row), row.computed_number)
-
-
-def _place(context: RunContext, row: PurchaseSync) -> tuple[str, str]:
-    """The company and vendor that it was sent for, or would be."""
+def _is_found(context: RunContext, row: PurchaseSync) -> bool:
+    """Whether CMiC has its number, for the company and vendor that it was sent for or
+    would be; it is then posted, or failed with another amount."""
     chosen = context.tenant.transactions
-    return (
-        row.company_code or chosen.company_code,
-        row.vendor_code or chosen.vendor_code,
-    )
+    company = row.company_code or chosen.company_code
+    vendor = row.vendor_code or chosen.vendor_code
+    found = context.cmic.find_invoice(company, vendor, row.computed_number)
+    if found is None:
+        return False
+    row.mark_found(found, company, vendor)
+    return True
 
 
 def _may_send_again(context: RunContext, row: PurchaseSync) -> bool:
@@ -214,7 +203,10 @@ def _may_send_again(context: RunContext, row: PurchaseSync) -> bool:
         vendor_code=row.vendor_code,
     )
     newest = posted.order_by("-posted_at").first()
-    return newest is not None and _find(context, newest) is not None
+    if newest is None:
+        return False
+    place = newest.company_code, newest.vendor_code
+    return context.cmic.find_invoice(*place, newest.computed_number) is not None
 
 
 def _after_delay(index: int) -> datetime:
