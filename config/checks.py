@@ -17,7 +17,7 @@ from django.core.management.base import SystemCheckError
 
 TAG = "configuration"
 LIMITS = ("PEX_CALLS_PER_MINUTE", "CMIC_CALLS_PER_SECOND", "CMIC_CALLS_IN_FLIGHT")
-TIMEOUTS = ("HTTP_TIMEOUT", "EMAIL_TIMEOUT")
+TIMEOUTS = ("HTTP_TIMEOUT", "EMAIL_TIMEOUT", "JUDGEMENT_GOOD_FOR")
 
 
 def register_all() -> None:
@@ -40,6 +40,7 @@ def check_settings(**options: Any) -> list[CheckMessage]:
         *_lanes(),
         *_delays(),
         *_timeouts(),
+        *_codes(),
         *_encryption_keys(),
     ]
 
@@ -113,6 +114,15 @@ def _timeouts() -> Iterator[Error]:
                 f"{name} ({getattr(settings, name):g}) must be more than 0 seconds.",
                 id="connector.E006",
             )
+
+
+def _codes() -> Iterator[Error]:
+    if settings.CODES_GOOD_FOR < 1:
+        yield Error(
+            f"CODES_GOOD_FOR ({settings.CODES_GOOD_FOR:g}) must be a day at least: "
+            "codes are read once a day.",
+            id="connector.E009",
+        )
 
 
 def _encryption_keys() -> Iterator[Error]:

@@ -69,6 +69,10 @@ LOST_ANSWER_DELAYS = [
     float(seconds)
     for seconds in env.list("LOST_ANSWER_DELAYS", default=["60", "300", "900", "3600"])
 ]
+# Seconds that what PEX said of a purchase may be old when it is sent.
+JUDGEMENT_GOOD_FOR = env.float("JUDGEMENT_GOOD_FOR", default=900.0)
+# Days that CMiC's codes may be old when it does not give newer ones.
+CODES_GOOD_FOR = env.float("CODES_GOOD_FOR", default=3.0)
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=240.0)
 
 # Everything about the mail server is in one address, its password too.

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 from config import checks
-from connector import roles
+from connector import clock, roles
 
 
 class ConnectorConfig(AppConfig):
@@ -14,4 +14,5 @@ class ConnectorConfig(AppConfig):
 
     def ready(self) -> None:
         checks.register_all()
+        clock.follow_database()
         post_migrate.connect(roles.after_migrate, sender=self)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime
 
 from celery import shared_task
 from django.db import transaction
@@ -46,8 +47,9 @@ def prepare_run(run_id: int) -> None:
 
 
 @shared_task(name="sync.sync_next")
-def sync_next(run_id: int, lane_set: int) -> None:
-    _send(lanes.sync_next(run_id, lane_set))
+def sync_next(run_id: int, lane_set: int, beat: str | None = None) -> None:
+    known = datetime.fromisoformat(beat) if beat else None
+    _send(lanes.sync_next(run_id, lane_set, known))
 
 
 @shared_task(name="sync.start_due_runs")
@@ -119,6 +121,10 @@ def _send_preview(preview_id: int) -> None:
         logger.exception("The broker took no message for preview %s", preview_id)
 
 
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
 def _send(steps: Iterable[Step]) -> None:
     """A broker that is away costs a minute, not the run: `recover` sends it again."""
     for step in steps:
@@ -127,7 +133,7 @@ def _send(steps: Iterable[Step]) -> None:
                 prepare_run.apply_async((step.run_id,), queue=step.queue)
             else:
                 sync_next.apply_async(
-                    (step.run_id, step.lane_set),
+                    (step.run_id, step.lane_set, _text(step.beat)),
                     queue=step.queue,
                     countdown=step.delay,
                 )

@@ -116,6 +116,8 @@ class ApiClient:
         self._limits: Limits = limits or Unlimited()
         self._session = new_session()
         self._is_permitted = False
+        # Called before each GET; what it raises ends the call before it is made.
+        self.before_reading: Callable[[], None] = lambda: None
 
     def call(
         self,
@@ -134,7 +136,10 @@ class ApiClient:
         second, when the connection broke or the server failed; nothing else is.
         Raises the errors of `connector.api.exceptions`.
         """
-        attempts = 2 if method == "GET" else 1
+        attempts = 1
+        if method == "GET":
+            attempts = 2
+            self.before_reading()
         for attempt in range(1, attempts + 1):
             try:
                 with self._permit(name):

@@ -12,17 +12,23 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
+from connector import clock
 from connector.api.cmic.client import CmicClient
 from connector.api.cmic.types import CodeKind
 from connector.api.exceptions import (
     AccessDeniedError,
+    ApiTimeoutError,
     ConnectorError,
+    InvalidRequestError,
     NotFoundError,
     RefreshActiveError,
+    ServerError,
     SettingsIncompleteError,
+    UnexpectedResponseError,
 )
 from connector.codes.staging import StagedCodes
 from connector.connections.clients import cmic_client
@@ -32,6 +38,13 @@ from connector.models.invoice_fields import KINDS_BY_TYPE, SHARED_KINDS
 logger = logging.getLogger(__name__)
 
 GOOD_FOR = timedelta(hours=24)
+# What may be wrong with one list while CMiC answers everything else.
+_OF_ONE_LIST = (
+    ServerError,
+    ApiTimeoutError,
+    InvalidRequestError,
+    UnexpectedResponseError,
+)
 
 # Read along with transaction codes: CMiC has no list of components.
 _READ_ALONG = {CodeKind.TRANSACTION_CODE: (CodeKind.COMPONENT,)}
@@ -90,13 +103,22 @@ def refresh_stale(
     """Read those kinds that are older than a day, or were never read.
 
     `heartbeat` is called after each page. Returns sentences for people: which kinds the
-    user may not see, and that are therefore not checked; or that another process reads
-    them, and the older ones are good enough. Raises `RefreshActiveError` where there
-    are no older ones, and the client's error for every other fault.
+    user may not see, and that are therefore not checked; or that older ones serve,
+    because another process reads them or CMiC does not give them. Where there are none
+    of the last `CODES_GOOD_FOR` days, raises `RefreshActiveError` or the client's
+    error; and always if CMiC is not reached, refuses the credentials or is asked too
+    often.
     """
     if not _stale(tenant, kinds):
         return []
-    return _refresh(tenant, client, kinds, lambda: _stale(tenant, kinds), heartbeat)
+    return _refresh(
+        tenant,
+        client,
+        kinds,
+        lambda: _stale(tenant, kinds),
+        heartbeat,
+        may_serve_older=True,
+    )
 
 
 def refresh_now(
@@ -123,16 +145,18 @@ def _refresh(
     kinds: Collection[CodeKind],
     due: Callable[[], Iterable[CodeKind]],
     heartbeat: Callable[[], None],
+    *,
+    may_serve_older: bool = False,
 ) -> list[str]:
     """Read those of the kinds that are `due` once nobody else is at it."""
     try:
         with _claimed(tenant) as state:
             reader = _Reader(tenant, client, state, heartbeat)
             for kind in due():
-                reader.read_or_note(kind)
+                reader.read_or_note(kind, may_serve_older=may_serve_older)
             return reader.refused
     except RefreshActiveError as error:
-        if set(_stale(tenant, kinds)) - _read_since(tenant, None):
+        if set(_stale(tenant, kinds)) - _still_good(tenant):
             raise
         return [f"{error.message} The ones read before were used."]
 
@@ -225,11 +249,18 @@ class _Reader:
         self._state.company = self._company
         return counts
 
-    def read_or_note(self, kind: CodeKind) -> None:
+    def read_or_note(self, kind: CodeKind, *, may_serve_older: bool) -> None:
         try:
             self.read(kind)
         except (AccessDeniedError, NotFoundError) as error:
             self._note(kind, error)
+        except _OF_ONE_LIST as error:
+            if not may_serve_older or kind not in _still_good(self._tenant):
+                raise
+            self.refused.append(
+                f"CMiC did not give its {kind.label} list, so the codes read before "
+                f"were used: {error.message}"
+            )
 
     def read(self, kind: CodeKind) -> dict[str, int]:
         """Read one list (and what is read along) whole; counts by kind.
@@ -269,6 +300,12 @@ def _company(tenant: Tenant) -> str:
     if tenant.transactions_or_none is None:
         raise SettingsIncompleteError("The transaction settings are missing.")
     return tenant.company_code
+
+
+def _still_good(tenant: Tenant) -> set[CodeKind]:
+    """The kinds whose older codes may serve while there are no newer ones."""
+    oldest = clock.now() - timedelta(days=settings.CODES_GOOD_FOR)
+    return _read_since(tenant, oldest)
 
 
 def _stale(tenant: Tenant, kinds: Collection[CodeKind]) -> list[CodeKind]:

@@ -15,7 +15,7 @@ from django.db import models
 from django.db.models import Q
 
 from connector.api.exceptions import RefreshActiveError
-from connector.lease import lease_time
+from connector.clock import lease_time
 from connector.models.codes import KIND_CHOICES
 from connector.models.tenant import Tenant
 

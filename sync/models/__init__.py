@@ -5,7 +5,11 @@ from sync.models.attempt import SyncAttempt
 from sync.models.decision import Decision, DecisionRefusedError
 from sync.models.heartbeat import Heartbeat
 from sync.models.preview import Preview, PreviewedPurchase, PreviewLostError
-from sync.models.purchase import LeaseLostError, PurchaseSync
+from sync.models.purchase import (
+    JudgementOutdatedError,
+    LeaseLostError,
+    PurchaseSync,
+)
 from sync.models.run import RunLostError, RunOutcome, SyncRun
 from sync.models.states import TRANSITIONS, Status
 from sync.models.tagging import OptionAlias, TagSync
@@ -16,6 +20,7 @@ __all__ = [
     "Decision",
     "DecisionRefusedError",
     "Heartbeat",
+    "JudgementOutdatedError",
     "LeaseLostError",
     "OptionAlias",
     "Preview",

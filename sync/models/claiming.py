@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 
-from connector.lease import lease_time
+from connector.clock import lease_time
 from connector.models.access import visible
 from sync.models.purchase_indexes import UNFINISHED_ROW
 from sync.models.run import SyncRun

@@ -122,6 +122,11 @@ def _move(kind: Decision.Kind, row: PurchaseSync) -> tuple[Status, dict[str, Any
             "posted_at": timezone.now(),
             "invoice_number": row.invoice_number or number,
         }
-    # `resend_count` has the next sync take it up whatever days that covers.
-    again = {"lookup_count": 0, "resend_count": F("resend_count") + 1}
+    # `resend_count` has the next sync take it up whatever days that covers. What was
+    # wrong may have been corrected in PEX: it is judged anew.
+    again = {
+        "lookup_count": 0,
+        "resend_count": F("resend_count") + 1,
+        "judged_at": None,
+    }
     return Status.PENDING, again

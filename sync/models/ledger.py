@@ -15,12 +15,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from connector import clock
 from connector.api.cmic.types import FoundInvoice
 from sync.models.purchase import PurchaseSync
 from sync.models.run import SyncRun
-from sync.models.states import JUDGEABLE, Status, check_move
+from sync.models.states import Status, check_move
 from sync.rules.facts import to_json
-from sync.rules.reasons import ReasonCode, Verdict
+from sync.rules.reasons import Reason, ReasonCode, Verdict
 from sync.rules.selection import Judgement
 
 BATCH = 500
@@ -39,8 +40,10 @@ _COLUMNS = (
     "lines",
     "facts",
 )
+_JUDGED = ("judged_at", "judged_with")
 _UPDATED = (
     *_COLUMNS,
+    *_JUDGED,
     "status",
     "reasons",
     "run",
@@ -61,8 +64,10 @@ def record(
     judgements: Iterable[Judgement],
     cardholders: Mapping[int, str],
     listed_at: datetime,
+    basis: str,
 ) -> None:
-    """Bring the tenant's rows up to date with what PEX lists since `listed_at`.
+    """Bring the tenant's rows up to date with what PEX lists since `listed_at`, judged
+    with the settings of that fingerprint.
 
     Raises `RunLostError` at the first batch after others took the run over.
     """
@@ -70,7 +75,7 @@ def record(
     while batch := list(islice(remaining, BATCH)):
         with transaction.atomic():
             run.beat(timezone.now())
-            _record_batch(run, batch, cardholders, listed_at)
+            _record_batch(run, batch, cardholders, listed_at, basis)
 
 
 def take_over_unfinished(run: SyncRun) -> None:
@@ -107,6 +112,13 @@ def forget_authorizations(run: SyncRun, judgements: Iterable[Judgement]) -> None
     gone.delete()
 
 
+def leave_out(run: SyncRun, keys: Sequence[int], reason: Reason) -> None:
+    """These rows of the run are not sent in it, for that reason."""
+    PurchaseSync.objects.filter(pk__in=keys, run=run, status=Status.PENDING).update(
+        reasons=[reason.to_json()], is_deferred=True, updated_at=clock.now()
+    )
+
+
 def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:
     """PENDING rows whose number CMiC has already: POSTED, not sent. Returns how many.
 
@@ -116,15 +128,13 @@ def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:
     if not found:
         return adopted
     now = timezone.now()
-    # An expired lease counts as none: its worker may be long dead.
-    is_free = Q(claimed_until=None) | Q(claimed_until__lte=now)
-    candidates = PurchaseSync.objects.filter(run=run, status=Status.PENDING)
-    for row in candidates.filter(is_free).iterator():
+    for row in PurchaseSync.objects.filter(run=run, status=Status.PENDING).iterator():
         number = row.computed_number
         invoice = found.get(number)
         if invoice is None:
             continue
-        free = PurchaseSync.objects.filter(is_free, pk=row.pk, status=Status.PENDING)
+        # Whoever holds a pending one is of an older set of lanes.
+        free = PurchaseSync.objects.filter(pk=row.pk, status=Status.PENDING)
         settings = run.tenant.transactions
         known = {
             "invoice_number": number,
@@ -154,7 +164,9 @@ def _record_batch(
     batch: Sequence[Judgement],
     cardholders: Mapping[int, str],
     listed_at: datetime,
+    basis: str,
 ) -> None:
+    judged = {"judged_at": listed_at, "judged_with": basis}
     ids = [judgement.purchase.transaction_id for judgement in batch]
     rows = {
         row.pex_transaction_id: row
@@ -162,15 +174,19 @@ def _record_batch(
             tenant=run.tenant_id, pex_transaction_id__in=ids
         )
     }
-    new, changed, looked_at = [], [], []
+    new, changed, unchanged, looked_at = [], [], [], []
     for judgement in batch:
         columns = _columns(judgement, cardholders)
         row = rows.get(judgement.purchase.transaction_id)
         if row is None:
             if judgement.is_purchase:
-                new.append(_new_row(run, judgement, columns))
+                new.append(_new_row(run, judgement, {**columns, **judged}))
         elif _update(row, run, judgement, columns, listed_at):
             changed.append(row)
+            if row.is_judgeable:
+                row.judged_at, row.judged_with = listed_at, basis
+        elif row.is_judgeable:
+            unchanged.append(row.pk)
         else:
             looked_at.append(row.pk)
     PurchaseSync.objects.bulk_create(new)
@@ -182,7 +198,9 @@ def _record_batch(
         unique_fields=["tenant", "pex_transaction_id"],
         update_fields=_UPDATED,
     )
-    PurchaseSync.objects.filter(pk__in=looked_at).update(run=run, is_deferred=False)
+    seen = {"run": run, "is_deferred": False}
+    PurchaseSync.objects.filter(pk__in=looked_at).update(**seen)
+    PurchaseSync.objects.filter(pk__in=unchanged).update(**seen, **judged)
 
 
 def _columns(judgement: Judgement, cardholders: Mapping[int, str]) -> dict[str, Any]:
@@ -225,10 +243,12 @@ def _update(
     listed_at: datetime,
 ) -> bool:
     """Whether the row changed by more than having been looked at."""
+    if row.is_judgeable:
+        # Even out of a worker's hands: its lane is of an older set and sends no more,
+        # and what it would hold back is judged by what PEX said before.
+        return _judge_again(row, run, judgement, columns)
     if row.claimed_until is not None and row.claimed_until > timezone.now():
         return False
-    if row.status in JUDGEABLE:
-        return _judge_again(row, run, judgement, columns)
     if judgement.purchase.is_marked:
         return _see_marker(row, run)
     # A list may be older than the marker: only one that an earlier list showed can

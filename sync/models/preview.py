@@ -16,7 +16,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from connector.lease import lease_time
+from connector.clock import lease_time
 from connector.models import Tenant
 from connector.models.access import visible
 from sync.models.states import Status

@@ -8,18 +8,21 @@ is `sync.models.claiming`. What to do next is decided in `sync.engine`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connector import clock
 from connector.api.cmic.types import FoundInvoice
-from connector.lease import lease_time
+from connector.clock import lease_time
 from connector.models import Tenant
+from connector.models.judging_basis import basis_of
 from sync.models.claiming import PurchaseSyncQuerySet
 from sync.models.purchase_indexes import INDEXES
 from sync.models.run import SyncRun
@@ -30,9 +33,18 @@ from sync.rules.reasons import Reason, ReasonCode, Who
 _ALWAYS = Q()
 
 
+def judged_since() -> datetime:
+    """What PEX was asked for before this moment is too old to be sent."""
+    return clock.now() - timedelta(seconds=settings.JUDGEMENT_GOOD_FOR)
+
+
 class LeaseLostError(Exception):
     """The lease has expired and another worker holds one, or none is held: this worker
     must stop."""
+
+
+class JudgementOutdatedError(Exception):
+    """What it was judged by is too old, or the settings are others by now."""
 
 
 class PurchaseSync(models.Model):
@@ -79,6 +91,10 @@ class PurchaseSync(models.Model):
     lines = models.JSONField(default=list)
     # What PEX said of it when it was last judged (`sync.rules.facts`).
     facts = models.JSONField(null=True)
+    # When PEX was asked for that, and by which settings it was judged
+    # (`connector.models.judging_basis`).
+    judged_at = models.DateTimeField(null=True)
+    judged_with = models.CharField(max_length=32, blank=True, default="", db_default="")
 
     generation = models.PositiveIntegerField(default=1)
     invoice_number = models.CharField(max_length=20, blank=True)
@@ -175,6 +191,16 @@ class PurchaseSync(models.Model):
         """Neither sent nor being sent nor refused: the next judgement may change it."""
         return self.status in JUDGEABLE
 
+    def require_judged(self, basis: str, since: datetime) -> None:
+        """Raises `JudgementOutdatedError` unless it was judged with the settings of
+        this fingerprint, by what PEX said at that moment or later."""
+        if not self.was_judged(basis, since):
+            raise JudgementOutdatedError(f"{self} has to be judged anew.")
+
+    def was_judged(self, basis: str, since: datetime) -> bool:
+        is_recent = self.judged_at is not None and self.judged_at >= since
+        return is_recent and self.judged_with == basis
+
     def begin_posting(
         self,
         *,
@@ -185,15 +211,23 @@ class PurchaseSync(models.Model):
         document: Mapping[str, Any],
         warnings: Sequence[str],
         run: SyncRun,
+        basis: str,
     ) -> None:
         """PENDING → POSTING: the intent, committed before a byte leaves.
 
-        Fetching receipts may have taken long: the lease starts anew for the upload, and
-        the run must still have the fencing token that the caller holds.
+        Fetching receipts may have taken long: the lease starts anew for the upload; the
+        run must still have the fencing token that the caller holds, and the settings
+        must be those of the `basis` that it was judged and is sent with. To be called
+        in a transaction. Raises `JudgementOutdatedError` and `RunLostError`.
         """
+        run.hold()
+        since = judged_since()
+        self.require_judged(basis, since)
+        if basis_of(self.tenant_id) != basis:
+            raise JudgementOutdatedError(f"The settings of {self} are others by now.")
         self._move(
             Status.POSTING,
-            only_if=Q(run=run, run__status="running", run__lane_set=run.lane_set),
+            only_if=Q(run=run, judged_at__gte=since, judged_with=basis),
             claimed_until=timezone.now() + lease_time(),
             invoice_number=number,
             company_code=company,

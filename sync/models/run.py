@@ -5,25 +5,36 @@ Owns the run's states and heartbeat; which purchases it holds is read from their
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, models, transaction
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils.translation import gettext_lazy as _
 
-from connector.lease import lease_time
+from connector.clock import lease_time
 from connector.models import Tenant
 from connector.models.access import visible
 from sync.models.states import Status
 from sync.rules.window import Window
 
+# What a clock may differ by; a moment further ahead was written by a wrong one.
+CLOCK_SLACK = timedelta(minutes=1)
+_HOLD = """
+SELECT id FROM sync_syncrun
+WHERE id = %s AND status = 'running' AND lane_set = %s
+  AND coalesce(heartbeat_at >= %s, true)
+FOR SHARE
+"""
+
 
 class RunLostError(Exception):
-    """The fencing token is outdated, or the run has ended: this worker must stop."""
+    """The fencing token is outdated, the run has ended, or an older database was put
+    back: this worker must stop."""
 
 
 class SyncRunQuerySet(models.QuerySet["SyncRun"]):
@@ -80,6 +91,16 @@ class SyncRun(models.Model):
     fault_count = models.PositiveIntegerField(default=0)
     fault_at = models.DateTimeField(null=True)
     fault_system = models.CharField(max_length=10, blank=True)
+    # Stages of preparing that are done and are not done again after a hiccup in a later
+    # one, with what each has to say to people.
+    tags_synced_at = models.DateTimeField(null=True)
+    judged_at = models.DateTimeField(null=True)
+    judged_with = models.CharField(max_length=32, blank=True, default="", db_default="")
+    remarks = models.JSONField(
+        default=dict, blank=True, db_default=Value({}, models.JSONField())
+    )
+    # How often it was begun anew without a purchase getting further in between.
+    restart_count = models.PositiveIntegerField(default=0, db_default=0)
     # The fencing token of whoever prepares the run and of its lanes. It grows with each
     # takeover: a worker that was taken for dead holds an old one, and changes nothing.
     lane_set = models.PositiveIntegerField(default=0)
@@ -143,22 +164,32 @@ class SyncRun(models.Model):
         return "manual" if self.trigger == self.Trigger.MANUAL else "auto"
 
     def start_preparing(self, now: datetime) -> bool:
-        """Claim the preparing of a run that is queued, lost its heartbeat or has paused
-        long enough; False if it is claimed or done already."""
+        """Claim the preparing of a run that is queued, lost its heartbeat or has waited
+        long enough; False if somebody has it.
+
+        No lane of an older set works on after that.
+        """
+        is_silent = (
+            Q(heartbeat_at=None)
+            | Q(heartbeat_at__lte=now - lease_time())
+            | Q(heartbeat_at__gt=now + CLOCK_SLACK)
+        )
+        has_died = Q(status=self.State.RUNNING, resume_at=None) & is_silent
         changed = (
             SyncRun.objects.active()
-            .filter(pk=self.pk, prepared_at=None)
-            .filter(
-                Q(status=self.State.QUEUED)
-                | Q(heartbeat_at__lte=now - lease_time())
-                | Q(resume_at__lte=now)
-            )
+            .filter(pk=self.pk)
+            .filter(Q(status=self.State.QUEUED) | Q(resume_at__lte=now) | has_died)
             .update(
                 status=self.State.RUNNING,
                 started_at=Coalesce("started_at", now),
                 heartbeat_at=now,
                 resume_at=None,
                 lane_set=F("lane_set") + 1,
+                restart_count=Case(
+                    When(has_died, then=F("restart_count") + 1),
+                    default=F("restart_count"),
+                    output_field=models.PositiveIntegerField(),
+                ),
             )
         )
         self.refresh_from_db()
@@ -170,15 +201,67 @@ class SyncRun(models.Model):
         Inside a transaction it also locks the row, so that no other worker takes the
         run over before the end. Raises `RunLostError` if one has already.
         """
-        if not self._mine().update(heartbeat_at=now):
+        if not self._mine().update(heartbeat_at=_not_before(now)):
+            raise RunLostError(f"{self} was taken over or has ended.")
+        self.heartbeat_at = now
+
+    def hold(self) -> None:
+        """Keep the run from being taken over or ended until the transaction's end,
+        beside other lanes. Raises `RunLostError` if it has been already."""
+        with connection.cursor() as cursor:
+            # PostgreSQL asks the conditions again after having waited for the row.
+            cursor.execute(_HOLD, [self.pk, self.lane_set, self.heartbeat_at])
+            if cursor.fetchone() is None:
+                raise RunLostError(f"{self} was taken over or has ended.")
+
+    def is_older_than(self, lane_set: int, beat: datetime | None) -> bool:
+        """Whether a lane knows a later state of it than this row: an older database was
+        put back, and what was done since is not on record."""
+        if self.lane_set != lane_set:
+            return self.lane_set < lane_set
+        return beat is not None and (
+            self.heartbeat_at is None or self.heartbeat_at < beat
+        )
+
+    def remember(self, stage: str, remarks: Sequence[str], **changes: Any) -> None:
+        """A stage of preparing is done, with what it has to say to people.
+
+        Raises `RunLostError` if others work on it by now.
+        """
+        if not self._change(remarks={**self.remarks, stage: list(remarks)}, **changes):
             raise RunLostError(f"{self} was taken over or has ended.")
 
-    def finish_preparing(self, now: datetime, message: str) -> bool:
-        return self._change(prepared_at=now, heartbeat_at=now, message=message)
+    @property
+    def remarks_text(self) -> str:
+        """What the stages of preparing have to say, in their order."""
+        return " ".join(each for found in self.remarks.values() for each in found)
+
+    def finish_preparing(self, now: datetime) -> bool:
+        return self._change(
+            prepared_at=Coalesce("prepared_at", now),
+            heartbeat_at=_not_before(now),
+            message=self.remarks_text,
+        )
+
+    def prepare_again(self, now: datetime, *, lane_set: int = 0) -> bool:
+        """Stop the lanes and have the run prepared; False if others were first.
+
+        With the `lane_set` of a lane that knows later things than the database, the
+        purchases are judged anew whatever the row says.
+        """
+        changes = {"judged_at": None} if lane_set else {}
+        return self._change(
+            resume_at=now,
+            lane_set=Greatest(F("lane_set"), lane_set) + 1,
+            restart_count=F("restart_count") + 1,
+            **changes,
+        )
 
     def new_lanes(self, now: datetime) -> int:
         """A new fencing token for the next lanes; those with an older one stop."""
-        self._change(lane_set=F("lane_set") + 1, heartbeat_at=now, resume_at=None)
+        self._change(
+            lane_set=F("lane_set") + 1, heartbeat_at=_not_before(now), resume_at=None
+        )
         return self.lane_set
 
     def pause(
@@ -193,7 +276,7 @@ class SyncRun(models.Model):
             fault_at=None,
             fault_system=system,
             resume_at=resume_at,
-            heartbeat_at=now,
+            heartbeat_at=_not_before(now),
             lane_set=F("lane_set") + 1,
         )
 
@@ -202,7 +285,7 @@ class SyncRun(models.Model):
         return self._change(
             message=message,
             resume_at=resume_at,
-            heartbeat_at=now,
+            heartbeat_at=_not_before(now),
             lane_set=F("lane_set") + 1,
         )
 
@@ -229,11 +312,19 @@ class SyncRun(models.Model):
         return self.purchases.filter(answered).exists()
 
     def note_success(self) -> None:
-        """The other side answered: the outage is over, if there was one."""
+        """A purchase got further: the outage is over, if there was one, and whoever
+        began the run anew did not do so in vain."""
         if self.paused_at is not None:
             self._change(
-                fault_count=0, fault_at=None, reason="", message="", paused_at=None
+                fault_count=0,
+                fault_at=None,
+                reason="",
+                message=self.remarks_text,
+                paused_at=None,
+                restart_count=0,
             )
+        elif self.restart_count:
+            self._change(restart_count=0)
 
     def end(
         self,
@@ -286,9 +377,18 @@ class SyncRun(models.Model):
         return changed == 1
 
     def _mine(self) -> models.QuerySet[SyncRun]:
-        return SyncRun.objects.filter(
+        mine = SyncRun.objects.filter(
             pk=self.pk, status=self.State.RUNNING, lane_set=self.lane_set
         )
+        if self.heartbeat_at is None:
+            return mine
+        return mine.filter(heartbeat_at__gte=self.heartbeat_at)
+
+
+def _not_before(now: datetime) -> Least:
+    """`now`, or a little later where another process has written that: a heartbeat
+    goes back only with the whole database."""
+    return Least(Greatest(F("heartbeat_at"), now), now + CLOCK_SLACK)
 
 
 class RunOutcome(models.Model):

@@ -48,6 +48,7 @@ class ReasonCode(StrEnum):
     RECEIPT_UNUSABLE = "receipt_unusable"
     LOST_ANSWER = "lost_answer"
     REFUSED_BY_CMIC = "refused_by_cmic"
+    GONE_FROM_PEX = "gone_from_pex"
     OUTAGE = "outage"
     CREDENTIALS_REFUSED = "credentials_refused"
 

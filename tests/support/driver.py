@@ -38,7 +38,7 @@ def drive(steps: list[Step]) -> None:
         if step.lane_set is None:
             waiting.extend(prepare(step.run_id))
         else:
-            waiting.extend(sync_next(step.run_id, step.lane_set))
+            waiting.extend(sync_next(step.run_id, step.lane_set, step.beat))
     raise AssertionError("The run does not come to an end.")
 
 

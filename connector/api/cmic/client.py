@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
@@ -45,6 +45,9 @@ from connector.api.transport import Answer
 # Seconds that a page of a long list may wait for its turn: to begin the list anew would
 # cost all the pages before it.
 _PATIENCE = 30.0
+# A question is part of the address, which servers and what stands before them take up
+# to 8,000 characters: a number costs about 40 of them.
+_NUMBERS_A_CALL = 150
 _REGISTERED = "ap-rest-api/rest/1/apreginv"
 _VOUCHERS = "ap-rest-api/rest/1/apallvouchers"
 _UPLOAD = "ecm-rest-api/jersey/v1/UploadData/uploadApRegInvoice"
@@ -173,29 +176,44 @@ class CmicClient(ApiClient):
 
         An error means unknown, never absent.
         """
-        wanted = f"= {_quoted(number)}"
-        for found in self._iter_invoices(company, vendor, "InvCode", wanted):
-            if found.number == number:
-                return found
-        return None
+        return self.find_invoices(company, vendor, [number]).get(number)
+
+    def find_invoices(
+        self, company: str, vendor: str, numbers: Sequence[str]
+    ) -> dict[str, FoundInvoice]:
+        """Those invoices by number, registered or voucher, asked in portions (D8).
+
+        An error means unknown, never absent.
+        """
+        found: dict[str, FoundInvoice] = {}
+        for start in range(0, len(numbers), _NUMBERS_A_CALL):
+            portion = numbers[start : start + _NUMBERS_A_CALL]
+            for invoice in self._iter_invoices(
+                company, vendor, "InvCode", [f"= {_quoted(each)}" for each in portion]
+            ):
+                if invoice.number in portion:
+                    found.setdefault(invoice.number, invoice)
+        return found
 
     def iter_invoices(
         self, company: str, vendor: str, since: date
     ) -> Iterator[FoundInvoice]:
         """The vendor's invoices dated `since` or later, vouchers last (D8)."""
         wanted = f">= '{since.isoformat()}T00:00:00-0500'"
-        return self._iter_invoices(company, vendor, "InvDate", wanted)
+        return self._iter_invoices(company, vendor, "InvDate", [wanted])
 
     def _iter_invoices(
-        self, company: str, vendor: str, column: str, wanted: str
+        self, company: str, vendor: str, column: str, wanted: Sequence[str]
     ) -> Iterator[FoundInvoice]:
         for path, prefix, order in (
             (_REGISTERED, "Apri", "ApriVUuid:asc"),
             (_VOUCHERS, "Vou", "default"),
         ):
+            one_of = " or ".join(f"{prefix}{column} {each}" for each in wanted)
             q = (
                 f"{prefix}CompCode = {_quoted(company)} and "
-                f"{prefix}VenCode = {_quoted(vendor)} and {prefix}{column} {wanted}"
+                f"{prefix}VenCode = {_quoted(vendor)} and "
+                + (f"({one_of})" if len(wanted) > 1 else one_of)
             )
             pages = self._iter_pages(path, {"q": q, "orderBy": order})
             for row in chain.from_iterable(pages):

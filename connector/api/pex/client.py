@@ -256,18 +256,28 @@ class PexClient(TagCalls):
         except (AccessDeniedError, NotFoundError):
             if account_id is None:
                 raise
+        for row in self._account_rows(account_id, on):
+            if read_id(row.get("TransactionId")) == transaction_id:
+                return self._notes_of(transaction_id, row, "TransactionNotes")
+        raise self._unexpected(f"a list of {on} without transaction {transaction_id}")
+
+    def list_purchases_of(self, account_id: int, on: date) -> list[Purchase]:
+        """A cardholder's transactions of the day `on`, as `list_purchases` has them
+        (§2.1)."""
+        return [
+            Purchase.from_api(row)
+            for row in self._account_rows(account_id, on)
+            if read_id(row.get("TransactionId")) is not None
+        ]
+
+    def _account_rows(self, account_id: int, on: date) -> list[Mapping[str, Any]]:
         data = self.call(
             "GET",
             f"V4/Details/TransactionDetails/{account_id}",
             params={"StartDate": _start_of(on), "EndDate": _end_of(on)},
         ).json()
-        for row in self._list(self._object(data).get("TransactionList")):
-            if (
-                isinstance(row, Mapping)
-                and read_id(row.get("TransactionId")) == transaction_id
-            ):
-                return self._notes_of(transaction_id, row, "TransactionNotes")
-        raise self._unexpected(f"a list of {on} without transaction {transaction_id}")
+        rows = self._list(self._object(data).get("TransactionList"))
+        return [row for row in rows if isinstance(row, Mapping)]
 
     def add_note(self, transaction_id: int, text: str) -> int | None:
         """Write a note, visible to the cardholder; returns its id (§3.1).

@@ -7,21 +7,25 @@ met within a second or so, and yet no purchase costs the reading of them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import cached_property
 
-from django.utils import timezone
-
+from connector import clock
 from connector.api.cmic.client import CmicClient
 from connector.api.cmic.flysheets import Layout
 from connector.api.cmic.types import Location
 from connector.api.pex.client import PexClient
+from connector.clock import lease_time
 from connector.connections.clients import cmic_client, pex_client
 from connector.connections.probing import check_pex
 from connector.models import Tenant
+from connector.models.judging_basis import basis_of
 from sync.engine.judging.rules import invoice_rules
-from sync.models import SyncRun
+from sync.models import PurchaseSync, SyncRun
 from sync.rules.invoicing import InvoiceRules
+
+_BEATS_A_LEASE = 10
 
 
 class TenantContext:
@@ -44,14 +48,30 @@ class TenantContext:
         self.tenant = tenant
         self.heartbeat = heartbeat
         self._seconds = seconds
+        self._alive_at = time.monotonic()
 
     @cached_property
     def pex(self) -> PexClient:
-        return pex_client(self.tenant, self._seconds)
+        client = pex_client(self.tenant, self._seconds)
+        client.before_reading = self.stay_alive
+        return client
 
     @cached_property
     def cmic(self) -> CmicClient:
-        return cmic_client(self.tenant, self._seconds)
+        client = cmic_client(self.tenant, self._seconds)
+        client.before_reading = self.stay_alive
+        return client
+
+    def stay_alive(self) -> None:
+        """A heartbeat, if the last is not recent: called before everything that is
+        read, so that a list of any length keeps its worker alive."""
+        moment = time.monotonic()
+        if moment - self._alive_at > lease_time().total_seconds() / _BEATS_A_LEASE:
+            self._alive_at = moment
+            self.show_life()
+
+    def show_life(self) -> None:
+        self.heartbeat()
 
     @cached_property
     def invoice_rules(self) -> InvoiceRules:
@@ -75,15 +95,27 @@ class TenantContext:
 
 class RunContext(TenantContext):
     """A run with its tenant as it is now. `heartbeat` shows that the run is worked on,
-    and raises `RunLostError` once others do."""
+    and raises `RunLostError` once others do.
+
+    `basis` is the fingerprint of the settings that the context has; `in_hand` the
+    purchase that is worked on, whose lease is renewed along with the heartbeat.
+    """
 
     run: SyncRun
+    in_hand: PurchaseSync | None = None
 
     def __init__(
         self, run: SyncRun, heartbeat: Callable[[], None] | None = None
     ) -> None:
+        # Before the settings: a change between the two is met as one, not missed.
+        self.basis = basis_of(run.tenant_id)
         # One reading of the settings for whoever has the context or only the run.
         whole = Tenant.objects.select_related("pex", "cmic", "transactions")
-        run.tenant = whole.get(pk=run.tenant_id)
-        super().__init__(run.tenant, heartbeat or (lambda: run.beat(timezone.now())))
+        run.tenant = whole.prefetch_related("mappings").get(pk=run.tenant_id)
+        super().__init__(run.tenant, heartbeat or (lambda: run.beat(clock.now())))
         self.run = run
+
+    def show_life(self) -> None:
+        super().show_life()
+        if self.in_hand is not None and self.in_hand.claimed_by is not None:
+            self.in_hand.renew()

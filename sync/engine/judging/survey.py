@@ -6,13 +6,18 @@ a run would not do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from connector.api.exceptions import AccessDeniedError, NotFoundError
+from connector import clock
+from connector.api.exceptions import (
+    AccessDeniedError,
+    InvalidRequestError,
+    NotFoundError,
+)
 from connector.api.pex.client import PexClient
 from connector.api.pex.types import Purchase, Tag
 from connector.codes.reading import kinds_to_code_with, refresh_stale, require_codes
@@ -20,6 +25,7 @@ from connector.models import PexConnection
 from sync.engine.judging.catalog import judge_all
 from sync.engine.judging.context import TenantContext
 from sync.engine.judging.rules import selection_rules
+from sync.models import PurchaseSync
 from sync.rules.reasons import Verdict
 from sync.rules.selection import (
     Judgement,
@@ -32,6 +38,7 @@ from sync.rules.window import Window, business_day
 _CARDHOLDERS_GOOD_FOR = timedelta(hours=24)
 _CARDHOLDERS_ASKED_EVERY = timedelta(minutes=10)
 _TOKEN_CHECKED_EVERY = timedelta(hours=24)
+_TOKEN_CHECKED_LATELY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -53,13 +60,11 @@ def survey(context: TenantContext, window: Window) -> Survey:
     Raises the errors of `connector.api.exceptions`.
     """
     tenant = context.tenant
+    require_ready(context)
     kinds = kinds_to_code_with(tenant)
-    # PEX's list may be asked ten times an hour only: not before codes can be checked.
-    require_codes(tenant, kinds)
-    _check_token_if_due(context)
     client = context.pex
     context.heartbeat()
-    listed_at = timezone.now()
+    listed_at = clock.now()
     remarks: list[str] = []
     purchases = _list(client, window, remarks)
     context.heartbeat()
@@ -72,24 +77,68 @@ def survey(context: TenantContext, window: Window) -> Survey:
     if has_work:
         remarks += refresh_stale(tenant, context.cmic, kinds, context.heartbeat)
         context.heartbeat()
+    return _judged(context, purchases, rules, listed_at, remarks)
+
+
+def survey_alone(context: TenantContext, rows: Sequence[PurchaseSync]) -> Survey:
+    """Judge these purchases only, each read from its cardholder's list of its day.
+
+    What PEX does not show has no judgement. Raises as `survey`.
+    """
+    listed_at = clock.now()
+    remarks: list[str] = []
+    wanted = {row.pex_transaction_id for row in rows}
+    places = {
+        (row.pex_account_id, business_day(row.occurred_at))
+        for row in rows
+        if row.pex_account_id is not None and row.occurred_at is not None
+    }
+    purchases: list[Purchase] = []
+    for account, day in sorted(places):
+        try:
+            listed = context.pex.list_purchases_of(account, day)
+        except (AccessDeniedError, NotFoundError, InvalidRequestError) as error:
+            remarks.append(f"PEX does not show purchases of {day}: {error.message}")
+        else:
+            purchases += [each for each in listed if each.transaction_id in wanted]
+    rules = selection_rules(context.tenant, _list_tags(context, remarks))
+    return _judged(context, purchases, rules, listed_at, remarks)
+
+
+def _judged(
+    context: TenantContext,
+    purchases: list[Purchase],
+    rules: SelectionRules,
+    listed_at: datetime,
+    remarks: list[str],
+) -> Survey:
+    tenant = context.tenant
     judgements = judge_all(tenant, purchases, rules)
     return Survey(
         judgements=tuple(judgements),
-        cardholders=_cardholders(tenant.pex, client, judgements),
+        cardholders=_cardholders(tenant.pex, context.pex, judgements),
         listed_at=listed_at,
         remarks=tuple(remarks),
     )
 
 
+def require_ready(context: TenantContext) -> None:
+    """PEX's list may be asked ten times an hour only: not before codes can be checked,
+    and the token works. What PEX says of the token is kept at the connection.
+
+    Raises as `survey`.
+    """
+    require_codes(context.tenant, kinds_to_code_with(context.tenant))
+    _check_token_if_due(context)
+
+
 def _check_token_if_due(context: TenantContext) -> None:
     """Once a day, and before any run in the token's last month (F1)."""
     connection = context.tenant.pex
-    is_old = (
-        connection.token_expires_at is None
-        or connection.checked_at is None
-        or timezone.now() - connection.checked_at > _TOKEN_CHECKED_EVERY
-    )
-    if is_old or connection.is_in_last_month():
+    checked_at = connection.checked_at
+    age = timedelta.max if checked_at is None else clock.now() - checked_at
+    is_old = connection.token_expires_at is None or age > _TOKEN_CHECKED_EVERY
+    if is_old or (connection.is_in_last_month() and age > _TOKEN_CHECKED_LATELY):
         context.check_token()
 
 

@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from connector.api.exceptions import ConnectorError
-from connector.lease import lease_time
+from connector.clock import lease_time
 from connector.models import Tenant
 from sync.engine.judging.context import TenantContext
 from sync.engine.judging.rules import require_complete

@@ -27,6 +27,7 @@ from sync.engine.purchase.settling import (
     was_sent_before,
 )
 from sync.models import Decision, PurchaseSync, Status, SyncAttempt
+from sync.models.purchase import judged_since
 from sync.receipts import fingerprint
 from sync.rules.invoicing import digest
 from sync.rules.selection import MARKED
@@ -61,6 +62,8 @@ def advance(context: RunContext, row: PurchaseSync) -> None:
 
 def _send(context: RunContext, row: PurchaseSync) -> bool:
     """Whether CMiC has taken it just now."""
+    # Once more when sending begins: receipts may take long.
+    row.require_judged(context.basis, judged_since())
     was_marked = row.generation > 1 or row.marker_seen_at is not None
     if was_marked and _is_marked(context, row):
         # The list that lacked the marker was not to be believed.
@@ -75,13 +78,14 @@ def _send(context: RunContext, row: PurchaseSync) -> bool:
     # A lane that had to give its place back later would fetch the receipts again, at
     # the cost of PEX's calls.
     client.wait_for_place()
-    fetched = fetch_document(context, row, row.renew)
+    fetched = fetch_document(context, row, context.show_life)
     if fetched.document is None:
         row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
         return False
     content = content_of(context, row, row.computed_number)
     # The permit first: who waits for one while an outage begins must not send then.
     with client.permitted():
+        context.show_life()
         parcel = _begin(context, row, content, fetched.document, fetched)
         answer = _upload(client, parcel)
     if isinstance(answer, ConnectorError):
@@ -132,6 +136,7 @@ def _begin(
             },
             warnings=fetched.warnings,
             run=context.run,
+            basis=context.basis,
         )
         attempt = SyncAttempt.objects.create(
             purchase=row,

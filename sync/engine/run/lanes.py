@@ -18,6 +18,7 @@ from django.db.models import Min
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from connector import clock
 from connector.api.exceptions import (
     AccessDeniedError,
     ApiConnectionError,
@@ -32,7 +33,14 @@ from sync.engine.purchase.settling import CredentialsRefusedError
 from sync.engine.run.ending import PAUSE, end, guarded, pause
 from sync.engine.run.outages import is_outage, require_answer
 from sync.engine.steps import Step
-from sync.models import LeaseLostError, PurchaseSync, Status, SyncRun
+from sync.models import (
+    JudgementOutdatedError,
+    LeaseLostError,
+    PurchaseSync,
+    RunLostError,
+    Status,
+    SyncRun,
+)
 from sync.rules.reasons import Reason, ReasonCode, Who
 
 logger = logging.getLogger(__name__)
@@ -53,16 +61,43 @@ _ANSWERED = (Status.POSTED, Status.COMPLETED, Status.FAILED)
 _FAULTS_TO_DEFER = 5
 
 
-def sync_next(run_id: int, lane_set: int) -> list[Step]:
+def sync_next(run_id: int, lane_set: int, beat: datetime | None = None) -> list[Step]:
     """Work on purchases of the run for a slice; the step that continues this lane.
 
-    Harmless to repeat: a message of an older set of lanes does nothing, and no two
-    lanes get the same purchase.
+    `beat` is the newest heartbeat that the lane knows of. Harmless to repeat: a message
+    of an older set of lanes does nothing, and no two lanes get the same purchase.
     """
-    run = SyncRun.objects.filter(pk=run_id, lane_set=lane_set).first()
-    if run is None or run.status != SyncRun.State.RUNNING:
+    run = SyncRun.objects.filter(pk=run_id, status=SyncRun.State.RUNNING).first()
+    if run is None:
         return []
-    return guarded(run, lambda: _work(RunContext(run)))
+    if run.is_older_than(lane_set, beat):
+        return _after_put_back(run, lane_set)
+    if run.lane_set > lane_set:
+        return []
+    steps = guarded(run, lambda: _work(RunContext(run)))
+    if not steps:
+        # What ended the slice may be that the database under it was put back.
+        steps = _after_loss(run)
+    return steps
+
+
+def _after_loss(known: SyncRun) -> list[Step]:
+    run = SyncRun.objects.filter(pk=known.pk, status=SyncRun.State.RUNNING).first()
+    if run is None or not run.is_older_than(known.lane_set, known.heartbeat_at):
+        return []
+    return _after_put_back(run, known.lane_set)
+
+
+def _after_put_back(run: SyncRun, lane_set: int) -> list[Step]:
+    """An older database was put back while lanes worked: what they sent since is not on
+    record, but PEX and CMiC know of it."""
+    logger.warning("%s: an older database was put back; it is judged anew", run)
+    return _prepare_again(run, lane_set=lane_set)
+
+
+def _prepare_again(run: SyncRun, *, lane_set: int = 0) -> list[Step]:
+    run.prepare_again(clock.now(), lane_set=lane_set)
+    return [Step(run.pk, run.queue)]
 
 
 def _work(context: RunContext) -> list[Step]:
@@ -72,41 +107,28 @@ def _work(context: RunContext) -> list[Step]:
     if run.paused_at is not None:
         require_answer(context, run.fault_system)
     while True:
-        now = timezone.now()
-        row = PurchaseSync.objects.claim_next(run, now)
+        row = PurchaseSync.objects.claim_next(run, clock.now())
         if row is None:
-            return _idle(run, now)
+            return _idle(run, clock.now())
         steps = _sync_one(context, row)
         if steps is not None:
             return steps
         if time.monotonic() >= until:
+            # The message tells of it: a database that knows no such heartbeat is older.
+            context.heartbeat()
             return [_next_slice(run)]
 
 
 def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
     """Work on a claimed purchase; None if the lane simply goes on with another."""
     run = context.run
+    context.in_hand = row
     try:
         advance(context, row)
-    except LeaseLostError as error:
-        logger.warning("%s", error)
-        _let_go(row, row.release)
-    except RateLimitError as error:
-        wait = error.retry_after or 5.0
-        _let_go(row, row.release, timezone.now() + timedelta(seconds=wait))
-        return [_next_slice(run, min(wait, _LONGEST_DELAY))]
-    except (CredentialsRefusedError, AuthenticationError) as error:
-        _let_go(row, row.release)
-        end(
-            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
-        )
-        return []
-    except SettingsIncompleteError as error:
-        _let_go(row, row.release)
-        end(run, SyncRun.State.FAILED, error.message)
-        return []
+    except (LeaseLostError, JudgementOutdatedError, RunLostError) as error:
+        return _after_change(run, row, error)
     except ConnectorError as error:
-        return _after_fault(context, row, error)
+        return _after_error(context, row, error)
     except (OperationalError, InterfaceError):
         # Nothing can be put on record now; the run is taken up again by `recover`.
         raise
@@ -119,17 +141,50 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
     return None
 
 
+def _after_change(run: SyncRun, row: PurchaseSync, error: Exception) -> list[Step]:
+    """What the lane went by is not so any more: nothing was sent."""
+    logger.info("%s", error)
+    _let_go(row, row.release)
+    if isinstance(error, RunLostError):
+        raise error
+    if isinstance(error, JudgementOutdatedError):
+        return _prepare_again(run)
+    return [_next_slice(run)]
+
+
+def _after_error(
+    context: RunContext, row: PurchaseSync, error: ConnectorError
+) -> list[Step]:
+    """A call had no good end: the purchase waits, or the run ends or waits."""
+    run = context.run
+    if isinstance(error, RateLimitError):
+        wait = error.retry_after or 5.0
+        _let_go(row, row.release, timezone.now() + timedelta(seconds=wait))
+        return [_next_slice(run, min(wait, _LONGEST_DELAY))]
+    if isinstance(error, CredentialsRefusedError | AuthenticationError):
+        _let_go(row, row.release)
+        end(
+            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
+        )
+        return []
+    if isinstance(error, SettingsIncompleteError):
+        _let_go(row, row.release)
+        end(run, SyncRun.State.FAILED, error.message)
+        return []
+    return _after_fault(context, row, error)
+
+
 def _wake_lanes(run: SyncRun) -> list[Step]:
     """A call has succeeded; after an outage, the steps of the lanes that waited."""
     was_paused = run.paused_at is not None
     run.note_success()
     if not was_paused:
         return []
-    return [Step(run.pk, run.queue, run.lane_set)] * (settings.SYNC_LANES - 1)
+    return [_next_slice(run)] * (settings.SYNC_LANES - 1)
 
 
 def _next_slice(run: SyncRun, delay: float = 0.0) -> Step:
-    return Step(run.pk, run.queue, run.lane_set, delay)
+    return Step(run.pk, run.queue, run.lane_set, delay, run.heartbeat_at)
 
 
 def _idle(run: SyncRun, now: datetime) -> list[Step]:

@@ -1,4 +1,9 @@
-"""Makes a run ready for its lanes: lists, judges, records, adopts (F21)."""
+"""Makes a run ready for its lanes: lists, judges, records, adopts (F21).
+
+In stages that the run remembers: after a hiccup in one of them those before it are not
+done again while they hold. Every start of lanes comes through here, so that none sends
+what was judged long ago, with other settings, or what CMiC has already.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +11,18 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Min
-from django.utils import timezone
+from django.db.models import Min, QuerySet
 
-from connector.api.exceptions import AccessDeniedError, NotFoundError
+from connector import clock
+from connector.api.cmic.types import FoundInvoice
+from connector.api.exceptions import (
+    AccessDeniedError,
+    InvalidRequestError,
+    NotFoundError,
+)
 from sync.engine.judging.context import RunContext
 from sync.engine.judging.rules import require_complete
-from sync.engine.judging.survey import survey
+from sync.engine.judging.survey import require_ready, survey, survey_alone
 from sync.engine.run.ending import end, guarded
 from sync.engine.run.outages import require_answer
 from sync.engine.steps import Step
@@ -21,8 +31,21 @@ from sync.models import PurchaseSync, Status, SyncRun
 from sync.models.ledger import (
     adopt,
     forget_authorizations,
+    leave_out,
     record,
     take_over_unfinished,
+)
+from sync.models.purchase import judged_since
+from sync.rules.reasons import Reason, ReasonCode, Who
+
+# More than these of a run whose judgement is too old are cheaper in one list.
+_MOST_ALONE = 20
+_MOST_RESTARTS = 2
+_GONE = Reason(
+    ReasonCode.GONE_FROM_PEX,
+    "PEX does not show this purchase any more, so it is not sent. Look for it in PEX; "
+    "if it is not to be sent, mark it as synced here.",
+    Who.SUPPORT,
 )
 
 
@@ -33,62 +56,134 @@ def prepare(run_id: int) -> list[Step]:
     preparing is prepared anew.
     """
     run = SyncRun.objects.filter(pk=run_id).first()
-    if run is None or not run.start_preparing(timezone.now()):
+    if run is None or not run.start_preparing(clock.now()):
         return []
-    return guarded(run, lambda: _prepare(RunContext(run)))
+    if run.restart_count > _MOST_RESTARTS:
+        end(run, SyncRun.State.FAILED, _in_vain())
+        return []
+    return guarded(run, lambda: _prepare(run))
 
 
-def _prepare(context: RunContext) -> list[Step]:
-    run = context.run
+def _prepare(run: SyncRun) -> list[Step]:
+    context = RunContext(run)
     require_complete(context.tenant)
     if run.paused_at is not None:
         require_answer(context, run.fault_system)
-    tag_remarks = sync_before_purchases(context)
+    _sync_tags(context)
+    require_ready(context)
+    # Read anew after minutes of tags and what PEX said of its token: what is judged
+    # and what is sent have one fingerprint.
+    context = RunContext(run)
+    _judge_window(context)
+    _judge_alone(context)
+    _adopt(context)
+    run.finish_preparing(clock.now())
+    return _start_lanes(run)
+
+
+def _sync_tags(context: RunContext) -> None:
+    """Once a run."""
+    run = context.run
+    if run.tags_synced_at is None:
+        remarks = sync_before_purchases(context)
+        run.remember("tags", remarks, tags_synced_at=clock.now())
+
+
+def _judge_window(context: RunContext) -> None:
+    """Unless it was, lately and with these settings."""
+    run = context.run
+    is_recent = run.judged_at is not None and run.judged_at >= judged_since()
+    holds = is_recent and run.judged_with == context.basis
+    if holds and _outdated(context).count() <= _MOST_ALONE:
+        return
     seen = survey(context, run.window)
-    record(run, seen.judgements, seen.cardholders, seen.listed_at)
+    record(run, seen.judgements, seen.cardholders, seen.listed_at, context.basis)
     with transaction.atomic():
         context.heartbeat()
         forget_authorizations(run, seen.judgements)
         take_over_unfinished(run)
-    remarks = [*tag_remarks, *seen.remarks, *_adopt(context)]
-    run.note_success()
-    run.finish_preparing(timezone.now(), " ".join(remarks))
-    return start_lanes(run)
+    run.remember(
+        "judging", seen.remarks, judged_at=seen.listed_at, judged_with=context.basis
+    )
 
 
-def _adopt(context: RunContext) -> list[str]:
+def _judge_alone(context: RunContext) -> None:
+    """What is to be sent and the list did not tell of, such as what a person sends
+    again outside the window: read and judged by itself, or not sent."""
+    rows = list(_outdated(context))
+    if not rows:
+        return
+    seen = survey_alone(context, rows)
+    told = {judgement.purchase.transaction_id for judgement in seen.judgements}
+    gone = [row.pk for row in rows if row.pex_transaction_id not in told]
+    run = context.run
+    record(run, seen.judgements, seen.cardholders, seen.listed_at, context.basis)
+    leave_out(run, gone, _GONE)
+    run.remember("alone", seen.remarks)
+
+
+def _outdated(context: RunContext) -> QuerySet[PurchaseSync]:
+    """The run's purchases that are to be sent and whose judgement does not hold."""
+    waiting = PurchaseSync.objects.filter(run=context.run, status=Status.PENDING)
+    return (
+        waiting.unfinished()
+        .exclude(judged_at__gte=judged_since(), judged_with=context.basis)
+        .order_by("pk")
+    )
+
+
+def _adopt(context: RunContext) -> None:
     """Take over what CMiC has and our records do not know (F21).
 
-    Only for the dates of what is about to be sent; nothing to send, nothing to ask.
+    Only of what is about to be sent; nothing to send, nothing to ask.
     """
-    candidates = PurchaseSync.objects.filter(run=context.run, status=Status.PENDING)
-    # Whichever of its days an earlier sync took for the invoice's.
-    days = candidates.aggregate(
-        Min("invoice_on"), Min("occurred_at__date"), Min("settled_at__date")
-    ).values()
-    earliest = min((day for day in days if day is not None), default=None)
-    if earliest is None:
-        return []
-    chosen = context.tenant.transactions
+    run = context.run
+    waiting = PurchaseSync.objects.filter(run=run, status=Status.PENDING)
+    if not waiting.exists():
+        return
     try:
-        found = {
-            invoice.number: invoice
-            for invoice in context.cmic.iter_invoices(
-                chosen.company_code, chosen.vendor_code, earliest - timedelta(days=1)
-            )
-        }
-    except (AccessDeniedError, NotFoundError) as error:
-        return [
+        found = _find_in_cmic(context)
+    except (AccessDeniedError, NotFoundError, InvalidRequestError) as error:
+        remark = (
             "CMiC does not show its invoices, so those that an older connector sent "
             f"cannot be recognised: {error.message}"
-        ]
+        )
+        run.remember("adoption", [remark])
+        return
     with transaction.atomic():
         context.heartbeat()
-        count = adopt(context.run, found)
-    return [f"{count} invoices were in CMiC already."] if count else []
+        count = adopt(run, found)
+    if count:
+        invoices = "1 invoice was" if count == 1 else f"{count} invoices were"
+        run.remember("adoption", [f"{invoices} in CMiC already."])
 
 
-def start_lanes(run: SyncRun) -> list[Step]:
+def _find_in_cmic(context: RunContext) -> dict[str, FoundInvoice]:
+    """By number, because a clerk may have given them another date; by date where CMiC
+    refuses so long a question."""
+    chosen = context.tenant.transactions
+    place = chosen.company_code, chosen.vendor_code
+    waiting = PurchaseSync.objects.filter(run=context.run, status=Status.PENDING)
+    numbers = [row.computed_number for row in waiting.only(*_NAMED).iterator()]
+    try:
+        return context.cmic.find_invoices(*place, numbers)
+    except InvalidRequestError:
+        # Whichever of its days an earlier sync took for the invoice's.
+        days = waiting.aggregate(
+            Min("invoice_on"), Min("occurred_at__date"), Min("settled_at__date")
+        ).values()
+        earliest = min((day for day in days if day is not None), default=None)
+        if earliest is None:
+            return {}
+        since = earliest - timedelta(days=1)
+        listed = context.cmic.iter_invoices(*place, since)
+        return {invoice.number: invoice for invoice in listed}
+
+
+_NAMED = ("pex_transaction_id", "generation")
+
+
+def _start_lanes(run: SyncRun) -> list[Step]:
     """As many lanes as there is work for; with no work the run ends.
 
     After an outage one lane goes first: a dead host is not asked four times a minute.
@@ -97,6 +192,16 @@ def start_lanes(run: SyncRun) -> list[Step]:
     if not unfinished:
         end(run)
         return []
-    lane_set = run.new_lanes(timezone.now())
+    lane_set = run.new_lanes(clock.now())
     lanes = 1 if run.paused_at else min(settings.SYNC_LANES, unfinished)
-    return [Step(run.pk, run.queue, lane_set)] * lanes
+    return [Step(run.pk, run.queue, lane_set, beat=run.heartbeat_at)] * lanes
+
+
+def _in_vain() -> str:
+    minutes = settings.JUDGEMENT_GOOD_FOR / 60
+    return (
+        f"It was begun anew {_MOST_RESTARTS + 1} times and no purchase got further in "
+        "between: each time its worker died, or reading the purchases took longer than "
+        f"the {minutes:g} minutes that they may be old when they are sent. Look at the "
+        "workers' logs."
+    )

@@ -15,12 +15,12 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from connector.lease import lease_time
+from connector.clock import lease_time
 from connector.models import Tenant
-from sync.engine.run.preparing import start_lanes
 from sync.engine.run.requesting import RunRefusedError, request_run
 from sync.engine.steps import MESSAGE_LOST_AFTER, Step
 from sync.models import SyncRun
+from sync.models.run import CLOCK_SLACK
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def recover() -> list[Step]:
             continue
         logger.info("Run %s is taken up again", run.pk)
         try:
-            steps += _take_up(run)
+            steps.append(_take_up(run))
         except (OperationalError, InterfaceError):
             raise
         except Exception:
@@ -50,13 +50,13 @@ def _is_stuck(run: SyncRun, now: datetime) -> bool:
         return run.resume_at <= now
     if run.status == SyncRun.State.QUEUED:
         return run.created_at < now - MESSAGE_LOST_AFTER
-    return run.heartbeat_at is None or run.heartbeat_at < now - lease_time()
+    beat = run.heartbeat_at
+    return beat is None or beat < now - lease_time() or beat > now + CLOCK_SLACK
 
 
-def _take_up(run: SyncRun) -> list[Step]:
-    if run.prepared_at is None:
-        return [Step(run.pk, run.queue)]
-    return start_lanes(run)
+def _take_up(run: SyncRun) -> Step:
+    """Through preparing, whatever happened to it: lanes start nowhere else."""
+    return Step(run.pk, run.queue)
 
 
 def due_tenants() -> list[Step]:

@@ -19,9 +19,9 @@ from django.utils import timezone
 
 from connector.api.cmic.types import CodeKind
 from connector.api.exceptions import ConnectorError, RefreshActiveError
+from connector.clock import lease_time
 from connector.codes.reading import refresh_all, refresh_requested, refresh_stale
 from connector.connections.clients import cmic_client
-from connector.lease import lease_time
 from connector.models import CmicCode, CodeRefresh, RefreshState, Tenant
 from tests.support.factories import make_tenant
 from tests.support.processes import running

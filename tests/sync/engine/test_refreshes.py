@@ -265,6 +265,32 @@ class TestRuns:
         assert "read before were used" in run.message
         assert len(cmic.invoices()) == 2
 
+    def test_yesterdays_codes_serve_while_one_list_fails(
+        self, transactional_db, pex, cmic
+    ):
+        tenant = make_tenant(pex.url, cmic.url)
+        pex.add_purchase(amount=Decimal("5.00"))
+        execute(tenant)
+        CodeRefresh.objects.update(refreshed_at=timezone.now() - 2 * DAY)
+        pex.add_purchase(amount=Decimal("5.00"))
+        cmic.faults.set("server_error", match="jcjobcategory")
+        run = execute(tenant)
+        assert run.status == "succeeded"
+        assert "did not give its cost type list" in run.message
+        assert "read before were used" in run.message
+        assert len(cmic.invoices()) == 2
+
+    def test_codes_that_are_too_old_do_not_serve(self, transactional_db, pex, cmic):
+        tenant = make_tenant(pex.url, cmic.url)
+        pex.add_purchase(amount=Decimal("5.00"))
+        execute(tenant)
+        CodeRefresh.objects.update(refreshed_at=timezone.now() - 4 * DAY)
+        pex.add_purchase(amount=Decimal("5.00"))
+        cmic.faults.set("server_error", match="jcjobcategory")
+        run = execute(tenant)
+        assert (run.status, run.reason) == ("running", "outage")
+        assert len(cmic.invoices()) == 1
+
 
 class TestWorker:
     def wait_until(self, condition):

@@ -6,8 +6,16 @@ from itertools import product
 import pytest
 from django.utils import timezone
 
-from connector.lease import lease_time
-from sync.models import TRANSITIONS, LeaseLostError, PurchaseSync, Status, SyncRun
+from connector.clock import lease_time
+from connector.models.judging_basis import basis_of
+from sync.models import (
+    TRANSITIONS,
+    LeaseLostError,
+    PurchaseSync,
+    RunLostError,
+    Status,
+    SyncRun,
+)
 from sync.models.states import JUDGEABLE, ForbiddenMoveError, check_move
 from sync.rules.reasons import Reason, ReasonCode, Verdict, Who
 from tests.support.factories import make_tenant
@@ -25,6 +33,7 @@ def begin_posting(row, run=None):
         document={},
         warnings=[],
         run=run or row.run,
+        basis=row.judged_with,
     )
 
 
@@ -54,7 +63,12 @@ def run(db):
 
 
 def make_row(run, status, **changes):
-    options = {"invoice_number": "PEX-1", **changes}
+    options = {
+        "invoice_number": "PEX-1",
+        "judged_at": timezone.now(),
+        "judged_with": basis_of(run.tenant_id),
+        **changes,
+    }
     return PurchaseSync.objects.create(
         tenant=run.tenant, run=run, pex_transaction_id=1, status=status, **options
     )
@@ -140,7 +154,7 @@ def test_nothing_is_sent_for_a_run_that_has_moved_on_and_the_lease_still_holds(r
     held = PurchaseSync.objects.claim_next(run, timezone.now())
     known = SyncRun.objects.get(pk=run.pk)
     SyncRun.objects.update(lane_set=7)
-    with pytest.raises(LeaseLostError, match="moved on"):
+    with pytest.raises(RunLostError, match="taken over"):
         begin_posting(held, run=known)
     stored = PurchaseSync.objects.get()
     assert (stored.status, stored.payload_digest) == (Status.PENDING, "")

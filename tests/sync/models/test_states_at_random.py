@@ -25,8 +25,18 @@ from hypothesis.stateful import (
 from connector.api.cmic.types import FoundInvoice
 from connector.api.pex.types import Note, Purchase
 from connector.models import Tenant
-from sync.models import TRANSITIONS, LeaseLostError, PurchaseSync, Status, SyncRun
+from connector.models.judging_basis import basis_of
+from sync.models import (
+    TRANSITIONS,
+    JudgementOutdatedError,
+    LeaseLostError,
+    PurchaseSync,
+    RunLostError,
+    Status,
+    SyncRun,
+)
 from sync.models.ledger import adopt, record, take_over_unfinished
+from sync.models.purchase import judged_since
 from sync.rules.invoicing import invoice_number
 from sync.rules.reasons import Reason, ReasonCode, Who
 from sync.rules.selection import MARKED, Judgement
@@ -54,6 +64,7 @@ def begin_posting(row):
         document={},
         warnings=[],
         run=row.run,
+        basis=row.judged_with,
     )
 
 
@@ -89,6 +100,7 @@ class OnePurchase(RuleBasedStateMachine):
     @initialize(status=st.sampled_from(Status), was_seen=st.booleans())
     def begin(self, status, was_seen):
         self.tenant = Tenant.objects.get()
+        self.basis = basis_of(self.tenant.pk)
         self.run = self.new_run()
         self.hands = []
         is_new = status in (Status.PENDING, Status.SKIPPED, Status.BLOCKED)
@@ -98,6 +110,8 @@ class OnePurchase(RuleBasedStateMachine):
             pex_transaction_id=PURCHASE,
             status=status,
             amount=AMOUNT,
+            judged_at=timezone.now(),
+            judged_with=self.basis,
             attempt_count=0 if is_new else 1,
             invoice_number="" if is_new else invoice_number(PURCHASE),
             marker_seen_at=timezone.now()
@@ -159,12 +173,14 @@ class OnePurchase(RuleBasedStateMachine):
             before.claimed_by,
             before.status,
         )
-        # Nothing new is sent for a run that another has followed.
+        # Nothing new is sent for a run that another has followed, nor by a judgement
+        # that is old.
         is_of_this_run = worker.run_id == before.run_id == self.run.pk
-        may_act = holds and (is_of_this_run or name != "begin_posting")
+        is_sendable = is_of_this_run and worker.was_judged(self.basis, judged_since())
+        may_act = holds and (is_sendable or name != "begin_posting")
         try:
             acts[name](worker)
-        except LeaseLostError:
+        except (JudgementOutdatedError, LeaseLostError, RunLostError):
             assert not may_act
             assert values_of(self.row) == values_of(before)
             if not holds:
@@ -188,9 +204,9 @@ class OnePurchase(RuleBasedStateMachine):
         judgement = Judgement(purchase, AMOUNT, False, date(2026, 3, 2), (), reasons)
         listed_at = timezone.now() - timedelta(hours=1 if is_old else 0)
         self.run = self.new_run()
-        record(self.run, [judgement], {}, listed_at)
+        record(self.run, [judgement], {}, listed_at, self.basis)
         take_over_unfinished(self.run)
-        if is_held(before):
+        if is_held(before) and not before.is_judgeable:
             assert self.row.status == before.status
             assert self.row.claimed_by == before.claimed_by
 
@@ -199,7 +215,7 @@ class OnePurchase(RuleBasedStateMachine):
         before = self.before
         number = invoice_number(PURCHASE, before.generation)
         adopt(self.run, {number: FoundInvoice(number, amount, None, "u")})
-        if is_held(before):
+        if is_held(before) and not before.is_judgeable:
             assert values_of(self.row) == values_of(before)
 
     @invariant()
