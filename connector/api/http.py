@@ -320,7 +320,9 @@ class ApiClient:
             detail=detail,
             code=code,
             request_id=answer.headers.get("X-ORACLE-DMS-ECID", ""),
-            retry_after=retry_after(answer.headers.get("Retry-After")),
+            retry_after=retry_after(
+                answer.headers.get("Retry-After"), answer.headers.get("Date")
+            ),
         )
 
 

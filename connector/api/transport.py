@@ -91,7 +91,7 @@ class _PublicAdapter(HTTPAdapter):
 _ADAPTER = _PublicAdapter(pool_connections=64, pool_maxsize=64, max_retries=0)
 
 _LONGEST_FORM_ANSWER = 1024 * 1024  # bytes
-_LONGEST_RETRY_AFTER = 300.0  # seconds; whoever says more is asked again after that
+_LONGEST_RETRY_AFTER = 3600.0  # seconds; whoever says more is asked again after that
 
 
 # A field's name; its file's name, content and type.
@@ -205,15 +205,19 @@ def leads_astray(error: BaseException) -> str:
     return str(reason).partition(": ")[2]
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds from a Retry-After header of either form, never negative."""
+def retry_after(value: str | None, date: str | None = None) -> float | None:
+    """Seconds from a Retry-After header of either form, never negative.
+
+    A moment counts from the answer's own `date`: this machine's clock may be wrong.
+    """
     if not value:
         return None
     try:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+            begun = parsedate_to_datetime(date).timestamp() if date else time.time()
+            seconds = parsedate_to_datetime(value).timestamp() - begun
         except (ValueError, OverflowError):
             return None
     if math.isnan(seconds):

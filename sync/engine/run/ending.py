@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
-from django.utils import timezone
 
+from connector import clock
 from connector.api.exceptions import (
     AccessDeniedError,
     AuthenticationError,
@@ -24,8 +24,15 @@ from sync.models import PurchaseSync, RunLostError, SyncRun
 
 logger = logging.getLogger(__name__)
 
-PAUSE = timedelta(minutes=1)
 LONGEST_OUTAGE = timedelta(hours=1)
+# Seconds of one pause after the other: most outages are short.
+_PAUSES = (5, 15, 30)
+_LONGEST_PAUSE = timedelta(seconds=60)
+# 429 so many times in a row, without a purchase getting further, is an outage.
+_LIMITS_TO_PAUSE = 10
+# A longer wait is ended by `recover`: the broker would send its message twice.
+_LONGEST_MESSAGE = timedelta(minutes=30)
+_TOO_MANY = 429
 # Its lanes may be replaced between two lines; hardly ever so often.
 _STOP_TRIES = 5
 
@@ -47,7 +54,7 @@ def end(
         state = _state_by_rows(run, counts)
     if state == SyncRun.State.STOPPED:
         message = f"{message} {_rest(counts['waiting'])}"
-    return run.end(state, timezone.now(), counts=counts, reason=reason, message=message)
+    return run.end(state, clock.now(), counts=counts, reason=reason, message=message)
 
 
 def stop(run: SyncRun, who: str) -> bool:
@@ -78,14 +85,60 @@ def _rest(left: int) -> str:
     return f"{left} purchases are left to the next sync."
 
 
-def pause(run: SyncRun, error: ConnectorError) -> None:
-    """An outage: the run waits and tries again, for an hour at the most (F26)."""
-    now = timezone.now()
+def pause(run: SyncRun, error: ConnectorError) -> list[Step]:
+    """An outage: the run waits and tries again, for an hour at the most (F26); the step
+    that begins it again."""
+    now = clock.now()
     if run.paused_at is not None and now - run.paused_at > LONGEST_OUTAGE:
         message = f"{error.message} It was tried for an hour."
         end(run, SyncRun.State.FAILED, message, SyncRun.Reason.OUTAGE)
-        return
-    run.pause(now, error.message, now + PAUSE, error.system)
+        return []
+    wait = pause_of(run, error)
+    if not run.pause(now, error.message, now + wait, error.system):
+        return []
+    return _begin_after(run, wait)
+
+
+def pause_of(run: SyncRun, error: ConnectorError) -> timedelta:
+    """How long the run would wait now: as long as the other side tells, else longer
+    with each pause of one outage."""
+    told = getattr(error, "retry_after", None)
+    if told:
+        return min(timedelta(seconds=told), LONGEST_OUTAGE)
+    begun = run.paused_at or clock.now()
+    since = (clock.now() - begun).total_seconds()
+    waited = 0
+    for seconds in _PAUSES:
+        waited += seconds
+        if since < waited:
+            return timedelta(seconds=seconds)
+    return _LONGEST_PAUSE
+
+
+def wait_for_limit(run: SyncRun, error: RateLimitError) -> list[Step]:
+    """The limit of calls is reached: the run goes on after exactly the wait that was
+    told. Limits that never end are an outage."""
+    if is_for_ever(run, error):
+        return pause(run, error)
+    wait = timedelta(seconds=error.retry_after or _LONGEST_PAUSE.total_seconds())
+    now = clock.now()
+    if not run.wait_for_limit(now, error.message, now + wait):
+        return []
+    return _begin_after(run, wait)
+
+
+def is_for_ever(run: SyncRun, error: RateLimitError) -> bool:
+    """Whether the other side has said 429 so often in a row that it is no limit."""
+    if error.status != _TOO_MANY:
+        return False
+    count = run.count_fault(clock.now(), error.system)
+    return run.paused_at is not None or count >= _LIMITS_TO_PAUSE
+
+
+def _begin_after(run: SyncRun, wait: timedelta) -> list[Step]:
+    if wait > _LONGEST_MESSAGE:
+        return []
+    return [Step(run.pk, run.queue, delay=wait.total_seconds())]
 
 
 def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
@@ -102,10 +155,9 @@ def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
             run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
         )
     except RateLimitError as error:
-        wait = timedelta(seconds=error.retry_after or PAUSE.total_seconds())
-        run.wait_for_limit(timezone.now(), error.message, timezone.now() + wait)
+        return wait_for_limit(run, error)
     except ConnectorError as error:
-        pause(run, error)
+        return pause(run, error)
     except ImproperlyConfigured as error:
         end(run, SyncRun.State.FAILED, str(error))
     except (OperationalError, InterfaceError):

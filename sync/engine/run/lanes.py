@@ -30,8 +30,8 @@ from connector.api.exceptions import (
 from sync.engine.judging.context import RunContext
 from sync.engine.purchase.sending import advance
 from sync.engine.purchase.settling import CredentialsRefusedError
-from sync.engine.run.ending import PAUSE, end, guarded, pause
-from sync.engine.run.outages import is_outage, require_answer
+from sync.engine.run.ending import end, guarded, is_for_ever, pause, pause_of
+from sync.engine.run.outages import is_outage
 from sync.engine.steps import Step
 from sync.models import (
     JudgementOutdatedError,
@@ -50,6 +50,7 @@ logger = logging.getLogger(__name__)
 _SLICE = 1.0
 # A lane with nothing to do now looks again after this many seconds at the latest.
 _LONGEST_DELAY = 20.0
+_WAIT_FOR_LIMIT = 5.0
 _OWN_FAULT = Reason(
     ReasonCode.OUTAGE,
     "The connector itself failed on this purchase; the worker's log says where. It is "
@@ -104,8 +105,6 @@ def _work(context: RunContext) -> list[Step]:
     run = context.run
     until = time.monotonic() + _SLICE
     context.heartbeat()
-    if run.paused_at is not None:
-        require_answer(context, run.fault_system)
     while True:
         row = PurchaseSync.objects.claim_next(run, clock.now())
         if row is None:
@@ -158,8 +157,10 @@ def _after_error(
     """A call had no good end: the purchase waits, or the run ends or waits."""
     run = context.run
     if isinstance(error, RateLimitError):
-        wait = error.retry_after or 5.0
-        _let_go(row, row.release, timezone.now() + timedelta(seconds=wait))
+        wait = error.retry_after or _WAIT_FOR_LIMIT
+        _let_go(row, row.release, clock.now() + timedelta(seconds=wait))
+        if is_for_ever(run, error):
+            return pause(run, error)
         return [_next_slice(run, min(wait, _LONGEST_DELAY))]
     if isinstance(error, CredentialsRefusedError | AuthenticationError):
         _let_go(row, row.release)
@@ -215,9 +216,8 @@ def _after_fault(
             _let_go(row, row.release)
         else:
             # Longer than the run, so that another is tried first then.
-            _put_off(row, error, wait=2 * PAUSE)
-        pause(run, error)
-        return []
+            _put_off(row, error, wait=2 * pause_of(run, error))
+        return pause(run, error)
     if is_fault:
         _put_off(row, error, wait=timedelta(seconds=5))
     else:

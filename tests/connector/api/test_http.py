@@ -94,6 +94,17 @@ def test_a_get_is_repeated_once_after_a_server_error(http):
     assert client().call("GET", "thing").json() == {"ok": True}
 
 
+def test_a_moment_to_retry_at_counts_from_the_answers_own_date(http):
+    headers = {
+        "Date": "Mon, 02 Mar 2020 12:00:00 GMT",
+        "Retry-After": "Mon, 02 Mar 2020 12:00:42 GMT",
+    }
+    http.get(f"{BASE}/thing", status=429, headers=headers)
+    with pytest.raises(RateLimitError) as raised:
+        client().call("GET", "thing")
+    assert raised.value.retry_after == 42
+
+
 def test_a_post_is_never_repeated(http):
     http.post(f"{BASE}/thing", status=502)
     with pytest.raises(ServerError):
@@ -106,7 +117,7 @@ def test_a_post_is_never_repeated(http):
     [
         ("7", 7.0),
         ("-3", 0.0),
-        ("1e300", 300.0),
+        ("1e300", 3600.0),
         ("nan", None),
         ("soon", None),
         (None, None),

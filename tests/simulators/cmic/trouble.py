@@ -69,10 +69,7 @@ class Trouble:
             login = f"http://{request.host}/login"
             return Response("", 302, headers={"Location": fault.get("location", login)})
         if fault := self._faults.take("throttled", *keys):
-            answer = text_response(429, "Too Many Requests")
-            if (seconds := fault.get("retry_after")) is not None:
-                answer.headers["Retry-After"] = str(seconds)
-            return answer
+            return _wait(text_response(429, "Too Many Requests"), fault)
         if fault := self._faults.take("server_error", *keys):
             return _server_error(fault)
         if self._faults.take("unauthorised", *keys):
@@ -133,4 +130,11 @@ class Trouble:
 
 def _server_error(fault: Fault) -> Response:
     status = int(fault.get("status", 500))
-    return text_response(status, REASONS.get(status, "Error"))
+    return _wait(text_response(status, REASONS.get(status, "Error")), fault)
+
+
+def _wait(answer: Response, fault: Fault) -> Response:
+    """The answer, with the wait that the fault tells, if it does."""
+    if (seconds := fault.get("retry_after")) is not None:
+        answer.headers["Retry-After"] = str(seconds)
+    return answer
