@@ -130,7 +130,9 @@ def _send(steps: Iterable[Step]) -> None:
     for step in steps:
         try:
             if step.lane_set is None:
-                prepare_run.apply_async((step.run_id,), queue=step.queue)
+                prepare_run.apply_async(
+                    (step.run_id,), queue=step.queue, countdown=step.delay
+                )
             else:
                 sync_next.apply_async(
                     (step.run_id, step.lane_set, _text(step.beat)),

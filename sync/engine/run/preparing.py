@@ -7,7 +7,7 @@ what was judged long ago, with other settings, or what CMiC has already.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -41,6 +41,7 @@ from sync.rules.reasons import Reason, ReasonCode, Who
 # More than these of a run whose judgement is too old are cheaper in one list.
 _MOST_ALONE = 20
 _MOST_RESTARTS = 2
+_MOST_EARLY = timedelta(seconds=4)
 _GONE = Reason(
     ReasonCode.GONE_FROM_PEX,
     "PEX does not show this purchase any more, so it is not sent. Look for it in PEX; "
@@ -56,12 +57,23 @@ def prepare(run_id: int) -> list[Step]:
     preparing is prepared anew.
     """
     run = SyncRun.objects.filter(pk=run_id).first()
-    if run is None or not run.start_preparing(clock.now()):
+    if run is None:
         return []
+    now = clock.now()
+    if not run.start_preparing(now):
+        return _when_due(run, now)
     if run.restart_count > _MOST_RESTARTS:
         end(run, SyncRun.State.FAILED, _in_vain())
         return []
     return guarded(run, lambda: _prepare(run))
+
+
+def _when_due(run: SyncRun, now: datetime) -> list[Step]:
+    """A message of a wait may come a little early: machines' clocks differ."""
+    early = (run.resume_at - now) if run.resume_at is not None else timedelta()
+    if timedelta() < early < _MOST_EARLY:
+        return [Step(run.pk, run.queue, delay=early.total_seconds())]
+    return []
 
 
 def _prepare(run: SyncRun) -> list[Step]:

@@ -47,6 +47,15 @@ def test_a_wait_that_pex_tells_is_waited_exactly(tenant, pex, purchase):
     assert row_of(purchase).status == "completed"
 
 
+def test_a_message_that_comes_a_little_early_waits_for_the_rest(tenant, pex, purchase):
+    pex.faults.set("throttled", match="AllCardholder", times=1, retry_after=2)
+    _, step = request_run(tenant, "manual")
+    prepare(step.run_id)
+    (again,) = prepare(step.run_id)
+    assert again.lane_set is None
+    assert 0 < again.delay <= 2
+
+
 def test_a_wait_that_cmic_tells_with_an_outage_is_waited_exactly(
     tenant, cmic, purchase
 ):
