@@ -71,18 +71,23 @@ class Connection(models.Model):
 
 
 class PexConnectionQuerySet(models.QuerySet["PexConnection"]):
+    def without_secrets(self) -> PexConnectionQuerySet:
+        """With their tenants and without what is large or must be decrypted: a key that
+        one tenant's token lacks is no trouble of another's."""
+        return self.select_related("tenant").defer("token", "tags", "cardholders")
+
     def of_business(self, business: Business) -> list[PexConnection]:
         """Those that read this business now."""
-        rows = self.filter(business_id=business.number).select_related("tenant")
+        rows = self.without_secrets().filter(business_id=business.number)
         return [row for row in rows if row.reads(business)]
 
     def ever_of_business(self, business: Business) -> list[PexConnection]:
         """Those that read this business now or did so once."""
         once = {"number": business.number, "place": business.place}
-        rows = self.filter(
+        rows = self.without_secrets().filter(
             models.Q(business_id=business.number)
             | models.Q(former_businesses__contains=[once])
-        ).select_related("tenant")
+        )
         return [row for row in rows if row.reads(business) or row.has_read(business)]
 
 

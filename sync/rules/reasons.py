@@ -50,6 +50,7 @@ class ReasonCode(StrEnum):
     REFUSED_BY_CMIC = "refused_by_cmic"
     OUTAGE = "outage"
     CREDENTIALS_REFUSED = "credentials_refused"
+    SENT_BY_OTHER_TENANT = "sent_by_other_tenant"
 
 
 def code_title(code: str) -> str:
