@@ -1,4 +1,5 @@
 """The backlog of a run, and claiming from it: no purchase is ever leased twice at once.
+Also whose an invoice in CMiC is.
 
 What a worker may do with the one it took is `sync.models.purchase`.
 """
@@ -13,6 +14,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 
 from connector.lease import lease_time
+from connector.models import PexConnection
 from connector.models.access import visible
 from sync.models.purchase_indexes import UNFINISHED_ROW
 from sync.models.run import SyncRun
@@ -50,6 +52,27 @@ class PurchaseSyncQuerySet(models.QuerySet["PurchaseSync"]):
     def unfinished(self) -> PurchaseSyncQuerySet:
         """What its run must still work on: to send, look up or mark."""
         return self.filter(UNFINISHED_ROW)
+
+    def has_strangers(self, row: PurchaseSync, invoice_uuid: str) -> bool:
+        """Whether CMiC's invoice of the row's number is that of another PEX business:
+        two that are booked in one company may have equal transaction ids."""
+        pex = row.tenant.pex_or_none
+        mine = pex.business if pex else None
+        if mine is None or not invoice_uuid:
+            return False
+        others = (
+            self.filter(
+                invoice_number=row.computed_number, cmic_invoice_uuid=invoice_uuid
+            )
+            .exclude(tenant=row.tenant_id)
+            .values("tenant")
+        )
+        theirs = PexConnection.objects.without_secrets().filter(tenant__in=others)
+        return any(
+            not (each.reads(mine) or each.has_read(mine))
+            for each in theirs
+            if each.business is not None
+        )
 
     def claim_next(self, run: SyncRun, now: datetime) -> PurchaseSync | None:
         """Take one due purchase of the run for a lease, or None.

@@ -68,7 +68,7 @@ class TestCredentialsPage:
         before = PexConnection.objects.values().get()
         answer = post(admin_client, acme, "pex", base_url=pex.url, token=other)
         text = said(answer)
-        assert "this token is not of the PEX business that Acme Construction" in text
+        assert "does not belong to the PEX business that Acme Construction" in text
         assert f"reads {BUSINESS_NAME} (business {BUSINESS_ID})" in text
         assert f"belongs to {OTHER_NAME} (business {OTHER_ID})" in text
         assert f"Type “{OTHER_NAME}” to confirm" in text

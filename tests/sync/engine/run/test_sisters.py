@@ -25,6 +25,7 @@ from sync.engine.preview.previews import outlook
 from sync.engine.run.preparing import prepare
 from sync.engine.run.requesting import request_run, window_for
 from sync.models import Decision, PurchaseSync
+from tests.simulators.pex import PexSimulator
 from tests.simulators.pex.seeding.people import BUSINESS_NAME
 from tests.simulators.pex.tags import JOB
 from tests.support.driver import drive, execute, number_of, set_up
@@ -246,6 +247,24 @@ class TestTwoTenantsOfOneBusiness:
         (_, first), (_, second) = prepared(tenant), prepared(beta)
         drive([*first, *second])
         assert [each.vendor for each in cmic.invoices()] == ["PEX01", "MICR01"]
+
+    @pytest.mark.parametrize("amount", ["5.00", "7.00"])
+    def test_equal_ids_at_two_pex_are_two_purchases_of_one_number(
+        self, tenant, cmic, purchase, amount
+    ):
+        """The second is not taken for the first, and a person hears of it."""
+        sandbox = PexSimulator.empty()
+        with sandbox.serve() as server:
+            twin = sandbox.add_purchase(amount=Decimal(amount))
+            assert twin == purchase
+            data = tenant_data(server.url, cmic.url)
+            beta, _ = import_tenant({**data, "slug": "beta", "name": "Beta"}, {})
+            execute(tenant)
+            execute(beta)
+        assert states(tenant, purchase) == ("completed", [])
+        assert states(beta, twin) == ("failed", ["refused_by_cmic"])
+        assert sandbox.markers(twin) == 0
+        assert "Acme" not in row(beta, twin).reasons[0]["message"]
 
     def test_a_sister_whose_key_is_lost_is_no_trouble_of_the_others(
         self, tenant, sister, purchase
