@@ -162,22 +162,12 @@ class PurchaseSync(models.Model):
     def objection_to(self, found: FoundInvoice) -> Reason | None:
         """Why an invoice of its number in CMiC cannot be it; None where it is."""
         if found.amount == self.amount:
-            strange = PurchaseSync.objects.has_strangers(self, found.uuid)
-            return self._not_ours() if strange else None
+            return PurchaseSync.objects.stranger_reason(self, found.uuid)
         return Reason(
             ReasonCode.REFUSED_BY_CMIC,
             f"CMiC has an invoice {self.computed_number} already, over {found.amount}; "
             f"this purchase is {self.amount}. Compare the two in CMiC and correct one.",
             Who.CMIC_ADMIN,
-        )
-
-    def _not_ours(self) -> Reason:
-        return Reason(
-            ReasonCode.REFUSED_BY_CMIC,
-            f"CMiC's invoice {self.computed_number} is a purchase of another PEX "
-            "business that is booked in the same company. Book this one in CMiC by "
-            "hand and press “Mark as synced”.",
-            Who.SUPPORT,
         )
 
     @property
