@@ -23,6 +23,7 @@ from connector.admin.pages.live import check_cmic_again
 from connector.admin.steps import tabs_of, to_next_tab
 from connector.admin.transactions import TransactionSettingsInline
 from connector.admin.visible import VisibleAdmin
+from connector.connections.business import sister_warning
 from connector.connections.token_life import token_warning
 from connector.history import mark
 from connector.models import Field, FieldMapping, Tenant, TransactionSettings
@@ -191,6 +192,9 @@ class TenantAdmin(VisibleAdmin):
         context["may_change"] = self.has_change_permission(request, tenant)
         pex = tenant.pex_or_none if tenant else None
         context["token_warning"] = token_warning(pex, timezone.now()) if pex else None
+        context["sister_warning"] = (
+            sister_warning(tenant, request.user) if tenant else ""
+        )
         page: HttpResponse = super().render_change_form(request, context, **kwargs)
         return page
 

@@ -13,18 +13,31 @@ from connector.api.exceptions import SettingsIncompleteError
 from connector.api.exchange import Timeouts
 from connector.api.limits import cmic_limits, pex_limits
 from connector.api.pex.client import PexClient
+from connector.connections.business import keep_found
 from connector.models import CmicConnection, PexConnection, Tenant
 
 T = TypeVar("T", PexConnection, CmicConnection)
 
 
 def pex_client(tenant: Tenant, seconds: float | None = None) -> PexClient:
-    """`seconds` are the longest to wait for one answer.
+    """A client whose token is known to belong to the tenant's business.
 
-    Raises `SettingsIncompleteError` if something must still be filled in.
+    `seconds` are the longest to wait for one answer. PEX is asked whose token it is
+    where another one is stored since it was asked last, however that came there.
+    Raises `SettingsIncompleteError` if something must still be filled in,
+    `OtherBusinessError` for a token of another business, and, where PEX is asked, the
+    client's errors.
     """
-    connection = _complete(tenant.pex_or_none, "PEX")
-    return pex_client_for(connection, connection.token, seconds)
+    connection = complete_pex(tenant)
+    client = pex_client_for(connection, connection.token, seconds)
+    if not connection.is_token_checked:
+        keep_found(connection, client.check_token())
+    return client
+
+
+def complete_pex(tenant: Tenant) -> PexConnection:
+    """The tenant's PEX. Raises `SettingsIncompleteError` where something is missing."""
+    return _complete(tenant.pex_or_none, "PEX")
 
 
 def pex_client_for(

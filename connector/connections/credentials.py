@@ -19,6 +19,13 @@ from django.utils import timezone
 from connector.api.cmic.types import ModuleState
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.types import Tag
+from connector.connections.business import (
+    OtherBusinessError,
+    business_of,
+    keep_columns,
+    leave_for,
+    token_columns,
+)
 from connector.connections.probing import (
     BROWSER_SECONDS,
     ask_cmic,
@@ -26,9 +33,9 @@ from connector.connections.probing import (
     in_parallel,
     module_columns,
     pex_message,
-    token_columns,
 )
 from connector.models import CmicConnection, PexConnection, Tenant
+from connector.models.business import Business
 
 AnyConnection = PexConnection | CmicConnection
 
@@ -43,7 +50,10 @@ class ChangedMeanwhileError(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found with some credentials: columns to keep, and what to show."""
+    """What was found with some credentials: columns to keep, and what to show.
+
+    `business` is whose the PEX token is, which need not be the tenant's.
+    """
 
     is_ok: bool
     columns: dict[str, Any]
@@ -51,6 +61,7 @@ class Finding:
     modules: list[ModuleState] = field(default_factory=list)
     tags: list[Tag] | None = None
     tags_message: str = ""
+    business: Business | None = None
 
     @property
     def is_one_problem(self) -> bool:
@@ -87,7 +98,8 @@ def check_stored(
     """Try what is stored, both sides at once, and put on record what was found.
 
     By "pex" and "cmic"; a side that is not connected has no finding. What was known of
-    a side that fails now (business, end of the token) stays. Takes at most `seconds`.
+    a side that fails now (business, end of the token) stays, and a token of another
+    business fails. Takes at most `seconds`.
     """
     rows: dict[str, AnyConnection] = {
         model.SYSTEM: row
@@ -100,24 +112,30 @@ def check_stored(
     findings = {
         name: found for name, found in asked.items() if isinstance(found, Finding)
     }
-    for name, finding in findings.items():
-        _keep(rows[name], finding)
-    return findings
+    return {name: _keep(rows[name], finding) for name, finding in findings.items()}
 
 
-def _keep(row: AnyConnection, finding: Finding) -> None:
-    """Unless the credentials that it was found with have been replaced."""
+def _keep(row: AnyConnection, finding: Finding) -> Finding:
+    """Unless the credentials that it was found with have been replaced.
+
+    The finding, or a refusal where the stored token is another business's.
+    """
+    if isinstance(row, PexConnection) and finding.is_ok:
+        try:
+            keep_columns(row, finding.columns, finding.business)
+        except OtherBusinessError as error:
+            return _refused(row, error.message)
+        if finding.tags is not None:
+            row.remember_tags(finding.tags)
+        return finding
     columns = {
-        name: value
-        for name, value in finding.columns.items()
-        if finding.is_ok or value is not None
+        name: value for name, value in finding.columns.items() if value is not None
     }
     kept = type(row)._default_manager.filter(
         pk=row.pk, credentials_changed_at=row.credentials_changed_at
     )
     kept.update(checked_at=timezone.now(), **columns)
-    if isinstance(row, PexConnection) and finding.tags is not None:
-        row.remember_tags(finding.tags)
+    return finding
 
 
 def replace(
@@ -125,23 +143,28 @@ def replace(
     names: Collection[str],
     finding: Finding,
     seen: datetime | None,
+    confirmed: Business | None = None,
 ) -> None:
     """Store the columns `names` of `connection` together with what was found.
 
     Raises `ChangedMeanwhileError` if the stored credentials are not those of `seen`,
-    the moment of their last change when the person began.
+    the moment of their last change when the person began, and `OtherBusinessError` for
+    a token that works and is of another business than the tenant's, unless that is the
+    one that the person has `confirmed`.
     """
+    now = timezone.now()
     columns = {name: getattr(connection, name) for name in names}
     columns |= {
         **finding.columns,
-        "checked_at": timezone.now(),
+        "checked_at": now,
         "is_disconnected": False,
-        "credentials_changed_at": timezone.now(),
+        "credentials_changed_at": now,
     }
     with transaction.atomic():
         model = type(connection)
         row = (
-            model._default_manager.select_for_update()
+            model._default_manager.select_for_update(of=("self",))
+            .select_related("tenant")
             .filter(tenant=connection.tenant_id)
             .first()
         )
@@ -149,6 +172,13 @@ def replace(
             row = model(tenant_id=connection.tenant_id)
         elif row.credentials_changed_at != seen:
             raise ChangedMeanwhileError(row)
+        if isinstance(row, PexConnection):
+            # Before the address changes, which tells where the business is.
+            known = row.business
+            if finding.is_ok:
+                columns |= leave_for(row, finding.business, confirmed, now)
+            elif known is not None:
+                columns["business_place"] = known.place
         for name, value in columns.items():
             setattr(row, name, value)
         row.save(update_fields=None if row.pk is None else list(columns))
@@ -181,11 +211,16 @@ def disconnect(connection: AnyConnection) -> None:
 
 def _examine_pex(connection: PexConnection, seconds: float) -> Finding:
     info, tags = ask_pex(connection, seconds=seconds)
-    columns = {"is_ok": True, "check_message": "", **token_columns(info)}
+    columns = {
+        "is_ok": True,
+        "check_message": "",
+        **token_columns(info, connection),
+    }
+    business = business_of(info, connection.base_url)
     if isinstance(tags, ConnectorError):
         message = f"PEX's tags could not be read. {tags}"
-        return Finding(True, columns, tags_message=message)
-    return Finding(True, columns, tags=tags)
+        return Finding(True, columns, tags_message=message, business=business)
+    return Finding(True, columns, tags=tags, business=business)
 
 
 def _refused(connection: AnyConnection, message: str) -> Finding:

@@ -2,7 +2,8 @@
 
 `ask_pex` and `ask_cmic` make the calls and touch no database; `check_pex` and
 `check_cmic` ask with what is stored and write what was found to the connection's row,
-unless the credentials changed meanwhile. Wording the result for a page or a command is
+unless the credentials changed meanwhile. Whose a token may be is
+`connector.connections.business`. Wording the result for a page or a command is
 left to those; replacing credentials is `connector.connections.credentials`.
 """
 
@@ -32,10 +33,11 @@ from connector.api.exceptions import (
     UnexpectedResponseError,
 )
 from connector.api.pex.types import Tag, TokenInfo
+from connector.connections.business import business_of, keep_found, objection_to
 from connector.connections.clients import (
     cmic_client,
     cmic_client_for,
-    pex_client,
+    complete_pex,
     pex_client_for,
 )
 from connector.models import CmicConnection, PexConnection, Tenant
@@ -141,31 +143,21 @@ def pex_message(error: ConnectorError, base_url: str) -> str:
 def check_pex(tenant: Tenant) -> TokenInfo:
     """Ask PEX whose token it is, renewing it in its last month of life (F1).
 
-    Raises the client's error after putting it on record.
+    Raises the client's error, or `OtherBusinessError` for a token of another business
+    than the tenant's, after putting it on record.
     """
-    client = pex_client(tenant)
-    connection = tenant.pex
+    connection = complete_pex(tenant)
     try:
-        info = client.check_token()
+        info = pex_client_for(connection, connection.token).check_token()
     except ConnectorError as error:
         message = pex_message(error, connection.base_url)
         _record(connection, is_ok=False, check_message=message)
         raise
-    _record(connection, is_ok=True, check_message="", **token_columns(info))
+    keep_found(connection, info)
     connection.refresh_from_db()
     if connection.token and connection.is_in_last_month():
         renew_token(connection)
     return info
-
-
-def token_columns(info: TokenInfo) -> dict[str, object]:
-    """What `PexConnection` keeps of it."""
-    return {
-        "token_expires_at": info.expires_at,
-        "business_id": info.business_id,
-        "business_name": info.business_name,
-        "username": info.username,
-    }
 
 
 def module_columns(states: Sequence[ModuleState]) -> dict[str, object]:
@@ -196,6 +188,9 @@ def renew_token(connection: PexConnection) -> None:
     try:
         renewed = pex_client_for(connection, old).renew_token()
         info = pex_client_for(connection, renewed.token).check_token()
+        found = business_of(info, connection.base_url)
+        if objection := objection_to(connection, found):
+            raise objection
     except ConnectorError as error:
         message = f"The token could not be renewed: {error.message}"
         PexConnection.objects.filter(pk=connection.pk).update(check_message=message)
@@ -207,7 +202,8 @@ def renew_token(connection: PexConnection) -> None:
         if row.token == old:
             row.token = renewed.token
             row.token_expires_at = renewed.expires_at or info.expires_at
-            row.save(update_fields=["token", "token_expires_at"])
+            row.checked_token = row.token_mark
+            row.save(update_fields=["token", "token_expires_at", "checked_token"])
     connection.refresh_from_db()
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from connector.api.addresses import AddressError, check_address, origin
 from connector.api.cmic.flysheets import Layout
 from connector.api.pex.types import Tag
 from connector.fields import SecretField
+from connector.models.business import Business, place_of
 from connector.models.tenant import Tenant
 
 PEX_PRODUCTION = "https://coreapi.pexcard.com"
@@ -68,6 +70,27 @@ class Connection(models.Model):
         ]
 
 
+class PexConnectionQuerySet(models.QuerySet["PexConnection"]):
+    def without_secrets(self) -> PexConnectionQuerySet:
+        """With their tenants and without what is large or must be decrypted: a key that
+        one tenant's token lacks is no trouble of another's."""
+        return self.select_related("tenant").defer("token", "tags", "cardholders")
+
+    def of_business(self, business: Business) -> list[PexConnection]:
+        """Those that read this business now."""
+        rows = self.without_secrets().filter(business_id=business.number)
+        return [row for row in rows if row.reads(business)]
+
+    def ever_of_business(self, business: Business) -> list[PexConnection]:
+        """Those that read this business now or did so once."""
+        once = {"number": business.number, "place": business.place}
+        rows = self.without_secrets().filter(
+            models.Q(business_id=business.number)
+            | models.Q(former_businesses__contains=[once])
+        )
+        return [row for row in rows if row.reads(business) or row.has_read(business)]
+
+
 class PexConnection(Connection):
     """The PEX business: its token, and who the token belongs to."""
 
@@ -78,15 +101,31 @@ class PexConnection(Connection):
     tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="pex")
     token = SecretField(_("external API token"), blank=True, default="")
     token_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
-    business_id = models.BigIntegerField(null=True, blank=True, editable=False)
+    business_id = models.BigIntegerField(
+        _("PEX business"), null=True, blank=True, editable=False
+    )
     business_name = models.CharField(max_length=200, blank=True, editable=False)
+    # Scheme and host of the PEX that told the business; the address may change later.
+    business_place = models.CharField(
+        max_length=300, blank=True, default="", db_default="", editable=False
+    )
+    # `Business` and "until" of each that a person has replaced by another.
+    former_businesses = models.JSONField(null=True, blank=True, editable=False)
+    # Of the token and address that PEX was asked about last: whatever stores another
+    # one, in whatever way, is found out before it is used.
+    checked_token = models.CharField(
+        max_length=64, blank=True, default="", db_default="", editable=False
+    )
     username = models.CharField(max_length=200, blank=True, editable=False)
     tags = models.JSONField(default=list, blank=True, editable=False)
     cardholders = models.JSONField(default=dict, blank=True, editable=False)
     cardholders_read_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    objects = PexConnectionQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("PEX connection")
+        indexes = [models.Index(fields=["business_id"], name="pex_of_business")]
 
     def __str__(self) -> str:
         return self.business_name or self.base_url
@@ -100,6 +139,55 @@ class PexConnection(Connection):
         if self.is_disconnected:
             return ["PEX is disconnected."]
         return [] if self.token else ["The PEX token is missing."]
+
+    @property
+    def business(self) -> Business | None:
+        """The one that the tenant reads; None before PEX told one."""
+        if self.business_id is None:
+            return None
+        place = self.business_place or place_of(self.base_url)
+        return Business(self.business_id, self.business_name, place)
+
+    def reads(self, business: Business) -> bool:
+        known = self.business
+        return known is not None and known.is_same(business)
+
+    def has_read(self, business: Business) -> bool:
+        """Whether it is one of those that were replaced."""
+        former = (Business.from_json(each) for each in self.former_businesses or ())
+        return any(each.is_same(business) for each in former)
+
+    def business_at(self, moment: datetime) -> Business | None:
+        """The one that the tenant read at that moment."""
+        for each in self.former_businesses or ():
+            if moment < datetime.fromisoformat(each["until"]):
+                return Business.from_json(each)
+        return self.business
+
+    def leave_business(self, now: datetime) -> dict[str, Any]:
+        """The columns to change where a person has confirmed another business: what
+        was known of the former one's cards and tags is not true of the next."""
+        known = self.business
+        former = [*(self.former_businesses or ())]
+        if known is not None:
+            former.append({**known.to_json(), "until": now.isoformat()})
+        return {
+            "former_businesses": former,
+            "tags": [],
+            "cardholders": {},
+            "cardholders_read_at": None,
+        }
+
+    @property
+    def token_mark(self) -> str:
+        """Stands for token and address together, and tells nothing of either."""
+        text = f"{place_of(self.base_url)} {self.token}"
+        return salted_hmac("pex-token", text, algorithm="sha256").hexdigest()
+
+    @property
+    def is_token_checked(self) -> bool:
+        """Whether PEX has told whose the token is that is stored now."""
+        return self.checked_token == self.token_mark
 
     def is_in_last_month(self) -> bool:
         """PEX renews a token in the last month of its life only."""

@@ -60,6 +60,9 @@ def note_credentials(
     if not names:
         return
     stored = sender._default_manager.filter(pk=instance.pk).first() or sender()
+    if getattr(stored, "business_id", None) is not None:
+        # The first one follows from the token, another one was confirmed by a person.
+        names = (*names, "business_id")
     changed = [
         str(instance._meta.get_field(name).verbose_name)
         for name in names

@@ -2,7 +2,8 @@
 
 Reading is strict: an unknown key or a bad value is refused with its path, and then
 nothing is changed. A key that is missing keeps what is there; a new tenant needs all
-that has no default.
+that has no default. Nobody is called; whose a token is, `connector.transfer.asking`
+finds out before.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from connector.models import (
     Tenant,
     TransactionSettings,
 )
+from connector.models.business import place_of
 from connector.models.connections import Connection
 from connector.transfer.exporting import (
     CMIC_KEYS,
@@ -208,6 +210,9 @@ def _reconnect(
     if values:
         row.credentials_changed_at = timezone.now()
         row.is_disconnected = False
+    if isinstance(row, PexConnection) and row.business_id is not None:
+        # The address may have changed, and the business is where it was told.
+        row.business_place = row.business_place or place_of(stored["base_url"])
     moved = row.moved_secrets(stored, vars(row)) if reader.is_upload else []
     for name in moved:
         if name not in values:

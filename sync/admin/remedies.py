@@ -86,6 +86,12 @@ _REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
         "goes on.",
         (_CONNECTIONS,),
     ),
+    ReasonCode.SENT_BY_OTHER_TENANT: (
+        "Decide which of the two tenants is to sync this PEX business, and disconnect "
+        "PEX from the other one. What that one has sent stays as it is in CMiC; what "
+        "CMiC refused it, the next sync sends from the tenant that is left.",
+        (_CONNECTIONS,),
+    ),
 }
 
 

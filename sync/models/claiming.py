@@ -1,4 +1,5 @@
 """The backlog of a run, and claiming from it: no purchase is ever leased twice at once.
+Also whose an invoice in CMiC is.
 
 What a worker may do with the one it took is `sync.models.purchase`.
 """
@@ -13,9 +14,11 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 
 from connector.clock import lease_time
+from connector.models import PexConnection
 from connector.models.access import visible
 from sync.models.purchase_indexes import UNFINISHED_ROW
 from sync.models.run import SyncRun
+from sync.rules.reasons import Reason, ReasonCode, Who
 
 if TYPE_CHECKING:
     from sync.models.purchase import PurchaseSync
@@ -50,6 +53,32 @@ class PurchaseSyncQuerySet(models.QuerySet["PurchaseSync"]):
     def unfinished(self) -> PurchaseSyncQuerySet:
         """What its run must still work on: to send, look up or mark."""
         return self.filter(UNFINISHED_ROW)
+
+    def stranger_reason(self, row: PurchaseSync, invoice_uuid: str) -> Reason | None:
+        """Why CMiC's invoice of the row's number is not its own although the amounts
+        agree: two businesses in one company may have equal transaction ids. Else None.
+        """
+        pex = row.tenant.pex_or_none
+        mine = pex.business if pex else None
+        if mine is None or not invoice_uuid:
+            return None
+        same = self.filter(
+            invoice_number=row.computed_number, cmic_invoice_uuid=invoice_uuid
+        )
+        others = same.exclude(tenant=row.tenant_id).values("tenant")
+        theirs = PexConnection.objects.without_secrets().filter(tenant__in=others)
+        if all(
+            each.business is None or each.reads(mine) or each.has_read(mine)
+            for each in theirs
+        ):
+            return None
+        return Reason(
+            ReasonCode.REFUSED_BY_CMIC,
+            f"CMiC's invoice {row.computed_number} is a purchase of another PEX "
+            "business that is booked in the same company. Book this one in CMiC by "
+            "hand and press “Mark as synced”.",
+            Who.SUPPORT,
+        )
 
     def claim_next(self, run: SyncRun, now: datetime) -> PurchaseSync | None:
         """Take one due purchase of the run for a lease, or None.

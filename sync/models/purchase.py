@@ -178,7 +178,7 @@ class PurchaseSync(models.Model):
     def objection_to(self, found: FoundInvoice) -> Reason | None:
         """Why an invoice of its number in CMiC cannot be it; None where it is."""
         if found.amount == self.amount:
-            return None
+            return PurchaseSync.objects.stranger_reason(self, found.uuid)
         return Reason(
             ReasonCode.REFUSED_BY_CMIC,
             f"CMiC has an invoice {self.computed_number} already, over {found.amount}; "

@@ -51,6 +51,7 @@ class ReasonCode(StrEnum):
     GONE_FROM_PEX = "gone_from_pex"
     OUTAGE = "outage"
     CREDENTIALS_REFUSED = "credentials_refused"
+    SENT_BY_OTHER_TENANT = "sent_by_other_tenant"
 
 
 def code_title(code: str) -> str:

@@ -86,7 +86,7 @@ def judge(purchase: Purchase, rules: SelectionRules) -> Judgement:
     lines: tuple[CodedLine, ...] = ()
     if not any(reason.code is ReasonCode.NOT_A_PURCHASE for reason in reasons):
         lines, problems = _coded_lines(purchase, amount, rules.coding)
-        if not _is_final(reasons):
+        if not is_final(reasons):
             reasons += problems
     moment = (
         purchase.settled_at
@@ -113,14 +113,14 @@ def asks_for_receipt(purchase: Purchase, rules: SelectionRules) -> bool:
     if not rules.attachments_only:
         return may_be_sent(purchase, rules)
     is_refund = _is_refund(purchase)
-    return not _is_final(_selection_reasons(purchase, rules, is_refund=is_refund))
+    return not is_final(_selection_reasons(purchase, rules, is_refund=is_refund))
 
 
 def check_codes(
     judgement: Judgement, rules: CodingRules, catalog: Catalog
 ) -> Judgement:
     """The judgement with what CMiC's reference data adds to it."""
-    if _is_final(judgement.reasons):
+    if is_final(judgement.reasons):
         return judgement
     problems = [
         reason
@@ -135,14 +135,15 @@ def places_to_check(judgements: Iterable[Judgement], rules: CodingRules) -> set[
     return {
         place
         for judgement in judgements
-        if not _is_final(judgement.reasons)
+        if not is_final(judgement.reasons)
         for line in judgement.lines
         for place in places_of(line, rules)
         if place[3]
     }
 
 
-def _is_final(reasons: Iterable[Reason]) -> bool:
+def is_final(reasons: Iterable[Reason]) -> bool:
+    """Whether nothing else matters any more: it is not going to be sent."""
     return any(reason.code in _FINAL for reason in reasons)
 
 

@@ -28,7 +28,15 @@ from django.core.management import call_command
 
 from config import embedded
 from tests.demo import trouble as troubled
-from tests.support.processes import ROOT, free_port, get_json, running, url, wait_for
+from tests.support.processes import (
+    ROOT,
+    free_port,
+    get_json,
+    post_json,
+    running,
+    url,
+    wait_for,
+)
 
 if TYPE_CHECKING:
     from connector.models import Tenant
@@ -149,7 +157,11 @@ def load_tenants(ports: dict[str, int]) -> None:
     )
     preview(acme)
     base = json.loads(TENANT_FILE.read_text())
-    history.write(acme, lambda changes: load_tenant({**base, **changes}, *both))
+    history.write(
+        acme,
+        lambda changes: load_tenant({**base, **changes}, *both),
+        lambda business, name: issue_token(ports["pex"], business, name),
+    )
 
 
 def load_tenant(data: dict[str, Any], pex: int, cmic: int) -> Tenant:
@@ -172,6 +184,13 @@ def load_tenant(data: dict[str, Any], pex: int, cmic: int) -> Tenant:
         before.delete()
     tenant, _ = import_tenant(data, os.environ)
     return tenant
+
+
+def issue_token(pex: int, business: int, name: str) -> str:
+    """A token of a business that the simulated PEX did not know before."""
+    door = f"{url(pex)}/_sim/issue_token"
+    token: str = post_json(door, {"business": business, "name": name})["result"]
+    return token
 
 
 def read_codes(tenant: Tenant) -> None:

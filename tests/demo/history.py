@@ -2,7 +2,8 @@
 
 Rows are written as past runs would have left them, from a seed and without a call.
 Nothing of the two tenants that the demo executes is touched. The customers have the
-first tenant's PEX and CMiC, which know nothing of these purchases.
+first tenant's PEX and CMiC, which know nothing of these purchases, and each has a
+business of its own there.
 """
 
 from __future__ import annotations
@@ -42,16 +43,28 @@ _FIRST_NAMES = ("Ana", "Ben", "Carla", "Dmitri", "Elsa", "Frank", "Gina", "Hugo"
 _LAST_NAMES = ("Ruiz", "Adams", "Novak", "Petrov", "Lund", "Moore", "Rossi", "Braun")
 
 
-def write(like: Tenant, load: Callable[[dict[str, Any]], Tenant]) -> None:
+def write(
+    like: Tenant,
+    load: Callable[[dict[str, Any]], Tenant],
+    issue: Callable[[int, str], str],
+) -> None:
     """Load each customer's tenant and give it its past.
 
     `load` makes a tenant as `like` is, but for what it is given; codes, tags and what
-    the last check found are copied from `like`.
+    the last check found are copied from `like`. `issue` asks PEX for a token of the
+    business of this number and name.
     """
     now = timezone.now()
+    known = PexConnection.objects.get(tenant=like).business_id or 0
+    businesses = range(known + 1, known + 1 + len(CUSTOMERS))
+    tokens = [
+        issue(business, each.name)
+        for business, each in zip(businesses, CUSTOMERS, strict=True)
+    ]
     with transaction.atomic():
         pasts = [past_of(each, _load(each, load), now) for each in CUSTOMERS]
-        for past in pasts:
+        for past, business, token in zip(pasts, businesses, tokens, strict=True):
+            _connect_pex(past, like, business, token)
             _connect(past.customer, past.tenant, like, now)
         # Numbers of runs follow the time, whoever's they are.
         runs = sorted(
@@ -73,13 +86,20 @@ def _load(customer: Customer, load: Callable[[dict[str, Any]], Tenant]) -> Tenan
     return load({**names, "auto_sync": is_synced})
 
 
-def _connect(customer: Customer, tenant: Tenant, like: Tenant, now: datetime) -> None:
-    """Both sides as they were found a while ago, so that nothing is due just now."""
-    names = ("business_id", "username", "tags", "cardholders", "token_expires_at")
+def _connect_pex(past: Past, like: Tenant, business: int, token: str) -> None:
+    """PEX as it was found a while ago."""
+    names = ("username", "tags", "cardholders", "token_expires_at")
     found = PexConnection.objects.values(*names, *_CHECKED).get(tenant=like)
-    PexConnection.objects.filter(tenant=tenant).update(
-        business_name=customer.name, **found
-    )
+    row = past.tenant.pex
+    for name, value in found.items():
+        setattr(row, name, value)
+    row.token, row.business_id, row.business_name = token, business, past.customer.name
+    row.checked_token = row.token_mark
+    row.save()
+
+
+def _connect(customer: Customer, tenant: Tenant, like: Tenant, now: datetime) -> None:
+    """CMiC as it was found a while ago, so that nothing is due just now."""
     cmic = CmicConnection.objects.filter(tenant=tenant)
     cmic.update(**CmicConnection.objects.values(*_CHECKED).get(tenant=like))
     if customer.is_refused:

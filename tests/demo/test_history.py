@@ -22,7 +22,11 @@ def test_the_history_shows_every_state_and_leaves_nothing_to_do(tenant, pex, cmi
     check_cmic(tenant)
     refresh_all(tenant, cmic_client(tenant))
     base = tenant_data(pex.url, cmic.url)
-    history.write(tenant, lambda changes: import_tenant({**base, **changes}, {})[0])
+    history.write(
+        tenant,
+        lambda changes: import_tenant({**base, **changes}, {})[0],
+        pex.tokens.issue,
+    )
     customers = Tenant.objects.exclude(pk=tenant.pk)
     assert set(states_of(customers).values()) == set(STATES)
     days = [sum(numbers) for _, numbers in chart_of(None).days]

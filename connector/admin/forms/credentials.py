@@ -112,6 +112,22 @@ class CmicCredentialsForm(CredentialsForm):
         }
 
 
+class BusinessNameForm(forms.Form):
+    """Where a person names the other business that a token belongs to."""
+
+    business_name = forms.CharField(
+        required=False,
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        field = self.fields["business_name"]
+        field.label = f"Type “{title}” to confirm"
+        field.help_text = "Leave it empty to keep the business as it is."
+
+
 def _widget(name: str, each: forms.Field, secrets: Collection[str]) -> forms.Widget:
     """In the admin's dress, and no browser may offer a person's own password here."""
     widget: forms.Widget

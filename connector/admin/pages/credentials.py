@@ -30,6 +30,7 @@ from connector.admin.connection_words import (
     pex_found,
 )
 from connector.admin.forms.credentials import (
+    BusinessNameForm,
     CmicCredentialsForm,
     CredentialsForm,
     PexCredentialsForm,
@@ -38,6 +39,7 @@ from connector.admin.page import post_only, render_page, route, row_page
 from connector.admin.pages.live import after_cmic_was_saved, tell_refused_values
 from connector.admin.steps import CONNECT, tab_url, to_next_tab
 from connector.admin.visible import find_row
+from connector.connections.business import OtherBusinessError, sister_warning
 from connector.connections.credentials import (
     AnyConnection,
     ChangedMeanwhileError,
@@ -49,6 +51,7 @@ from connector.connections.credentials import (
 )
 from connector.connections.token_life import token_warning
 from connector.models import CmicConnection, PexConnection, Tenant
+from connector.models.business import Business
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,8 @@ def _connection(
 def _enter(
     admin: ModelAdmin[Tenant], request: HttpRequest, row: AnyConnection
 ) -> HttpResponse:
-    """Stores what was entered if it works, or if the person insists on it."""
+    """Stores what was entered if it works, or if the person insists on it; a token of
+    another business only if the person names that."""
     began = time.monotonic()
     side = SIDES[row.SYSTEM]
     is_insisting = "insist" in request.POST
@@ -168,9 +172,12 @@ def _enter(
             row, seen=seen, may_insist=True, finding=finding, modules=modules
         )
     try:
-        _replace(admin, request, form, finding, parse_datetime(seen))
+        confirmed = _confirmed(request, finding)
+        _replace(admin, request, form, finding, parse_datetime(seen), confirmed)
     except ChangedMeanwhileError as error:
         return ask_again(error.row, seen=_moment(error.row), meanwhile=True)
+    except OtherBusinessError as error:
+        return ask_again(row, seen=seen, **_other(request, error))
     _tell(request, form.instance, finding)
     if side.model is CmicConnection and finding.is_ok:
         after_cmic_was_saved(request, row.tenant_id, began)
@@ -184,15 +191,44 @@ def _replace(
     form: CredentialsForm,
     finding: Finding,
     seen: datetime | None,
+    confirmed: Business | None,
 ) -> None:
-    """Raises `ChangedMeanwhileError`."""
+    """Raises `ChangedMeanwhileError` and `OtherBusinessError`."""
     row: AnyConnection = form.instance
     with transaction.atomic():
-        replace(row, list(form.fields), finding, seen)
+        replace(row, list(form.fields), finding, seen, confirmed)
+        if confirmed is not None:
+            sentence = f"Confirmed that PEX is {confirmed} from now on."
+            admin.log_change(request, row.tenant, sentence)
         if not finding.is_ok:
             name = SIDES[row.SYSTEM].name
             sentence = f"Stored the {name} credentials although they were refused."
             admin.log_change(request, row.tenant, sentence)
+
+
+def _confirmed(request: HttpRequest, finding: Finding) -> Business | None:
+    """The token's business, if that is the one that the page asked about and the person
+    has typed its name."""
+    found = finding.business
+    if found is None or request.POST.get("business") != str(found.number):
+        return None
+    typed = " ".join(request.POST.get("business_name", "").split())
+    is_named = typed.casefold() == " ".join(found.title.split()).casefold()
+    return found if is_named else None
+
+
+def _other(request: HttpRequest, error: OtherBusinessError) -> dict[str, Any]:
+    """What the page says of a token of another business."""
+    known, found = error.known, error.found
+    if found is None:
+        return {"other": error}
+    return {
+        "other": error,
+        "known_words": known.words_beside(found),
+        "found_words": found.words_beside(known),
+        "is_misnamed": bool(request.POST.get("business_name", "").strip()),
+        "name_form": BusinessNameForm(found.title),
+    }
 
 
 def _lead_on(request: HttpRequest, tenant: Tenant) -> HttpResponse:
@@ -264,6 +300,8 @@ def _tell_found(request: HttpRequest, row: AnyConnection, finding: Finding) -> N
         messages.success(request, f"PEX: {pex_found(finding.columns)}")
         if warning := token_warning(row, timezone.now()):
             messages.warning(request, warning.sentence)
+        if sisters := sister_warning(row.tenant, request.user):
+            messages.warning(request, sisters)
     else:
         messages.success(request, f"CMiC: {cmic_found(finding.modules)}")
     if finding.tags_message:

@@ -24,6 +24,7 @@ from connector.admin.page import list_page, render_page, row_page
 from connector.api.parsing import parse_json
 from connector.history import mark
 from connector.models import Tenant
+from connector.transfer.asking import refuse_other_business
 from connector.transfer.copying import Replacement, copy, replacements
 from connector.transfer.exporting import export_tenant
 from connector.transfer.importing import ImportRefusedError, import_tenant
@@ -137,6 +138,7 @@ def _import(admin: ModelAdmin[Tenant], request: HttpRequest, data: Any) -> HttpR
         if not seen.filter(slug=slug.strip()).exists():
             sentence = "You have no tenant of this slug, and may not add one."
             raise ImportRefusedError([("slug", sentence)])
+    refuse_other_business(data, None)
     with transaction.atomic():
         tenant, is_new = import_tenant(data, None)
         if is_new:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from connector.api.cmic.reference import MODULES
 from connector.api.exceptions import ConnectorError, SettingsIncompleteError
+from connector.connections.business import sister_warning
 from connector.connections.probing import check_cmic, check_pex, pex_message
 from connector.connections.token_life import token_warning
 from connector.management.tenants import get_tenant
@@ -41,6 +42,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"PEX   {_pex_words(tenant) if pex['ok'] else pex['message']}"
         )
+        if warning := sister_warning(tenant):
+            self.stdout.write(f"      {warning}")
         for module in cmic["modules"]:
             state = "ok" if module["ok"] else module["message"]
             self.stdout.write(f"CMiC  {module['name']:<4} {state}")

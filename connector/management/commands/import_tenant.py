@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from connector.transfer.asking import refuse_other_business
 from connector.transfer.importing import ImportRefusedError, import_tenant
 
 REFUSED = 2
@@ -28,6 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         data = _read(options["file"])
         try:
+            refuse_other_business(data, os.environ)
             tenant, is_new = import_tenant(data, os.environ)
         except ImportRefusedError as error:
             raise CommandError(

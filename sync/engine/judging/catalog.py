@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from connector.api.cmic.types import CodeKind
 from connector.api.pex.types import Purchase
 from connector.models import CmicCode, CodeRefresh, Tenant
+from sync.engine.judging.sisters import hold_sent
 from sync.rules.coding import Catalog, Place
 from sync.rules.selection import (
     Judgement,
@@ -27,11 +28,12 @@ _CHUNK = 5000
 def judge_all(
     tenant: Tenant, purchases: Iterable[Purchase], rules: SelectionRules
 ) -> list[Judgement]:
-    """What becomes of each purchase by the rules and the codes as they were last read,
-    in the same order."""
+    """What becomes of each purchase by the rules, the codes as they were last read and
+    what other tenants have sent, in the same order."""
     judgements = [judge(purchase, rules) for purchase in purchases]
     catalog = _load_catalog(tenant, places_to_check(judgements, rules.coding))
-    return [check_codes(each, rules.coding, catalog) for each in judgements]
+    checked = [check_codes(each, rules.coding, catalog) for each in judgements]
+    return hold_sent(tenant, checked)
 
 
 def _load_catalog(tenant: Tenant, places: Iterable[Place]) -> Catalog:

@@ -18,6 +18,7 @@ from connector.api.cmic.types import Document, UploadAnswer
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.types import MARKER_TEXT
 from sync.engine.judging.context import RunContext
+from sync.engine.judging.sisters import SentByOtherTenantError, claim_for_tenant
 from sync.engine.purchase.documents import Fetched, fetch_document
 from sync.engine.purchase.invoices import content_of
 from sync.engine.purchase.settling import (
@@ -30,6 +31,7 @@ from sync.models import Decision, PurchaseSync, Status, SyncAttempt
 from sync.models.purchase import judged_since
 from sync.receipts import fingerprint
 from sync.rules.invoicing import digest
+from sync.rules.reasons import Reason, ReasonCode, Who
 from sync.rules.selection import MARKED
 from sync.rules.window import business_day
 
@@ -56,8 +58,29 @@ def advance(context: RunContext, row: PurchaseSync) -> None:
         look_up(context, row)
     elif row.status == Status.PENDING:
         is_made = _send(context, row)
+    elif reason := _of_former_business(context, row):
+        row.defer(reason)
+        return
     if row.status == Status.POSTED:
         _mark(context, row, may_be_marked=not is_made)
+
+
+def _of_former_business(context: RunContext, row: PurchaseSync) -> Reason | None:
+    """Why PEX cannot be asked about the posted purchase: the tenant read another
+    business when it was first seen. What is pending is judged anew after that."""
+    pex, run = context.tenant.pex, context.run
+    seen_at = min(run.started_at or run.created_at, row.created_at)
+    former = pex.business_at(seen_at)
+    if former is None or pex.reads(former):
+        return None
+    return Reason(
+        ReasonCode.CREDENTIALS_REFUSED,
+        f"The purchase is of the PEX business {former}, and {context.tenant} reads "
+        f"{pex.business} by now. It goes on once a token of its own business is "
+        "entered under Manage credentials.",
+        Who.SUPPORT,
+        value=str(former.number),
+    )
 
 
 def _send(context: RunContext, row: PurchaseSync) -> bool:
@@ -86,7 +109,11 @@ def _send(context: RunContext, row: PurchaseSync) -> bool:
     # The permit first: who waits for one while an outage begins must not send then.
     with client.permitted():
         context.show_life()
-        parcel = _begin(context, row, content, fetched.document, fetched)
+        try:
+            parcel = _begin(context, row, content, fetched.document, fetched)
+        except SentByOtherTenantError as error:
+            row.hold_back(Status.BLOCKED, [error.reason], fetched.warnings)
+            return False
         answer = _upload(client, parcel)
     if isinstance(answer, ConnectorError):
         apply_error(context, row, answer)
@@ -118,11 +145,15 @@ def _begin(
     document: Document,
     fetched: Fetched,
 ) -> _Parcel:
-    """Commit number and digest: from here on the invoice may exist."""
+    """Commit number and digest: from here on the invoice may exist.
+
+    Raises `SentByOtherTenantError` where another tenant has the purchase.
+    """
     chosen = context.tenant.transactions
     number = row.computed_number
     document_digest = fingerprint(document)
     with transaction.atomic():
+        claim_for_tenant(row, context.tenant.pex)
         row.begin_posting(
             number=number,
             company=chosen.company_code,

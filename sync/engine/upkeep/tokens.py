@@ -11,6 +11,7 @@ import logging
 from django.utils import timezone
 
 from connector.api.exceptions import AuthenticationError, ConnectorError
+from connector.connections.business import OtherBusinessError
 from connector.connections.probing import check_pex
 from connector.connections.token_life import token_warning
 from connector.models import PexConnection, Tenant
@@ -20,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 
 def renew_tokens() -> None:
-    """Check the token of every tenant that has one; a refused one is alerted at once.
+    """Check the token of every tenant that has one; one that is refused, or is another
+    business's, is alerted at once.
 
     Whatever is wrong with one of them is logged and costs no other its renewal.
     """
@@ -30,7 +32,7 @@ def renew_tokens() -> None:
             _renew_token(tenant_id)
         except ConnectorError as error:
             logger.warning("The PEX token of %s: %s", slug, error)
-            if isinstance(error, AuthenticationError):
+            if isinstance(error, AuthenticationError | OtherBusinessError):
                 tenant = Tenant.objects.get(pk=tenant_id)
                 write_refused(tenant, error.message, timezone.now())
         except Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from connector.connections.probing import check_pex
 from connector.models import CmicConnection, PexConnection
 from tests.e2e.conftest import log_in
 from tests.support.factories import CMIC_PASSWORD, PEX_TOKEN, make_tenant
@@ -85,3 +86,33 @@ def test_a_module_without_a_licence_is_named_with_whom_to_ask(page, pex, cmic, s
     expect(finding.get_by_text("ok", exact=True)).to_have_count(2)
     expect(finding).to_contain_text("Ask CMiC for the licence")
     show(page, "credentials-cmic-not-licensed")
+
+
+@pytest.mark.usefixtures("administrator")
+def test_the_token_of_another_business_is_stored_once_that_is_named(
+    page, pex, cmic, show
+):
+    tenant = make_tenant(pex.url, cmic.url)
+    check_pex(tenant)
+    token = pex.tokens.issue(31001, "Beta Builders LLC")
+    log_in(page, "admin")
+    page.goto(f"/admin/connector/tenant/{tenant.pk}/credentials/pex/")
+    page.fill("#id_token", token)
+    press(page, "Save credentials")
+    warning = page.locator("#other-business")
+    expect(warning).to_contain_text("reads Acme Construction Inc (business 21001)")
+    expect(warning).to_contain_text("belongs to Beta Builders LLC (business 31001)")
+    show(page, "credentials-other-business")
+    assert PexConnection.objects.get().token == PEX_TOKEN
+
+    page.fill("#id_token", token)
+    page.get_by_label("Type “Beta Builders LLC” to confirm").fill("Beta")
+    press(page, "Save credentials")
+    expect(warning).to_contain_text("is not the name of the new business")
+    assert PexConnection.objects.get().token == PEX_TOKEN
+
+    page.fill("#id_token", token)
+    page.get_by_label("Type “Beta Builders LLC” to confirm").fill("Beta Builders LLC")
+    press(page, "Save credentials")
+    expect(page.get_by_text("PEX: Connected to Beta Builders LLC")).to_be_visible()
+    assert PexConnection.objects.get().token == token

@@ -91,6 +91,7 @@ class PexSimulator(Office, Simulator):
             "remove_note": self.remove_note,
             "remove": self.remove,
             "delete_tag": self.delete_tag,
+            "issue_token": lambda **business: self.tokens.issue(**business),
         }
         self._open()
 

@@ -1,4 +1,4 @@
-"""The API tokens of the business: which are alive, and when one may be renewed."""
+"""The API tokens: which are alive, whose they are, and when one may be renewed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from werkzeug import Request
 
 from tests.simulators.pex.answers.errors import RefusalError
+from tests.simulators.pex.seeding.people import BUSINESS_ID, BUSINESS_NAME
 
 LIFE = timedelta(days=182)
 LAST_MONTH = timedelta(days=31)
@@ -24,6 +25,7 @@ class Tokens:
         self._first = first
         # Age one month, so that it does not yet ask to be renewed.
         self.expirations = {first: now() + LIFE - LAST_MONTH}
+        self._businesses: dict[str, tuple[int, str]] = {}
 
     def admitted(self, request: Request) -> str:
         """The token of the request; raises RefusalError unless it is alive."""
@@ -40,16 +42,22 @@ class Tokens:
         with self._lock:
             if self.expirations[token] - self._now() > LAST_MONTH:
                 raise RefusalError(403, "Cannot renew token")
-            return self._issue()
+            return self._issue(*self.business_of(token))
 
-    def issue(self) -> str:
+    def issue(self, business: int = BUSINESS_ID, name: str = BUSINESS_NAME) -> str:
+        """A token of the business, or of another one that has the same books."""
         with self._lock:
-            return self._issue()
+            return self._issue(business, name)
 
-    def _issue(self) -> str:
+    def business_of(self, token: str) -> tuple[int, str]:
+        """Number and name of the token's business."""
+        return self._businesses.get(token, (BUSINESS_ID, BUSINESS_NAME))
+
+    def _issue(self, business: int, name: str) -> str:
         seed = f"{self._first}/{len(self.expirations)}"
         token = hashlib.sha256(seed.encode()).hexdigest()[:32]
         self.expirations[token] = self._now() + LIFE
+        self._businesses[token] = business, name
         return token
 
     def expire(self, token: str | None = None, at: datetime | None = None) -> None:

@@ -47,6 +47,16 @@ def test_a_revoked_token_is_dead_and_a_marketplace_jwt_buys_a_new_one(pex, api):
     assert api.get("V4/Token/Current")["UserType"] == "Admin"
 
 
+def test_a_token_of_another_business_says_so_after_its_renewal_too(pex, api):
+    token = pex.tokens.issue(31001, "Beta Builders LLC")
+    pex.tokens.expire(token, at=NOW + timedelta(days=20))
+    api.session.headers["Authorization"] = f"token {token}"
+    assert api.get("V4/Token/Current")["BusinessAccountId"] == 31001
+    renewed = api.send("POST", "V4/Token/Renew")["Token"]
+    api.session.headers["Authorization"] = f"token {renewed}"
+    assert api.get("V4/Token/Current")["BusinessAccountName"] == "Beta Builders LLC"
+
+
 def test_paths_and_query_names_are_taken_in_any_case(pex, api):
     number = pex.add_purchase(Decimal("42.10"), when=NOW - timedelta(days=3))
     rows = api.get(

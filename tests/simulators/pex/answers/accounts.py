@@ -40,13 +40,15 @@ def ping(sim: PexSimulator, request: Request) -> Response:
 
 
 def current_token(sim: PexSimulator, request: Request) -> Response:
+    token = sim.tokens.admitted(request)
+    business, name = sim.tokens.business_of(token)
     return json_response(
         {
-            "BusinessAccountId": BUSINESS_ID,
-            "BusinessAccountName": BUSINESS_NAME,
+            "BusinessAccountId": business,
+            "BusinessAccountName": name,
             "CardholderAccountId": None,
             "UserType": "Admin",
-            **_token(sim, sim.tokens.admitted(request)),
+            **_token(sim, token),
         }
     )
 

@@ -230,6 +230,9 @@ class TestSettingsThatChanged:
             "PexConnection": {
                 "token",
                 "token_expires_at",
+                "checked_token",
+                "business_place",
+                "former_businesses",
                 "business_name",
                 "username",
                 "tags",
