@@ -47,6 +47,7 @@ _UPDATED = (
     "claimed_by",
     "claimed_until",
     "not_before",
+    "needs_person",
     "is_deferred",
     "fault_count",
     "generation",
@@ -279,6 +280,7 @@ def _see_marker(row: PurchaseSync, run: SyncRun) -> bool:
         row.status = Status.COMPLETED
         row.completed_at = now
         row.reasons = []
+        row.needs_person = False
     elif row.status != Status.COMPLETED or row.marker_seen_at is not None:
         return False
     row.marker_seen_at = row.updated_at = now

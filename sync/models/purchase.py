@@ -298,9 +298,13 @@ class PurchaseSync(models.Model):
         )
 
     def ask_person(self, reason: Reason) -> None:
-        """POSTING → POSTING, but nothing goes on by itself any more."""
+        """POSTING or POSTED stays so, but nothing goes on by itself any more."""
         self._move(
-            Status.POSTING, reasons=[reason.to_json()], needs_person=True, **_FREE
+            Status(self.status),
+            reasons=[reason.to_json()],
+            needs_person=True,
+            fault_count=0,
+            **_FREE,
         )
 
     def hold_back(

@@ -52,6 +52,10 @@ class ReasonCode(StrEnum):
     CREDENTIALS_REFUSED = "credentials_refused"
 
 
+# The field of a reason that waits for a person to settle the marker in PEX.
+MARKER = "marker"
+
+
 def code_title(code: str) -> str:
     """What people call a reason's code, in the middle of a sentence; also one that
     another release wrote. “Pending” is a status too, of what goes next."""

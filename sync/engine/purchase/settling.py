@@ -25,6 +25,7 @@ from connector.api.exceptions import (
     UnprovenAnswerError,
 )
 from connector.models import TransactionSettings
+from sync.engine.judging.access import require_access
 from sync.engine.judging.context import RunContext
 from sync.models import PurchaseSync, SyncAttempt
 from sync.rules.reasons import Reason, ReasonCode, Who
@@ -38,10 +39,6 @@ _NOT_TAKEN = (
     AuthenticationError,
     AccessDeniedError,
 )
-
-
-class CredentialsRefusedError(ConnectorError):
-    """CMiC refuses every module: the run ends with that one reason."""
 
 
 def put_on_record(attempt: SyncAttempt, error: ConnectorError) -> None:
@@ -92,7 +89,8 @@ def was_sent_before(context: RunContext, row: PurchaseSync) -> bool:
         return False
     try:
         return _is_found(context, row)
-    except AccessDeniedError:
+    except AccessDeniedError as error:
+        require_access(context, error)
         return False
 
 
@@ -117,6 +115,7 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
         if _is_found(context, row):
             return
     except AccessDeniedError as error:
+        require_access(context, error)
         row.ask_person(
             _lost(f"CMiC does not let the connector look for it: {error.message}")
         )
@@ -139,14 +138,12 @@ def _apply_denial(
     context: RunContext, row: PurchaseSync, error: AccessDeniedError
 ) -> None:
     """403 on every module is a matter of credentials, else of this purchase."""
-    states = context.cmic.check()
-    if any(state.is_ok for state in states):
-        row.mark_refused(_refusal(error))
-        return
-    row.take_back()
-    if all(state.is_refused for state in states):
-        raise CredentialsRefusedError(error.message, system=error.system)
-    raise ApiConnectionError(states[0].message, system=error.system)
+    try:
+        require_access(context, error)
+    except ConnectorError:
+        row.take_back()
+        raise
+    row.mark_refused(_refusal(error))
 
 
 def _apply_existing(

@@ -26,11 +26,12 @@ from connector.api.exceptions import (
     RateLimitError,
     SettingsIncompleteError,
 )
+from sync.engine.judging.access import CredentialsRefusedError, require_access
 from sync.engine.judging.context import RunContext
+from sync.engine.purchase.marking import refused_marker
 from sync.engine.purchase.sending import advance
-from sync.engine.purchase.settling import CredentialsRefusedError
-from sync.engine.run.ending import PAUSE, end, guarded, pause
-from sync.engine.run.outages import is_outage, require_answer
+from sync.engine.run.ending import PAUSE, end, end_refused, guarded, pause
+from sync.engine.run.outages import is_outage, require_answer, takes_no_marker
 from sync.engine.steps import Step
 from sync.models import LeaseLostError, PurchaseSync, Status, SyncRun
 from sync.rules.reasons import Reason, ReasonCode, Who
@@ -87,7 +88,7 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
     """Work on a claimed purchase; None if the lane simply goes on with another."""
     run = context.run
     try:
-        advance(context, row)
+        _advance(context, row)
     except LeaseLostError as error:
         logger.warning("%s", error)
         _let_go(row, row.release)
@@ -97,9 +98,7 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
         return [_next_slice(run, min(wait, _LONGEST_DELAY))]
     except (CredentialsRefusedError, AuthenticationError) as error:
         _let_go(row, row.release)
-        end(
-            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
-        )
+        end_refused(run, error)
         return []
     except SettingsIncompleteError as error:
         _let_go(row, row.release)
@@ -117,6 +116,15 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
         if row.status in _ANSWERED and (others := _wake_lanes(run)):
             return [*others, _next_slice(run)]
     return None
+
+
+def _advance(context: RunContext, row: PurchaseSync) -> None:
+    """As `advance`; what it still raises as a refusal is a matter of this purchase."""
+    try:
+        advance(context, row)
+    except AccessDeniedError as error:
+        require_access(context, error)
+        raise
 
 
 def _wake_lanes(run: SyncRun) -> list[Step]:
@@ -152,8 +160,6 @@ def _after_fault(
 ) -> list[Step]:
     """The other side failed or refused: this purchase waits, or all of them do."""
     run = context.run
-    if isinstance(error, AccessDeniedError):
-        return _after_denial(run, row, error)
     is_fault = error.retryable or error.may_have_succeeded
     if is_fault and is_outage(context, row, error):
         if isinstance(error, ApiConnectionError):
@@ -163,24 +169,17 @@ def _after_fault(
             _put_off(row, error, wait=2 * PAUSE)
         pause(run, error)
         return []
-    if is_fault:
+    if is_fault and row.fault_count + 1 < _FAULTS_TO_DEFER:
         _put_off(row, error, wait=timedelta(seconds=5))
+    elif row.status == Status.POSTED and row.reasons:
+        # An earlier run had to leave it too: by itself it will not get its marker.
+        _let_go(row, row.ask_person, refused_marker(error))
     else:
         _let_go(row, row.defer, _reason(error))
-    return [_next_slice(run)]
-
-
-def _after_denial(
-    run: SyncRun, row: PurchaseSync, error: AccessDeniedError
-) -> list[Step]:
-    """A right that is missing for two purchases in a row is missing for all."""
-    is_first_time = row.fault_count == 0
-    _let_go(row, row.defer, _reason(error))
-    if is_first_time and run.count_fault(timezone.now(), error.system) > 1:
-        end(
-            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
-        )
-        return []
+        if row.status == Status.POSTED and not is_fault and takes_no_marker(run):
+            said = f"PEX refuses the marker of one purchase after another: {error}"
+            end_refused(run, error, said)
+            return []
     return [_next_slice(run)]
 
 
