@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from sync.rules.reasons import MARKER, ReasonCode
+from sync.rules.reasons import INVOICE, MARKER, ReasonCode
 
 _SETTINGS = ("transactions", "Open the transaction settings")
 _MAPPINGS = ("mappings", "Open the field mappings")
@@ -93,6 +93,12 @@ _OF_FIELDS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
         "Write the note “Synced with CMiC” on the purchase in PEX and press “Marker "
         "written by hand”, or press “Leave without marker”. If a right was missing and "
         "has been granted, press “Retry”.",
+        (),
+    ),
+    INVOICE: (
+        "Look at the invoice in CMiC. The next sync goes on by itself once CMiC shows "
+        "it with the amount of the purchase. If it is not there, press “Retry”; if it "
+        "is to stay as it is, press “Mark as synced”.",
         (),
     ),
 }

@@ -54,6 +54,8 @@ class ReasonCode(StrEnum):
 
 # The field of a reason that waits for a person to settle the marker in PEX.
 MARKER = "marker"
+# Of one that waits for CMiC to show the invoice, or to show it as this purchase has it.
+INVOICE = "invoice"
 
 
 def code_title(code: str) -> str:

@@ -40,7 +40,7 @@ def refused_marker(error: ConnectorError) -> Reason:
     return Reason(
         ReasonCode.CREDENTIALS_REFUSED,
         "PEX has twice not taken the note “Synced with CMiC” on this purchase, though "
-        f"the connection works. It answered: {error.message}",
+        f"the connection works. It answered: {error.message.rstrip('.')}.",
         Who.SUPPORT,
         field=MARKER,
     )

@@ -27,8 +27,8 @@ from connector.api.exceptions import (
 from connector.models import TransactionSettings
 from sync.engine.judging.access import require_access
 from sync.engine.judging.context import RunContext
-from sync.models import PurchaseSync, SyncAttempt
-from sync.rules.reasons import Reason, ReasonCode, Who
+from sync.models import PurchaseSync, Status, SyncAttempt
+from sync.rules.reasons import INVOICE, Reason, ReasonCode, Who
 
 _NUMBER = re.compile(r"PEX-\w+(-\d+)?")
 _LONGEST_VALUE = 200
@@ -39,6 +39,9 @@ _NOT_TAKEN = (
     AuthenticationError,
     AccessDeniedError,
 )
+# Failed look-ups in a row before a person is asked. With the delays between them they
+# span more than an hour, which outlasts most of what passes by itself.
+_FAILURES_TO_ASK = 5
 
 
 def put_on_record(attempt: SyncAttempt, error: ConnectorError) -> None:
@@ -82,8 +85,9 @@ def was_sent_before(context: RunContext, row: PurchaseSync) -> bool:
     """Whether CMiC has it from an earlier try, whatever became of that one; it is then
     posted, or failed with another amount.
 
-    Asked before anything is sent for a second time. Where CMiC lets nobody look, a
-    person has decided. Raises the client's other errors: unknown is not absent.
+    Asked before anything is sent for a second time. Where CMiC lets nobody look, or a
+    person was told that it fails at this number, that person has decided. Raises the
+    client's other errors: unknown is not absent.
     """
     if not (row.attempt_count or row.resend_count):
         return False
@@ -91,6 +95,13 @@ def was_sent_before(context: RunContext, row: PurchaseSync) -> bool:
         return _is_found(context, row)
     except AccessDeniedError as error:
         require_access(context, error)
+        return False
+    except _NOT_TAKEN:
+        raise
+    except ConnectorError:
+        if row.failed_lookups < _FAILURES_TO_ASK:
+            raise
+        context.cmic.require_answer()
         return False
 
 
@@ -132,6 +143,27 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
         row.ask_person(
             _lost(f"CMiC said {answered} times that it has no {row.invoice_number}.")
         )
+
+
+def look_up_failed(row: PurchaseSync, error: ConnectorError) -> None:
+    """CMiC answers otherwise, but failed when it was asked for this number: it is asked
+    again after a while, and after some failures a person is."""
+    failed = row.failed_lookups + 1
+    if failed < _FAILURES_TO_ASK:
+        row.await_lookup(_after_delay(failed - 1), has_failed=True)
+        return
+    said = (
+        f"CMiC failed {failed} times in a row when it was asked for "
+        f"{row.computed_number}: {error.message.rstrip('.')}."
+    )
+    answers = row.attempts.filter(invoice_number=row.computed_number)
+    last = answers.last()
+    if row.status == Status.PENDING:
+        row.mark_refused(_unknown(said), failed_lookups=failed)
+    elif last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
+        row.mark_refused(_refused(last.answer), failed_lookups=failed)
+    else:
+        row.ask_person(_lost(said), failed_lookups=failed)
 
 
 def _apply_denial(
@@ -224,6 +256,16 @@ def _refused(sentence: str) -> Reason:
         Who.CMIC_ADMIN,
         # Refusals that differ in nothing but the invoice have one cause.
         value=_NUMBER.sub("…", sentence)[:_LONGEST_VALUE],
+    )
+
+
+def _unknown(detail: str) -> Reason:
+    return Reason(
+        ReasonCode.REFUSED_BY_CMIC,
+        f"It was sent before, and whether CMiC has it cannot be found out. {detail} "
+        "Look in Image Manager: mark it as synced if it is there, or retry.",
+        Who.SUPPORT,
+        field=INVOICE,
     )
 
 

@@ -30,6 +30,7 @@ from sync.engine.judging.access import CredentialsRefusedError, require_access
 from sync.engine.judging.context import RunContext
 from sync.engine.purchase.marking import refused_marker
 from sync.engine.purchase.sending import advance
+from sync.engine.purchase.settling import look_up_failed
 from sync.engine.run.ending import PAUSE, end, end_refused, guarded, pause
 from sync.engine.run.outages import is_outage, require_answer, takes_no_marker
 from sync.engine.steps import Step
@@ -169,7 +170,10 @@ def _after_fault(
             _put_off(row, error, wait=2 * PAUSE)
         pause(run, error)
         return []
-    if is_fault and row.fault_count + 1 < _FAULTS_TO_DEFER:
+    if error.system == "CMiC":
+        # An upload's failure is settled by now: what is left is a look-up's.
+        _let_go(row, look_up_failed, row, error)
+    elif is_fault and row.fault_count + 1 < _FAULTS_TO_DEFER:
         _put_off(row, error, wait=timedelta(seconds=5))
     elif row.status == Status.POSTED and row.reasons:
         # An earlier run had to leave it too: by itself it will not get its marker.
