@@ -13,6 +13,7 @@ from connector.api.exceptions import AccessDeniedError, NotFoundError
 from sync.engine.judging.context import RunContext
 from sync.engine.judging.rules import require_complete
 from sync.engine.judging.survey import survey
+from sync.engine.purchase.asked import look_up_asked
 from sync.engine.run.ending import end, guarded
 from sync.engine.run.outages import require_answer
 from sync.engine.steps import Step
@@ -50,6 +51,7 @@ def _prepare(context: RunContext) -> list[Step]:
         context.heartbeat()
         forget_authorizations(run, seen.judgements)
         take_over_unfinished(run)
+    look_up_asked(context)
     remarks = [*tag_remarks, *seen.remarks, *_adopt(context)]
     run.note_success()
     run.finish_preparing(timezone.now(), " ".join(remarks))

@@ -1,0 +1,74 @@
+"""What waits for a person, looked up in CMiC once more by each run.
+
+CMiC may show by now what it did not show for hours, and a clerk may have corrected it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from django.db.models import Q
+
+from connector.api.cmic.types import FoundInvoice
+from connector.api.exceptions import (
+    ApiConnectionError,
+    ApiTimeoutError,
+    AuthenticationError,
+    ConnectorError,
+    RateLimitError,
+)
+from sync.engine.judging.context import RunContext
+from sync.models import PurchaseSync, Status
+from sync.models.ledger import settle_asked
+from sync.rules.reasons import INVOICE
+
+logger = logging.getLogger(__name__)
+
+# So many a run, whichever: a list that nobody works through must not hold runs up.
+_MOST = 50
+_LOST = Q(status=Status.POSTING, needs_person=True)
+_DIFFERS = Q(status=Status.FAILED, reasons__contains=[{"field": INVOICE}])
+
+
+def look_up_asked(context: RunContext) -> None:
+    """What CMiC shows now goes on by itself, with its marker; the rest stays with the
+    person, as it is.
+
+    Of whatever days, and in the company and for the vendor that each was sent for. CMiC
+    failing at it stops no run. Raises `AuthenticationError`, and what the heartbeat
+    raises.
+    """
+    asked = PurchaseSync.objects.filter(_LOST | _DIFFERS, tenant=context.tenant)
+    chosen = context.tenant.transactions
+    places = defaultdict(list)
+    for row in asked.order_by("?")[:_MOST]:
+        company = row.company_code or chosen.company_code
+        vendor = row.vendor_code or chosen.vendor_code
+        places[company, vendor].append(row)
+    for (company, vendor), rows in places.items():
+        by_number = {row.computed_number: row for row in rows}
+        for invoice in _find(context, company, vendor, list(by_number)):
+            settle_asked(context.run, by_number[invoice.number], invoice)
+
+
+def _find(
+    context: RunContext, company: str, vendor: str, numbers: Sequence[str]
+) -> Iterator[FoundInvoice]:
+    """Those of the numbers that CMiC shows; none it fails at, and none after the first
+    call that found no CMiC."""
+    for number in numbers:
+        context.heartbeat()
+        try:
+            invoice = context.cmic.find_invoice(company, vendor, number)
+        except AuthenticationError:
+            raise
+        except (ApiConnectionError, ApiTimeoutError, RateLimitError) as error:
+            logger.info("What waits for a person was not looked up: %s", error)
+            return
+        except ConnectorError as error:
+            logger.info("%s was not looked up: %s", number, error)
+            continue
+        if invoice is not None:
+            yield invoice
