@@ -39,8 +39,8 @@ def refused_marker(error: ConnectorError) -> Reason:
     """For a purchase to which nothing is left to do but a marker that PEX refuses."""
     return Reason(
         ReasonCode.CREDENTIALS_REFUSED,
-        "PEX has twice not taken the note “Synced with CMiC” on this purchase, though "
-        f"the connection works. It answered: {error.message.rstrip('.')}.",
+        "At two syncs PEX has not taken the note “Synced with CMiC” for this purchase, "
+        f"although the connection works. {error.message.rstrip('.')}.",
         Who.SUPPORT,
         field=MARKER,
     )

@@ -127,9 +127,8 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
             return
     except AccessDeniedError as error:
         require_access(context, error)
-        row.ask_person(
-            _lost(f"CMiC does not let the connector look for it: {error.message}")
-        )
+        said = f"CMiC does not let the connector look for it: {error.message}"
+        _stop_looking(row, last, said)
         return
     if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
         row.mark_refused(_refused(last.answer))
@@ -156,11 +155,18 @@ def look_up_failed(row: PurchaseSync, error: ConnectorError) -> None:
         f"CMiC failed {failed} times in a row when it was asked for "
         f"{row.computed_number}: {error.message.rstrip('.')}."
     )
-    answers = row.attempts.filter(invoice_number=row.computed_number)
-    last = answers.last()
     if row.status == Status.PENDING:
         row.mark_refused(_unknown(said), failed_lookups=failed)
-    elif last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
+        return
+    answers = row.attempts.filter(invoice_number=row.invoice_number)
+    _stop_looking(row, answers.last(), said, failed)
+
+
+def _stop_looking(
+    row: PurchaseSync, last: SyncAttempt | None, said: str, failed: int = 0
+) -> None:
+    """To a person: as refused where CMiC answered the last attempt so."""
+    if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
         row.mark_refused(_refused(last.answer), failed_lookups=failed)
     else:
         row.ask_person(_lost(said), failed_lookups=failed)

@@ -260,13 +260,14 @@ class TestALookUpThatCmicFailsAt:
         assert execute(tenant).status == "succeeded"
         assert len(cmic.invoices()) == pex.markers(refused) == 1
 
-    def test_after_a_refusal_leaves_that_refusal(self, tenant, pex, cmic):
+    @pytest.mark.parametrize("fault", ["lookup_error", "forbidden"])
+    def test_after_a_refusal_leaves_that_refusal(self, tenant, pex, cmic, fault):
         purchase = pex.add_purchase(amount=Decimal("5.00"))
         _, step = request_run(tenant, "manual")
         lanes = prepare(step.run_id)
         said = "Invoice already exists"
         cmic.faults.set("refuse_upload", match=number_of(purchase), message=said)
-        cmic.faults.set("lookup_error", match=number_of(purchase), status=404)
+        cmic.faults.set(fault, match="apreginv", status=404)
         drive(lanes)
         row = row_of(purchase)
         assert (row.status, codes_of(purchase)) == ("failed", {"refused_by_cmic"})

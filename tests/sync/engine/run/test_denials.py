@@ -5,10 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import User
 
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
-from connector.models import CmicConnection, PexConnection
+from connector.models import CmicConnection, FieldMapping, PexConnection, Tenant
+from sync.engine.preview.previews import make_preview, request_preview
 from sync.engine.run.preparing import prepare
 from sync.engine.run.requesting import request_run
 from sync.models import PurchaseSync, Status
@@ -244,4 +246,26 @@ def test_a_list_that_pex_refuses_while_the_token_lives_is_not_remembered(tenant,
     pex.faults.set("maintenance", match="AllCardholder", status=403)
     run = execute(tenant)
     assert (run.status, run.reason) == ("failed", "credentials_refused")
+    assert PexConnection.objects.get().is_ok is not False
+
+
+def test_tags_that_pex_refuses_stop_no_purchase(tenant, pex, cmic):
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    FieldMapping.objects.exclude(tag="").update(sync_options=True)
+    pex.faults.set("tags_off")
+    run = execute(tenant)
+    assert (run.status, run.reason) == ("succeeded", "")
+    assert "does not support the Tags Feature" in run.message
+    assert row_of(purchase).status == "completed"
+    assert PexConnection.objects.get().is_ok is not False
+
+
+def test_a_preview_that_pex_refuses_says_so_and_nothing_of_the_connection(tenant, pex):
+    sam = User.objects.create_user("sam")
+    preview = request_preview(Tenant.objects.get(pk=tenant.pk), sam)
+    pex.faults.set("maintenance", match="AllCardholder", status=403)
+    make_preview(preview.pk)
+    preview.refresh_from_db()
+    assert preview.state == "failed"
+    assert "PEX answered 403" in preview.message
     assert PexConnection.objects.get().is_ok is not False
