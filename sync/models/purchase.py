@@ -205,6 +205,7 @@ class PurchaseSync(models.Model):
             posting_at=timezone.now(),
             attempt_count=self.attempt_count + 1,
             lookup_count=0,
+            failed_lookups=0,
             warnings=list(warnings),
             reasons=[],
             **document,

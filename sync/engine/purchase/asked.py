@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from connector.api.cmic.types import FoundInvoice
 from connector.api.exceptions import (
+    AccessDeniedError,
     ApiConnectionError,
     ApiTimeoutError,
     AuthenticationError,
@@ -26,8 +27,11 @@ from sync.rules.reasons import INVOICE
 
 logger = logging.getLogger(__name__)
 
+_NOT_NOW = (ApiConnectionError, ApiTimeoutError, RateLimitError, AccessDeniedError)
 # So many a run, whichever: a list that nobody works through must not hold runs up.
 _MOST = 50
+# More of these say that CMiC fails at all, and not at those numbers.
+_MOST_FAILURES = 3
 _LOST = Q(status=Status.POSTING, needs_person=True)
 _DIFFERS = Q(status=Status.FAILED, reasons__contains=[{"field": INVOICE}])
 
@@ -56,19 +60,23 @@ def look_up_asked(context: RunContext) -> None:
 def _find(
     context: RunContext, company: str, vendor: str, numbers: Sequence[str]
 ) -> Iterator[FoundInvoice]:
-    """Those of the numbers that CMiC shows; none it fails at, and none after the first
-    call that found no CMiC."""
+    """Those of the numbers that CMiC shows; the rest is left to the next run once it is
+    away, lets nobody look, or fails at some."""
+    failures = 0
     for number in numbers:
         context.heartbeat()
         try:
             invoice = context.cmic.find_invoice(company, vendor, number)
         except AuthenticationError:
             raise
-        except (ApiConnectionError, ApiTimeoutError, RateLimitError) as error:
+        except _NOT_NOW as error:
             logger.info("What waits for a person was not looked up: %s", error)
             return
         except ConnectorError as error:
             logger.info("%s was not looked up: %s", number, error)
+            failures += 1
+            if failures == _MOST_FAILURES:
+                return
             continue
         if invoice is not None:
             yield invoice

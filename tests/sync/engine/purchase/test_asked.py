@@ -11,6 +11,7 @@ from django.utils import timezone
 from connector.api.cmic.client import CmicClient
 from sync.models import Decision
 from tests.support.driver import drive, execute, number_of, row_of, set_up
+from tests.support.rows import add_purchase, add_run
 from tests.sync.engine.run.test_answers import lose
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
@@ -158,3 +159,18 @@ class TestAnotherAmountInCmic:
         row = row_of(differs)
         assert (row.status, row.reasons) == ("failed", before.reasons)
         assert (len(cmic.invoices()), pex.markers(differs)) == (1, 0)
+
+
+def test_a_cmic_that_fails_at_all_of_many_is_asked_for_few(tenant, pex, cmic):
+    run = add_run(tenant)
+    for number in range(1, 21):
+        add_purchase(
+            run,
+            number,
+            status="posting",
+            needs_person=True,
+            invoice_number=number_of(number),
+        )
+    cmic.faults.set("lookup_error", status=404)
+    assert execute(tenant).counts["seen"] == 20
+    assert sum("apreginv" in call.path for call in cmic.calls) == 3
