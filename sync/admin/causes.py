@@ -82,7 +82,7 @@ def cause_row(cause: Cause, currencies: Currencies) -> dict[str, Any]:
         "amount": money(cause.amount, currencies.of_tenant(cause.tenant.pk)),
         "since": minute(cause.since) if cause.since else "–",
         "who": PEOPLE.get(who, ""),
-        "remedy": remedy_for(code, cause.tenant.pk),
+        "remedy": remedy_for(code, cause.tenant.pk, reason.get("field", "")),
         "url": f"{reverse('admin:sync_purchasesync_changelist')}?{query}",
         "tenant_url": reverse("admin:connector_tenant_change", args=[cause.tenant.pk]),
         "is_of_codes": code in _OF_CODES,

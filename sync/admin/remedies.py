@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from sync.rules.reasons import ReasonCode
+from sync.rules.reasons import INVOICE, MARKER, ReasonCode
 
 _SETTINGS = ("transactions", "Open the transaction settings")
 _MAPPINGS = ("mappings", "Open the field mappings")
@@ -93,6 +93,21 @@ _REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
         (_CONNECTIONS,),
     ),
 }
+# For reasons of a field that say more than their code.
+_OF_FIELDS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
+    MARKER: (
+        "Write the note “Synced with CMiC” on the purchase in PEX and press “Marker "
+        "written by hand”, or press “Leave without marker”. If a right was missing and "
+        "has been granted, press “Retry”.",
+        (),
+    ),
+    INVOICE: (
+        "Look at the invoice in CMiC. The next sync goes on by itself once CMiC shows "
+        "it with the amount of the purchase. If it is not there, press “Retry”; if it "
+        "is to stay as it is, press “Mark as synced”.",
+        (),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +123,9 @@ class Remedy:
         return not self.sentence.startswith(_NOTHING)
 
 
-def remedy_for(code: str, tenant_id: int) -> Remedy:
-    """The way out of a reason; an empty one for a code that is not known here."""
-    sentence, parts = _REMEDIES.get(code, ("", ()))
+def remedy_for(code: str, tenant_id: int, field: str = "") -> Remedy:
+    """The way out of a reason with that code and field; an empty one for a code that is
+    not known here."""
+    sentence, parts = _OF_FIELDS.get(field) or _REMEDIES.get(code, ("", ()))
     page = reverse("admin:connector_tenant_change", args=[tenant_id])
     return Remedy(sentence, tuple((f"{page}#{part}", text) for part, text in parts))

@@ -63,14 +63,18 @@ class DecisionManager(models.Manager["Decision"]):
 class Decision(models.Model):
     """*It is there*: in CMiC, so only the marker is missing. *Send again*: once more
     under the same number, which CMiC itself would refuse a second time. *Retry*: what
-    CMiC refused is judged and sent once more. *Mark as synced*: it is in CMiC by other
-    means, or is not to be there; it is never sent, and PEX gets the marker."""
+    CMiC refused is judged and sent once more, and a marker that PEX refused is written.
+    *Mark as synced*: it is in CMiC by other means, or is not to be there; it is never
+    sent, and PEX gets the marker. *Marker written by hand*: PEX has shown it to whoever
+    calls. *Leave without marker*: it is in CMiC, and PEX is not to say so."""
 
     class Kind(models.TextChoices):
         IS_THERE = "is_there", _("It is there")
         SEND_AGAIN = "send_again", _("Send again")
         RETRY = "retry", _("Retry")
         MARK_SYNCED = "mark_synced", _("Mark as synced")
+        MARKER_WRITTEN = "marker_written", _("Marker written by hand")
+        NO_MARKER = "no_marker", _("Leave without marker")
 
     purchase = models.ForeignKey(
         PurchaseSync, on_delete=models.CASCADE, related_name="decisions"
@@ -90,7 +94,14 @@ class Decision(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(
-                    kind__in=("is_there", "send_again", "retry", "mark_synced")
+                    kind__in=(
+                        "is_there",
+                        "send_again",
+                        "retry",
+                        "mark_synced",
+                        "marker_written",
+                        "no_marker",
+                    )
                 ),
                 name="decision_kind_known",
             )
@@ -103,12 +114,15 @@ class Decision(models.Model):
 # An authorization gets another id when it settles: a marker on it would be lost.
 _UNSETTLED = models.Q(reasons__contains=[{"code": ReasonCode.PENDING}])
 _ASKED = models.Q(status=Status.POSTING, needs_person=True)
+_ASKED_FOR_MARKER = models.Q(status=Status.POSTED, needs_person=True)
 _APPLIES = {
     Decision.Kind.IS_THERE: _ASKED,
     Decision.Kind.SEND_AGAIN: _ASKED,
-    Decision.Kind.RETRY: models.Q(status=Status.FAILED),
+    Decision.Kind.RETRY: models.Q(status=Status.FAILED) | _ASKED_FOR_MARKER,
     Decision.Kind.MARK_SYNCED: _ASKED
     | models.Q(status__in=(*JUDGEABLE, Status.FAILED)) & ~_UNSETTLED,
+    Decision.Kind.MARKER_WRITTEN: _ASKED_FOR_MARKER,
+    Decision.Kind.NO_MARKER: _ASKED_FOR_MARKER,
 }
 
 
@@ -122,6 +136,15 @@ def _move(kind: Decision.Kind, row: PurchaseSync) -> tuple[Status, dict[str, Any
             "posted_at": timezone.now(),
             "invoice_number": row.invoice_number or number,
         }
+    if kind == Decision.Kind.MARKER_WRITTEN:
+        now = timezone.now()
+        seen = {"marker_written_at": now, "marker_seen_at": now}
+        return Status.COMPLETED, {"completed_at": now, **seen}
+    if kind == Decision.Kind.NO_MARKER:
+        # Without `marker_seen_at` no run takes it for one whose marker was removed.
+        return Status.COMPLETED, {"completed_at": timezone.now()}
+    if row.status == Status.POSTED:
+        return Status.POSTED, {}
     # `resend_count` has the next sync take it up whatever days that covers. What was
     # wrong may have been corrected in PEX: it is judged anew.
     again = {

@@ -50,6 +50,7 @@ _UPDATED = (
     "claimed_by",
     "claimed_until",
     "not_before",
+    "needs_person",
     "is_deferred",
     "fault_count",
     "generation",
@@ -157,6 +158,37 @@ def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:
             **known,
         )
     return adopted
+
+
+def settle_asked(run: SyncRun, row: PurchaseSync, invoice: FoundInvoice) -> bool:
+    """A row that waits for a person, and that CMiC shows by now: POSTED, or FAILED with
+    another amount. False if that is known already, or if a person was first.
+    """
+    now = timezone.now()
+    is_free = Q(claimed_until=None) | Q(claimed_until__lte=now)
+    waiting = PurchaseSync.objects.filter(
+        is_free, pk=row.pk, status=row.status, needs_person=row.needs_person
+    )
+    found: dict[str, Any] = {"status": Status.POSTED, "posted_at": now, "reasons": []}
+    if reason := row.objection_to(invoice):
+        if row.status == Status.FAILED:
+            return False
+        found = {"status": Status.FAILED, "reasons": [reason.to_json()]}
+    check_move(row.status, found["status"])
+    changed = waiting.update(
+        run=run,
+        cmic_invoice_uuid=invoice.uuid,
+        needs_person=False,
+        is_deferred=False,
+        claimed_by=None,
+        claimed_until=None,
+        not_before=None,
+        fault_count=0,
+        failed_lookups=0,
+        updated_at=now,
+        **found,
+    )
+    return changed == 1
 
 
 def _record_batch(
@@ -299,6 +331,7 @@ def _see_marker(row: PurchaseSync, run: SyncRun) -> bool:
         row.status = Status.COMPLETED
         row.completed_at = now
         row.reasons = []
+        row.needs_person = False
     elif row.status != Status.COMPLETED or row.marker_seen_at is not None:
         return False
     row.marker_seen_at = row.updated_at = now

@@ -28,7 +28,7 @@ from sync.models.purchase_indexes import INDEXES
 from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, Status, check_move
 from sync.rules.invoicing import invoice_number
-from sync.rules.reasons import Reason, ReasonCode, Who
+from sync.rules.reasons import INVOICE, Reason, ReasonCode, Who
 
 _ALWAYS = Q()
 
@@ -77,6 +77,8 @@ class PurchaseSync(models.Model):
     lookup_count = models.PositiveIntegerField(default=0)
     resend_count = models.PositiveIntegerField(default=0)
     fault_count = models.PositiveIntegerField(default=0)
+    # Look-ups in a row at which CMiC failed though it answered otherwise.
+    failed_lookups = models.SmallIntegerField(default=0, db_default=0)
 
     amount = models.DecimalField(max_digits=14, decimal_places=2, null=True)
     is_refund = models.BooleanField(default=False)
@@ -184,6 +186,7 @@ class PurchaseSync(models.Model):
             f"CMiC has an invoice {self.computed_number} already, over {found.amount}; "
             f"this purchase is {self.amount}. Compare the two in CMiC and correct one.",
             Who.CMIC_ADMIN,
+            field=INVOICE,
         )
 
     @property
@@ -236,6 +239,7 @@ class PurchaseSync(models.Model):
             posting_at=timezone.now(),
             attempt_count=self.attempt_count + 1,
             lookup_count=0,
+            failed_lookups=0,
             warnings=list(warnings),
             reasons=[],
             **document,
@@ -256,6 +260,7 @@ class PurchaseSync(models.Model):
             cmic_image_id=image_id,
             not_before=None,
             fault_count=0,
+            failed_lookups=0,
             reasons=[],
             **place,
         )
@@ -269,7 +274,7 @@ class PurchaseSync(models.Model):
             "vendor_code": vendor,
         }
         if reason := self.objection_to(found):
-            self._move(Status.FAILED, reasons=[reason.to_json()], **place, **_FREE)
+            self.mark_refused(reason, **place)
         else:
             self.mark_posted(invoice_uuid=found.uuid, **place)
 
@@ -299,9 +304,13 @@ class PurchaseSync(models.Model):
             **_FREE,
         )
 
-    def mark_refused(self, reason: Reason) -> None:
-        """POSTING → FAILED: CMiC said no; a person decides."""
-        self._move(Status.FAILED, reasons=[reason.to_json()], **_FREE)
+    def mark_refused(
+        self, reason: Reason, *, failed_lookups: int = 0, **place: Any
+    ) -> None:
+        """PENDING or POSTING → FAILED: CMiC said no, or has something else under its
+        number, or does not say whether it has it; a person decides."""
+        known = {**place, "failed_lookups": failed_lookups}
+        self._move(Status.FAILED, reasons=[reason.to_json()], **known, **_FREE)
 
     def take_back(self, not_before: datetime | None = None) -> None:
         """POSTING → PENDING: certainly not taken, so no attempt is counted."""
@@ -320,21 +329,35 @@ class PurchaseSync(models.Model):
             **_FREE,
         )
 
-    def await_lookup(self, not_before: datetime, *, was_absent: bool = False) -> None:
-        """POSTING → POSTING: ask CMiC for the number later.
+    def await_lookup(
+        self,
+        not_before: datetime,
+        *,
+        was_absent: bool = False,
+        has_failed: bool = False,
+    ) -> None:
+        """The status stays: ask CMiC for the number later.
 
         `was_absent` counts a look-up that CMiC answered; an error is no answer.
+        `has_failed` counts one at which it failed, though it answers otherwise.
         """
         self._move(
-            Status.POSTING,
+            Status(self.status),
             lookup_count=self.lookup_count + was_absent,
+            failed_lookups=0 if was_absent else self.failed_lookups + has_failed,
+            fault_count=self.fault_count + has_failed,
             **{**_FREE, "not_before": not_before},
         )
 
-    def ask_person(self, reason: Reason) -> None:
-        """POSTING → POSTING, but nothing goes on by itself any more."""
+    def ask_person(self, reason: Reason, *, failed_lookups: int = 0) -> None:
+        """POSTING or POSTED stays so, but nothing goes on by itself any more."""
         self._move(
-            Status.POSTING, reasons=[reason.to_json()], needs_person=True, **_FREE
+            Status(self.status),
+            reasons=[reason.to_json()],
+            needs_person=True,
+            fault_count=0,
+            failed_lookups=failed_lookups,
+            **_FREE,
         )
 
     def hold_back(

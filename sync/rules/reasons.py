@@ -54,6 +54,12 @@ class ReasonCode(StrEnum):
     SENT_BY_OTHER_TENANT = "sent_by_other_tenant"
 
 
+# The field of a reason that waits for a person to settle the marker in PEX.
+MARKER = "marker"
+# Of one that waits for CMiC to show the invoice, or to show it as this purchase has it.
+INVOICE = "invoice"
+
+
 def code_title(code: str) -> str:
     """What people call a reason's code, in the middle of a sentence; also one that
     another release wrote. “Pending” is a status too, of what goes next."""

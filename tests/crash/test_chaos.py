@@ -84,7 +84,7 @@ def finish(tenant, pex, cmic):
         now = timezone.now()
         SyncRun.objects.active().exclude(resume_at=None).update(resume_at=now)
         left.exclude(not_before=None).update(not_before=None)
-        settle_lost_answers(cmic)
+        settle_what_asks(cmic)
         if not SyncRun.objects.active().exists():
             _, step = request_run(tenant, SyncRun.Trigger.MANUAL)
             drive([step])
@@ -92,13 +92,16 @@ def finish(tenant, pex, cmic):
         time.sleep(0.3)
 
 
-def settle_lost_answers(cmic):
-    """Somebody looks in CMiC, as the purchase asks, and says what is there."""
+def settle_what_asks(cmic):
+    """Somebody looks in CMiC, as the purchase asks, and says what is there; what is in
+    CMiC already lacks its marker only."""
     there = {invoice.number for invoice in cmic.invoices()}
     person, _ = User.objects.get_or_create(username="sam")
     for row in PurchaseSync.objects.filter(needs_person=True):
         is_there = row.invoice_number in there
         kind = Decision.Kind.IS_THERE if is_there else Decision.Kind.SEND_AGAIN
+        if row.status == "posted":
+            kind = Decision.Kind.RETRY
         Decision.objects.make(row, kind, user=person, why="Looked it up.")
 
 

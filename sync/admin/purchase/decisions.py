@@ -6,6 +6,7 @@ What a decision does, and who made it, is kept by `sync.models.decision`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +22,11 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from connector.admin.page import person, render_page, row_page
+from connector.api.exceptions import ConnectorError
+from connector.api.pex.types import MARKER_TEXT
+from connector.connections.probing import BROWSER_SECONDS
+from sync.engine.judging.context import TenantContext
+from sync.engine.purchase.marking import is_marked
 from sync.models import Decision, DecisionRefusedError, PurchaseSync
 from sync.money import Currencies, money
 
@@ -34,13 +40,22 @@ _QUESTIONS = {
         "sends it once more, under the same number."
     ),
     Decision.Kind.RETRY: (
-        "Is what CMiC refused put right? The next sync judges the purchase anew and "
-        "sends it once more, under the same number."
+        "Is what was refused put right? What CMiC refused is judged anew by the next "
+        "sync and sent once more, under the same number; where only PEX's marker is "
+        "missing, it writes that."
     ),
     Decision.Kind.MARK_SYNCED: (
         "Is this purchase in CMiC by other means, or not to be there? It is never "
         "sent then, and the next sync writes “Synced with CMiC” to it in PEX, with "
         "your name."
+    ),
+    Decision.Kind.MARKER_WRITTEN: (
+        "Have you written the note “Synced with CMiC” to this purchase in PEX? "
+        " PEX is asked for it now, and only then the purchase is completed."
+    ),
+    Decision.Kind.NO_MARKER: (
+        "Is PEX not to say that this purchase is in CMiC? It is completed without a "
+        "marker and never sent again."
     ),
 }
 # The names of the buttons, and with “_selected” of the list's actions.
@@ -49,7 +64,11 @@ VERBS = {
     "send_again": Decision.Kind.SEND_AGAIN,
     "retry": Decision.Kind.RETRY,
     "mark_as_synced": Decision.Kind.MARK_SYNCED,
+    "marker_written": Decision.Kind.MARKER_WRITTEN,
+    "leave_without_marker": Decision.Kind.NO_MARKER,
 }
+# After these nothing is left to do.
+_ENDS = (Decision.Kind.MARKER_WRITTEN, Decision.Kind.NO_MARKER)
 # Decided at once from the list; the rest is for the next time.
 MOST_AT_ONCE = 500
 _MOST_NAMED = 20
@@ -99,11 +118,9 @@ def _decide(
 ) -> HttpResponse:
     form = WhyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        if _make(request, row, kind, form.cleaned_data["why"]):
-            messages.success(
-                request,
-                f"“{kind.label}” is on record for {row}; the next sync goes on.",
-            )
+        if _make_all(request, [row], kind, form.cleaned_data["why"]):
+            said = f"“{kind.label}” is on record for {row}{_next(kind)}"
+            messages.success(request, said)
         return HttpResponseRedirect(_page(row))
     return _ask(
         admin,
@@ -132,11 +149,11 @@ def _decide_several(
     form = WhyForm(request.POST if is_answer else None)
     if is_answer and form.is_valid():
         why = form.cleaned_data["why"]
-        made = sum(_make(request, row, kind, why) for row in chosen)
+        made = _make_all(request, chosen, kind, why)
         messages.success(
             request,
             f"“{kind.label}” is on record for {made} of the {len(chosen)} it "
-            "applied to; the next sync goes on.",
+            f"applied to{_next(kind)}",
         )
         return None
     total = rows.count()
@@ -188,6 +205,49 @@ def _named(rows: Iterable[PurchaseSync]) -> list[tuple[PurchaseSync, str]]:
     rows = list(rows)
     currencies = Currencies(row.tenant_id for row in rows)
     return [(row, money(row.amount, currencies.of(row))) for row in rows]
+
+
+def _make_all(
+    request: HttpRequest, rows: Iterable[PurchaseSync], kind: Decision.Kind, why: str
+) -> int:
+    """How many were decided; of each other the person is told why not."""
+    until = time.monotonic() + BROWSER_SECONDS
+    made = 0
+    for row in rows:
+        objection = ""
+        if kind == Decision.Kind.MARKER_WRITTEN:
+            seconds = until - time.monotonic()
+            if seconds <= 0:
+                messages.warning(
+                    request, "PEX takes long to answer: press it again for the rest."
+                )
+                break
+            objection = _marker_objection(row, seconds)
+        if objection:
+            messages.error(request, objection)
+        else:
+            made += _make(request, row, kind, why)
+    return made
+
+
+def _marker_objection(row: PurchaseSync, seconds: float) -> str:
+    """Nothing where PEX shows the marker now, asked for `seconds` at most."""
+    try:
+        if is_marked(TenantContext(row.tenant, seconds=seconds), row):
+            return ""
+    except ConnectorError as error:
+        return (
+            f"Whether {row} has the marker could not be read from PEX: {error.message} "
+            "Try again later, or press “Leave without marker”."
+        )
+    return (
+        f"PEX shows no note “{MARKER_TEXT}” on {row}. Write it there, then press "
+        f"“{Decision.Kind.MARKER_WRITTEN.label}” again."
+    )
+
+
+def _next(kind: Decision.Kind) -> str:
+    return "; it is completed." if kind in _ENDS else "; the next sync goes on."
 
 
 def _make(

@@ -110,10 +110,14 @@ class PurchaseSyncAdmin(PurchasePage):
     send_again = for_one(Decision.Kind.SEND_AGAIN, "forward_to_inbox")
     retry = for_one(Decision.Kind.RETRY, "replay")
     mark_as_synced = for_one(Decision.Kind.MARK_SYNCED, "bookmark_added")
+    marker_written = for_one(Decision.Kind.MARKER_WRITTEN, "edit_note")
+    leave_without_marker = for_one(Decision.Kind.NO_MARKER, "bookmark_remove")
     it_is_there_selected = for_several(Decision.Kind.IS_THERE)
     send_again_selected = for_several(Decision.Kind.SEND_AGAIN)
     retry_selected = for_several(Decision.Kind.RETRY)
     mark_as_synced_selected = for_several(Decision.Kind.MARK_SYNCED)
+    marker_written_selected = for_several(Decision.Kind.MARKER_WRITTEN)
+    leave_without_marker_selected = for_several(Decision.Kind.NO_MARKER)
 
     def get_urls(self) -> list[URLPattern]:
         return [*causes.urls(self), *receipts.urls(self), *super().get_urls()]

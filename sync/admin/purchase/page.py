@@ -172,15 +172,31 @@ def _lede(row: PurchaseSync) -> str:
 
 def _state(row: PurchaseSync) -> str:
     """Of what is in CMiC or was settled by a person, who said so."""
+    unmarked = _left_unmarked(row)
     marked = row.decisions.filter(kind=Decision.Kind.MARK_SYNCED).last()
     if marked is not None and row.posting_at is None:
-        by = marked.decided_by.get_username() if marked.decided_by else "somebody"
-        return f"Marked as synced by {by}; the connector did not send it."
+        said = f"Marked as synced by {_who(marked)}; the connector did not send it."
+        return f"{said} {unmarked}".strip()
     if row.status == Status.POSTED:
         return f"It is in CMiC as {row.invoice_number}; only PEX's marker is missing."
+    if unmarked:
+        return f"It is in CMiC as {row.invoice_number}. {unmarked}"
     if row.status == Status.COMPLETED:
         return NO_REASONS[Status.COMPLETED]
     return ""
+
+
+def _left_unmarked(row: PurchaseSync) -> str:
+    """Who said that PEX is to have no marker, as long as it has none."""
+    if row.status != Status.COMPLETED or row.marker_written_at or row.marker_seen_at:
+        return ""
+    left = row.decisions.filter(kind=Decision.Kind.NO_MARKER).last()
+    return f"{_who(left)} left it without a marker in PEX." if left else ""
+
+
+def _who(decision: Decision) -> str:
+    by = decision.decided_by
+    return by.get_username() if by else "somebody"
 
 
 def _when(row: PurchaseSync) -> str:
@@ -208,7 +224,8 @@ def _times(count: int) -> str:
 
 
 def _reason(reason: dict[str, str], tenant_id: int) -> dict[str, Any]:
-    remedy = remedy_for(reason.get("code", ""), tenant_id)
+    code, field = reason.get("code", ""), reason.get("field", "")
+    remedy = remedy_for(code, tenant_id, field)
     return {
         "message": reason.get("message", ""),
         "who": PEOPLE.get(reason.get("who", ""), "") if remedy.asks else "",

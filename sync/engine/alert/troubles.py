@@ -17,7 +17,8 @@ from sync.rules.reasons import code_title
 _PURCHASES = """
 SELECT reason->>'code', count(*), sum(amount), min(reason->>'message')
 FROM sync_purchasesync, jsonb_array_elements(reasons) reason
-WHERE tenant_id = %s AND status IN ('blocked', 'failed')
+WHERE tenant_id = %s
+    AND (status IN ('blocked', 'failed') OR status = 'posted' AND needs_person)
 GROUP BY 1 ORDER BY 2 DESC, 1
 """
 

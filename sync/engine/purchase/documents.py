@@ -19,6 +19,7 @@ from connector.api.pex.client import PexClient
 from connector.api.pex.reading import UnreadableError
 from connector.api.pex.types import Attachment
 from connector.models import Tenant
+from sync.engine.judging.access import require_access
 from sync.engine.judging.context import TenantContext
 from sync.models import PurchaseSync, Status
 from sync.receipts import (
@@ -69,7 +70,7 @@ def fetch_document(
 
     Calls PEX only for a purchase that has receipts, or where PEX's list did not tell;
     `heartbeat` is called after whatever may take long. Raises the client's error for
-    faults that may pass.
+    faults that may pass, and `CredentialsRefusedError` where PEX refuses everything.
     """
     stem = row.computed_number
     client, tenant = context.pex, context.tenant
@@ -79,6 +80,7 @@ def fetch_document(
         try:
             files, unusable = _download(client, row, heartbeat)
         except AccessDeniedError as error:
+            require_access(context, error)
             denied = Reason(
                 ReasonCode.RECEIPT_UNUSABLE,
                 f"PEX does not let the connector read the receipts: {error.message}",

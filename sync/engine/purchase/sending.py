@@ -16,24 +16,23 @@ from django.utils import timezone
 from connector.api.cmic.client import CmicClient
 from connector.api.cmic.types import Document, UploadAnswer
 from connector.api.exceptions import ConnectorError
-from connector.api.pex.types import MARKER_TEXT
 from sync.engine.judging.context import RunContext
 from sync.engine.judging.sisters import SentByOtherTenantError, claim_for_tenant
 from sync.engine.purchase.documents import Fetched, fetch_document
 from sync.engine.purchase.invoices import content_of
+from sync.engine.purchase.marking import is_marked, mark
 from sync.engine.purchase.settling import (
     apply_error,
     look_up,
     put_on_record,
     was_sent_before,
 )
-from sync.models import Decision, PurchaseSync, Status, SyncAttempt
+from sync.models import PurchaseSync, Status, SyncAttempt
 from sync.models.purchase import judged_since
 from sync.receipts import fingerprint
 from sync.rules.invoicing import digest
 from sync.rules.reasons import Reason, ReasonCode, Who
 from sync.rules.selection import MARKED
-from sync.rules.window import business_day
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def advance(context: RunContext, row: PurchaseSync) -> None:
         row.defer(reason)
         return
     if row.status == Status.POSTED:
-        _mark(context, row, may_be_marked=not is_made)
+        mark(context, row, may_be_marked=not is_made)
 
 
 def _of_former_business(context: RunContext, row: PurchaseSync) -> Reason | None:
@@ -88,7 +87,7 @@ def _send(context: RunContext, row: PurchaseSync) -> bool:
     # Once more when sending begins: receipts may take long.
     row.require_judged(context.basis, judged_since())
     was_marked = row.generation > 1 or row.marker_seen_at is not None
-    if was_marked and _is_marked(context, row):
+    if was_marked and is_marked(context, row):
         # The list that lacked the marker was not to be believed.
         if row.generation > 1:
             row.keep_completed()
@@ -179,34 +178,3 @@ def _begin(
             started_at=timezone.now(),
         )
     return _Parcel(content, document, attempt)
-
-
-def _mark(context: RunContext, row: PurchaseSync, *, may_be_marked: bool) -> None:
-    """Write the note once: after a doubt, read the purchase before writing (P6)."""
-    if may_be_marked and _is_marked(context, row):
-        row.mark_completed(note_id=None, was_seen=True)
-        return
-    text = _marker(row)
-    note_id = context.pex.add_note(row.pex_transaction_id, text)
-    row.mark_completed(note_id=note_id, was_seen=False)
-
-
-def _is_marked(context: RunContext, row: PurchaseSync) -> bool:
-    """Whether PEX has the marker now, asked for this one purchase."""
-    day = business_day(row.occurred_at or timezone.now())
-    notes = context.pex.list_notes(row.pex_transaction_id, row.pex_account_id, day)
-    return any(note.is_marker for note in notes)
-
-
-def _marker(row: PurchaseSync) -> str:
-    """“Synced with CMiC”, the invoice number and the moment (P4).
-
-    A purchase that was never sent has no invoice of that number: then whoever marked it
-    is named instead.
-    """
-    about = row.invoice_number
-    if row.posting_at is None:
-        marked = row.decisions.filter(kind=Decision.Kind.MARK_SYNCED).last()
-        if marked is not None:
-            about = f"(marked by {marked.decided_by or 'support'})"
-    return f"{MARKER_TEXT} {about} {timezone.now():%Y-%m-%d %H:%M} UTC"

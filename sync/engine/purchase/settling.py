@@ -25,9 +25,10 @@ from connector.api.exceptions import (
     UnprovenAnswerError,
 )
 from connector.models import TransactionSettings
+from sync.engine.judging.access import require_access
 from sync.engine.judging.context import RunContext
-from sync.models import PurchaseSync, SyncAttempt
-from sync.rules.reasons import Reason, ReasonCode, Who
+from sync.models import PurchaseSync, Status, SyncAttempt
+from sync.rules.reasons import INVOICE, Reason, ReasonCode, Who
 
 _NUMBER = re.compile(r"PEX-\w+(-\d+)?")
 _LONGEST_VALUE = 200
@@ -38,10 +39,9 @@ _NOT_TAKEN = (
     AuthenticationError,
     AccessDeniedError,
 )
-
-
-class CredentialsRefusedError(ConnectorError):
-    """CMiC refuses every module: the run ends with that one reason."""
+# Failed look-ups in a row before a person is asked. With the delays between them they
+# span more than an hour, which outlasts most of what passes by itself.
+_FAILURES_TO_ASK = 5
 
 
 def put_on_record(attempt: SyncAttempt, error: ConnectorError) -> None:
@@ -85,14 +85,23 @@ def was_sent_before(context: RunContext, row: PurchaseSync) -> bool:
     """Whether CMiC has it from an earlier try, whatever became of that one; it is then
     posted, or failed with another amount.
 
-    Asked before anything is sent for a second time. Where CMiC lets nobody look, a
-    person has decided. Raises the client's other errors: unknown is not absent.
+    Asked before anything is sent for a second time. Where CMiC lets nobody look, or a
+    person was told that it fails at this number, that person has decided. Raises the
+    client's other errors: unknown is not absent.
     """
     if not (row.attempt_count or row.resend_count):
         return False
     try:
         return _is_found(context, row)
-    except AccessDeniedError:
+    except AccessDeniedError as error:
+        require_access(context, error)
+        return False
+    except _NOT_TAKEN:
+        raise
+    except ConnectorError:
+        if row.failed_lookups < _FAILURES_TO_ASK:
+            raise
+        context.cmic.require_answer()
         return False
 
 
@@ -117,9 +126,9 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
         if _is_found(context, row):
             return
     except AccessDeniedError as error:
-        row.ask_person(
-            _lost(f"CMiC does not let the connector look for it: {error.message}")
-        )
+        require_access(context, error)
+        said = f"CMiC does not let the connector look for it: {error.message}"
+        _stop_looking(row, last, said)
         return
     if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
         row.mark_refused(_refused(last.answer))
@@ -135,18 +144,44 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
         )
 
 
+def look_up_failed(row: PurchaseSync, error: ConnectorError) -> None:
+    """CMiC answers otherwise, but failed when it was asked for this number: it is asked
+    again after a while, and after some failures a person is."""
+    failed = row.failed_lookups + 1
+    if failed < _FAILURES_TO_ASK:
+        row.await_lookup(_after_delay(failed - 1), has_failed=True)
+        return
+    said = (
+        f"CMiC failed {failed} times in a row when it was asked for "
+        f"{row.computed_number}: {error.message.rstrip('.')}."
+    )
+    if row.status == Status.PENDING:
+        row.mark_refused(_unknown(said), failed_lookups=failed)
+        return
+    answers = row.attempts.filter(invoice_number=row.invoice_number)
+    _stop_looking(row, answers.last(), said, failed)
+
+
+def _stop_looking(
+    row: PurchaseSync, last: SyncAttempt | None, said: str, failed: int = 0
+) -> None:
+    """To a person: as refused where CMiC answered the last attempt so."""
+    if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
+        row.mark_refused(_refused(last.answer), failed_lookups=failed)
+    else:
+        row.ask_person(_lost(said), failed_lookups=failed)
+
+
 def _apply_denial(
     context: RunContext, row: PurchaseSync, error: AccessDeniedError
 ) -> None:
     """403 on every module is a matter of credentials, else of this purchase."""
-    states = context.cmic.check()
-    if any(state.is_ok for state in states):
-        row.mark_refused(_refusal(error))
-        return
-    row.take_back()
-    if all(state.is_refused for state in states):
-        raise CredentialsRefusedError(error.message, system=error.system)
-    raise ApiConnectionError(states[0].message, system=error.system)
+    try:
+        require_access(context, error)
+    except ConnectorError:
+        row.take_back()
+        raise
+    row.mark_refused(_refusal(error))
 
 
 def _apply_existing(
@@ -227,6 +262,16 @@ def _refused(sentence: str) -> Reason:
         Who.CMIC_ADMIN,
         # Refusals that differ in nothing but the invoice have one cause.
         value=_NUMBER.sub("…", sentence)[:_LONGEST_VALUE],
+    )
+
+
+def _unknown(detail: str) -> Reason:
+    return Reason(
+        ReasonCode.REFUSED_BY_CMIC,
+        f"It was sent before, and whether CMiC has it cannot be found out. {detail} "
+        "Look in Image Manager: mark it as synced if it is there, or retry.",
+        Who.SUPPORT,
+        field=INVOICE,
     )
 
 

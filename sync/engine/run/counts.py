@@ -6,16 +6,16 @@ from django.db.models import Count, Q
 
 from sync.models import PurchaseSync, Status, SyncRun
 from sync.models.states import UNFINISHED
-from sync.rules.reasons import ReasonCode
+from sync.rules.reasons import MARKER, ReasonCode
 
-_ASKS_PERSON = Q(status=Status.POSTING) & Q(
-    reasons__contains=[{"code": ReasonCode.LOST_ANSWER}]
-)
+_ASKS_PERSON = Q(
+    status=Status.POSTING, reasons__contains=[{"code": ReasonCode.LOST_ANSWER}]
+) | Q(status=Status.POSTED, reasons__contains=[{"field": MARKER}])
 
 # The counts of the contract, in the order in which people read them; the database
 # keeps none. By what a purchase and what a run ended with for it (`RunOutcome`) both
 # have. `waiting` is what goes on by itself; a purchase that needs a person after a
-# lost answer is counted with the blocked ones.
+# lost answer, or for its marker, is counted with the blocked ones.
 OUTCOMES: dict[str, Q] = {
     "seen": Q(),
     "completed": Q(status=Status.COMPLETED),

@@ -12,12 +12,15 @@ from django.db import InterfaceError, OperationalError
 from connector import clock
 from connector.api.exceptions import (
     AccessDeniedError,
+    ApiResponseError,
     AuthenticationError,
     ConnectorError,
     RateLimitError,
     SettingsIncompleteError,
 )
 from connector.connections.probing import remember_refusal
+from sync.engine.judging.access import CredentialsRefusedError, require_access
+from sync.engine.judging.context import RunContext
 from sync.engine.run.counts import count_outcomes
 from sync.engine.steps import Step
 from sync.models import PurchaseSync, RunLostError, SyncRun
@@ -141,6 +144,32 @@ def _begin_after(run: SyncRun, wait: timedelta) -> list[Step]:
     return [Step(run.pk, run.queue, delay=wait.total_seconds())]
 
 
+def end_refused(
+    run: SyncRun, error: ConnectorError, message: str | None = None
+) -> None:
+    """End a run that cannot go on with its credentials or their rights; `message` says
+    so in place of the error's own.
+
+    The connection's state says so only where something harmless is refused as well.
+    """
+    if _is_confirmed(run, error):
+        remember_refusal(run.tenant, error, run.started_at)
+    reason = SyncRun.Reason.CREDENTIALS_REFUSED
+    end(run, SyncRun.State.FAILED, message or error.message, reason)
+
+
+def _is_confirmed(run: SyncRun, error: ConnectorError) -> bool:
+    if not isinstance(error, ApiResponseError):
+        return isinstance(error, CredentialsRefusedError)
+    try:
+        require_access(RunContext(run), error)
+    except CredentialsRefusedError:
+        return True
+    except ConnectorError as unknown:
+        logger.info("%s, and whether it refuses all: %s", run, unknown)
+    return False
+
+
 def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
     """Do a part of a run; whatever goes wrong leaves a readable row."""
     try:
@@ -149,11 +178,8 @@ def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
         logger.info("%s", error)
     except SettingsIncompleteError as error:
         end(run, SyncRun.State.FAILED, error.message)
-    except (AuthenticationError, AccessDeniedError) as error:
-        remember_refusal(run.tenant, error, run.started_at)
-        end(
-            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
-        )
+    except (AuthenticationError, AccessDeniedError, CredentialsRefusedError) as error:
+        end_refused(run, error)
     except RateLimitError as error:
         return wait_for_limit(run, error)
     except ConnectorError as error:

@@ -27,11 +27,20 @@ from connector.api.exceptions import (
     RateLimitError,
     SettingsIncompleteError,
 )
+from sync.engine.judging.access import CredentialsRefusedError, require_access
 from sync.engine.judging.context import RunContext
+from sync.engine.purchase.marking import refused_marker
 from sync.engine.purchase.sending import advance
-from sync.engine.purchase.settling import CredentialsRefusedError
-from sync.engine.run.ending import end, guarded, is_for_ever, pause, pause_of
-from sync.engine.run.outages import is_outage
+from sync.engine.purchase.settling import look_up_failed
+from sync.engine.run.ending import (
+    end,
+    end_refused,
+    guarded,
+    is_for_ever,
+    pause,
+    pause_of,
+)
+from sync.engine.run.outages import is_outage, takes_no_marker
 from sync.engine.steps import Step
 from sync.models import (
     JudgementOutdatedError,
@@ -123,7 +132,7 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
     run = context.run
     context.in_hand = row
     try:
-        advance(context, row)
+        _advance(context, row)
     except (LeaseLostError, JudgementOutdatedError, RunLostError) as error:
         return _after_change(run, row, error)
     except ConnectorError as error:
@@ -164,15 +173,22 @@ def _after_error(
         return [_next_slice(run, min(wait, _LONGEST_DELAY))]
     if isinstance(error, CredentialsRefusedError | AuthenticationError):
         _let_go(row, row.release)
-        end(
-            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
-        )
+        end_refused(run, error)
         return []
     if isinstance(error, SettingsIncompleteError):
         _let_go(row, row.release)
         end(run, SyncRun.State.FAILED, error.message)
         return []
     return _after_fault(context, row, error)
+
+
+def _advance(context: RunContext, row: PurchaseSync) -> None:
+    """As `advance`; what it still raises as a refusal is a matter of this purchase."""
+    try:
+        advance(context, row)
+    except AccessDeniedError as error:
+        require_access(context, error)
+        raise
 
 
 def _wake_lanes(run: SyncRun) -> list[Step]:
@@ -208,8 +224,6 @@ def _after_fault(
 ) -> list[Step]:
     """The other side failed or refused: this purchase waits, or all of them do."""
     run = context.run
-    if isinstance(error, AccessDeniedError):
-        return _after_denial(run, row, error)
     is_fault = error.retryable or error.may_have_succeeded
     if is_fault and is_outage(context, row, error):
         if isinstance(error, ApiConnectionError):
@@ -218,24 +232,20 @@ def _after_fault(
             # Longer than the run, so that another is tried first then.
             _put_off(row, error, wait=2 * pause_of(run, error))
         return pause(run, error)
-    if is_fault:
+    if error.system == "CMiC":
+        # An upload's failure is settled by now: what is left is a look-up's.
+        _let_go(row, look_up_failed, row, error)
+    elif is_fault and row.fault_count + 1 < _FAULTS_TO_DEFER:
         _put_off(row, error, wait=timedelta(seconds=5))
+    elif row.status == Status.POSTED and row.reasons:
+        # An earlier run had to leave it too: by itself it will not get its marker.
+        _let_go(row, row.ask_person, refused_marker(error))
     else:
         _let_go(row, row.defer, _reason(error))
-    return [_next_slice(run)]
-
-
-def _after_denial(
-    run: SyncRun, row: PurchaseSync, error: AccessDeniedError
-) -> list[Step]:
-    """A right that is missing for two purchases in a row is missing for all."""
-    is_first_time = row.fault_count == 0
-    _let_go(row, row.defer, _reason(error))
-    if is_first_time and run.count_fault(timezone.now(), error.system) > 1:
-        end(
-            run, SyncRun.State.FAILED, error.message, SyncRun.Reason.CREDENTIALS_REFUSED
-        )
-        return []
+        if row.status == Status.POSTED and not is_fault and takes_no_marker(run):
+            said = f"PEX refuses the marker of one purchase after another: {error}"
+            end_refused(run, error, said)
+            return []
     return [_next_slice(run)]
 
 

@@ -6,13 +6,16 @@ it is `sync.engine.run.lanes`.
 
 from __future__ import annotations
 
+from django.db.models import Max
 from django.utils import timezone
 
 from connector.api.exceptions import ApiConnectionError, ConnectorError
 from sync.engine.judging.context import RunContext
-from sync.models import PurchaseSync
+from sync.models import PurchaseSync, Status, SyncRun
 
 _FAULTS_TO_PAUSE = 2
+# More than purchases that are locked or gone in PEX are likely to come in a row.
+_MARKERS_TO_END = 5
 
 
 def is_outage(context: RunContext, row: PurchaseSync, error: ConnectorError) -> bool:
@@ -33,6 +36,20 @@ def is_outage(context: RunContext, row: PurchaseSync, error: ConnectorError) -> 
     except ConnectorError:
         return True
     return False
+
+
+def takes_no_marker(run: SyncRun) -> bool:
+    """Whether PEX has refused the markers of so many of the run's purchases, and taken
+    none since, that the right to write them must be missing.
+
+    To go on would register invoices whose purchases look unsynced in PEX.
+    """
+    left = run.purchases.filter(status=Status.POSTED, is_deferred=True)
+    written = run.purchases.filter(marker_note_id__isnull=False)
+    newest = written.aggregate(at=Max("marker_written_at"))["at"]
+    if newest is not None:
+        left = left.filter(updated_at__gt=newest)
+    return left.count() >= _MARKERS_TO_END
 
 
 def require_answer(context: RunContext, system: str) -> None:

@@ -19,10 +19,13 @@ from connector.api.exceptions import (
     AccessDeniedError,
     InvalidRequestError,
     NotFoundError,
+    ServerError,
+    UnexpectedResponseError,
 )
 from sync.engine.judging.context import RunContext
 from sync.engine.judging.rules import require_complete
 from sync.engine.judging.survey import require_ready, survey, survey_alone
+from sync.engine.purchase.asked import look_up_asked
 from sync.engine.run.ending import end, guarded
 from sync.engine.run.outages import require_answer
 from sync.engine.steps import Step
@@ -114,6 +117,7 @@ def _judge_window(context: RunContext) -> None:
         context.heartbeat()
         forget_authorizations(run, seen.judgements)
         take_over_unfinished(run)
+    look_up_asked(context)
     run.remember(
         "judging", seen.remarks, judged_at=seen.listed_at, judged_with=context.basis
     )
@@ -172,24 +176,25 @@ def _adopt(context: RunContext) -> None:
 
 def _find_in_cmic(context: RunContext) -> dict[str, FoundInvoice]:
     """By number, because a clerk may have given them another date; by date where CMiC
-    refuses so long a question."""
+    does not answer such a question, but others."""
     chosen = context.tenant.transactions
     place = chosen.company_code, chosen.vendor_code
     waiting = PurchaseSync.objects.filter(run=context.run, status=Status.PENDING)
     numbers = [row.computed_number for row in waiting.only(*_NAMED).iterator()]
     try:
         return context.cmic.find_invoices(*place, numbers)
-    except InvalidRequestError:
-        # Whichever of its days an earlier sync took for the invoice's.
-        days = waiting.aggregate(
-            Min("invoice_on"), Min("occurred_at__date"), Min("settled_at__date")
-        ).values()
-        earliest = min((day for day in days if day is not None), default=None)
-        if earliest is None:
-            return {}
-        since = earliest - timedelta(days=1)
-        listed = context.cmic.iter_invoices(*place, since)
-        return {invoice.number: invoice for invoice in listed}
+    except (InvalidRequestError, ServerError, UnexpectedResponseError):
+        context.cmic.require_answer()
+    # Whichever of its days an earlier sync took for the invoice's.
+    days = waiting.aggregate(
+        Min("invoice_on"), Min("occurred_at__date"), Min("settled_at__date")
+    ).values()
+    earliest = min((day for day in days if day is not None), default=None)
+    if earliest is None:
+        return {}
+    since = earliest - timedelta(days=1)
+    listed = context.cmic.iter_invoices(*place, since)
+    return {invoice.number: invoice for invoice in listed}
 
 
 _NAMED = ("pex_transaction_id", "generation")

@@ -1,4 +1,5 @@
-"""What only a person can settle: lost answers, by both verbs, and with the keyboard."""
+"""What only a person can settle: lost answers and refused markers, by their verbs, and
+with the keyboard."""
 
 from __future__ import annotations
 
@@ -97,3 +98,41 @@ def test_a_refused_purchase_is_tried_again_without_a_mouse(page, pex, cmic):
     assert Decision.objects.get().why == "The period was opened."
     assert execute(tenant).status == "succeeded"
     assert len(cmic.invoices()) == 1
+
+
+@pytest.mark.usefixtures("administrator")
+def test_two_refused_markers_are_settled_each_by_its_verb(page, pex, cmic, show):
+    written, left = (pex.add_purchase(amount=Decimal("9.00")) for _ in range(2))
+    for each in (written, left):
+        pex.faults.set("note_forbidden", match=str(each))
+    tenant = make_tenant(pex.url, cmic.url)
+    for _ in range(2):
+        execute(tenant)
+    assert PurchaseSync.objects.filter(needs_person=True).count() == 2
+
+    log_in(page, "admin")
+    causes = page.locator("section", has_text="What needs somebody").locator("tbody tr")
+    expect(causes).to_have_count(1)
+    open_purchase(page, written)
+    expect(page.get_by_text("only PEX's marker is missing")).to_be_visible()
+    show(page, "refused-marker")
+    page.get_by_role("link", name="Marker written by hand").first.click()
+    show(page, "marker-written")
+    page.get_by_label("Why").fill("Written by Ana.")
+    page.get_by_role("button", name="Marker written by hand").click()
+    expect(page.get_by_text("PEX shows no note “Synced with CMiC”")).to_be_visible()
+
+    pex.add_note(written, "Synced with CMiC, by Ana")
+    page.get_by_role("link", name="Marker written by hand").first.click()
+    page.get_by_label("Why").fill("Written by Ana.")
+    page.get_by_role("button", name="Marker written by hand").click()
+    expect(page.get_by_text("PEX has the marker").first).to_be_visible()
+
+    open_purchase(page, left)
+    page.get_by_role("link", name="Leave without marker").first.click()
+    page.get_by_label("Why").fill("It is locked in PEX.")
+    page.get_by_role("button", name="Leave without marker").click()
+    expect(page.get_by_text("left it without a marker in PEX")).to_be_visible()
+    show(page, "left-without-marker")
+    assert execute(tenant).status == "succeeded"
+    assert len(cmic.invoices()) == 2

@@ -74,6 +74,8 @@ PAGES = {
     "sync_purchasesync_send_again": (WORKERS, WORKERS),
     "sync_purchasesync_retry": (WORKERS, WORKERS),
     "sync_purchasesync_mark_as_synced": (WORKERS, WORKERS),
+    "sync_purchasesync_marker_written": (WORKERS, WORKERS),
+    "sync_purchasesync_leave_without_marker": (WORKERS, WORKERS),
     "sync_syncrun_stop_run": (WORKERS, WORKERS),
     "connector_tenant_preview": (WORKERS, WORKERS),
     "sync_preview_changelist": (LOOKERS, LOOKERS),
@@ -117,6 +119,8 @@ DECISIONS = {
     "send_again_selected",
     "retry_selected",
     "mark_as_synced_selected",
+    "marker_written_selected",
+    "leave_without_marker_selected",
 }
 ACTIONS = {
     "connector.tenant": {V: set(), S: {"execute_selected"}},

@@ -204,6 +204,119 @@ class TestMarkAsSynced:
             Decision.objects.make(row_of(purchase), MARK_SYNCED, user=sam, why="x")
 
 
+MARKER_WRITTEN, NO_MARKER = Decision.Kind.MARKER_WRITTEN, Decision.Kind.NO_MARKER
+
+
+@pytest.fixture
+def unmarked(tenant, pex, cmic):
+    """A purchase that is in CMiC, and that PEX has refused a note for at two syncs."""
+    purchase = pex.add_purchase(amount=Decimal("9.00"))
+    pex.faults.set("note_forbidden", match=str(purchase))
+    execute(tenant)
+    execute(tenant)
+    assert row_of(purchase).needs_person
+    return purchase
+
+
+class TestAMarkerThatPexRefuses:
+    @pytest.fixture
+    def support(self, client):
+        client.force_login(add_person(*LOOKING, "sync.decide_purchase"))
+        return client
+
+    def decide(self, client, purchase, verb):
+        answer = client.post(page(purchase, verb), {"why": "By hand."}, follow=True)
+        return answer.content.decode()
+
+    def test_written_by_hand_it_is_complete_once_pex_shows_it(
+        self, tenant, pex, cmic, unmarked, support
+    ):
+        pex.add_note(unmarked, "Synced with CMiC, by Ana")
+        assert "it is completed" in self.decide(support, unmarked, "marker_written")
+        row = row_of(unmarked)
+        assert (row.status, row.needs_person, row.reasons) == ("completed", False, [])
+        assert row.marker_seen_at
+        assert Decision.objects.get().kind == MARKER_WRITTEN
+        assert execute(tenant).counts["completed"] == 1
+        assert (len(cmic.invoices()), pex.markers(unmarked)) == (1, 1)
+
+    def test_where_pex_does_not_show_it_the_person_is_told(self, unmarked, support):
+        said = self.decide(support, unmarked, "marker_written")
+        assert "PEX shows no note “Synced with CMiC”" in said
+        assert row_of(unmarked).needs_person
+        assert not Decision.objects.exists()
+
+    def test_where_pex_does_not_tell_the_person_is_told(self, pex, unmarked, support):
+        pex.faults.set("maintenance")
+        said = self.decide(support, unmarked, "marker_written")
+        assert "could not be read from PEX" in said
+        assert row_of(unmarked).needs_person
+
+    def test_left_without_one_it_is_complete_and_never_sent_again(
+        self, tenant, pex, cmic, unmarked, support
+    ):
+        self.decide(support, unmarked, "leave_without_marker")
+        row = row_of(unmarked)
+        assert (row.status, row.needs_person) == ("completed", False)
+        pex.faults.clear()
+        for _ in range(2):
+            assert execute(tenant).counts["completed"] == 1
+        row = row_of(unmarked)
+        assert (row.status, row.generation, row.marker_seen_at) == (
+            "completed",
+            1,
+            None,
+        )
+        assert (len(cmic.invoices()), pex.markers(unmarked)) == (1, 0)
+        said = text_of(support, page(unmarked, "change"))
+        assert "sam left it without a marker in PEX." in said
+        assert "PEX has the marker" not in said
+        assert "“Leave without marker” by sam" in said
+
+    def test_once_the_right_is_granted_retry_writes_it(
+        self, tenant, pex, cmic, unmarked, support
+    ):
+        pex.faults.clear()
+        self.decide(support, unmarked, "retry")
+        assert execute(tenant).status == "succeeded"
+        assert row_of(unmarked).status == "completed"
+        assert (len(cmic.invoices()), pex.markers(unmarked)) == (1, 1)
+
+    def test_the_page_and_the_list_of_causes_say_what_to_do(self, unmarked, support):
+        for url in (
+            page(unmarked, "change"),
+            reverse("admin:sync_purchasesync_causes"),
+        ):
+            said = text_of(support, url)
+            assert "ModifyTransactionNotes" in said
+            assert "press “Leave without marker”" in said
+
+    def test_several_are_asked_of_pex_one_by_one(self, pex, tenant, unmarked, support):
+        other = pex.add_purchase(amount=Decimal("3.00"))
+        pex.faults.set("note_forbidden", match=str(other))
+        execute(tenant)
+        execute(tenant)
+        pex.add_note(other, "Synced with CMiC")
+        answer = support.post(
+            reverse("admin:sync_purchasesync_changelist"),
+            {
+                "action": "marker_written_selected",
+                "_selected_action": [row_of(each).pk for each in (unmarked, other)],
+                "decide": "yes",
+                "why": "By hand.",
+            },
+            follow=True,
+        )
+        assert "on record for 1 of the 2" in answer.content.decode()
+        assert row_of(unmarked).needs_person
+        assert row_of(other).status == "completed"
+
+    def test_nothing_else_is_left_without_one(self, lost, sam):
+        for kind in (MARKER_WRITTEN, NO_MARKER):
+            with pytest.raises(DecisionRefusedError):
+                Decision.objects.make(row_of(lost), kind, user=sam, why="x")
+
+
 class TestSeveral:
     @pytest.fixture
     def refused(self, tenant, pex, cmic):

@@ -86,6 +86,7 @@ ACTS = {
     Status.POSTED: {
         "write_marker": lambda row: row.mark_completed(note_id=7, was_seen=False),
         "see_marker": lambda row: row.mark_completed(note_id=None, was_seen=True),
+        "ask_person": lambda row: row.ask_person(NO),
     },
 }
 ALWAYS = {
@@ -229,6 +230,8 @@ class OnePurchase(RuleBasedStateMachine):
         assert len(able) == 1 if is_held(after) else len(able) <= 1
         if after.status in (Status.COMPLETED, Status.FAILED):
             assert not is_held(after)
+        if after.status not in (Status.POSTING, Status.POSTED):
+            assert not after.needs_person
 
 
 def check_move_made(before, after):

@@ -160,3 +160,129 @@ def test_a_refusal_is_kept_when_the_look_up_after_it_fails(tenant, pex, cmic, se
     assert (row.status, codes_of(purchase)) == ("failed", {"refused_by_cmic"})
     assert said in row.reasons[0]["message"]
     assert sum(call.method == "POST" for call in cmic.calls) == 1
+
+
+def lose(tenant, cmic, purchase, fault="server_error_after_store"):
+    """A run whose lanes will not get CMiC's answer to the upload of this purchase."""
+    cmic.faults.set(fault, times=1, match=number_of(purchase))
+    run, step = request_run(tenant, "manual")
+    return run, prepare(step.run_id)
+
+
+class TestALookUpThatCmicFailsAt:
+    @pytest.mark.parametrize("status", [400, 404, 500])
+    def test_for_ever_asks_a_person_with_what_cmic_answered(
+        self, tenant, pex, cmic, sam, status
+    ):
+        lost = pex.add_purchase(amount=Decimal("5.00"))
+        run, lanes = lose(tenant, cmic, lost)
+        cmic.faults.set("lookup_error", match=number_of(lost), status=status)
+        drive(lanes)
+        go_on(6)
+        row = row_of(lost)
+        assert (row.status, row.needs_person) == ("posting", True)
+        assert codes_of(lost) == {"lost_answer"}
+        assert (
+            f"CMiC failed 5 times in a row when it was asked for {row}"
+            in (row.reasons[0]["message"])
+        )
+        assert f"CMiC answered {status}" in row.reasons[0]["message"]
+        run.refresh_from_db()
+        assert (run.status, run.counts["blocked"]) == ("partial", 1)
+        decide = Decision.objects.make
+        decide(row, Decision.Kind.IS_THERE, user=sam, why="Seen.")
+        execute(tenant)
+        assert row_of(lost).status == "completed"
+        assert len(cmic.invoices()) == pex.markers(lost) == 1
+
+    def test_sometimes_asks_nobody(self, tenant, pex, cmic):
+        lost = pex.add_purchase(amount=Decimal("5.00"))
+        _, lanes = lose(tenant, cmic, lost)
+        cmic.faults.set("lookup_error", times=4, match=number_of(lost), status=404)
+        drive(lanes)
+        row = row_of(lost)
+        assert (row.status, row.failed_lookups) == ("completed", 0)
+        assert len(cmic.invoices()) == pex.markers(lost) == 1
+
+    def test_because_it_is_away_counts_nothing(self, tenant, pex, cmic):
+        lost = pex.add_purchase(amount=Decimal("5.00"))
+        _, lanes = lose(tenant, cmic, lost)
+        # All but the upload, which arrives.
+        cmic.faults.set("maintenance", match="/rest/")
+        drive(lanes)
+        go_on(12)
+        assert not row_of(lost).needs_person
+        assert row_of(lost).failed_lookups <= 1
+        cmic.faults.clear()
+        go_on(4)
+        assert row_of(lost).status == "completed"
+        assert len(cmic.invoices()) == pex.markers(lost) == 1
+
+    def test_stops_no_other_purchase(self, tenant, pex, cmic):
+        lost = pex.add_purchase(amount=Decimal("5.00"))
+        good = pex.add_purchase(amount=Decimal("6.00"))
+        _, lanes = lose(tenant, cmic, lost)
+        cmic.faults.set("lookup_error", match=number_of(lost), status=404)
+        drive(lanes)
+        assert row_of(good).status == "completed"
+
+    def test_after_send_again_goes_once_more_because_a_person_has_looked(
+        self, tenant, pex, cmic, sam
+    ):
+        lost = pex.add_purchase(amount=Decimal("5.00"))
+        _, lanes = lose(tenant, cmic, lost, "reset_before_store")
+        cmic.faults.set("lookup_error", match=number_of(lost), status=500)
+        drive(lanes)
+        go_on(6)
+        assert row_of(lost).needs_person
+        decide = Decision.objects.make
+        decide(row_of(lost), Decision.Kind.SEND_AGAIN, user=sam, why="Not there.")
+        execute(tenant)
+        assert row_of(lost).status == "completed"
+        assert len(cmic.invoices()) == pex.markers(lost) == 1
+
+    def test_after_retry_is_a_failure_with_what_cmic_answered(
+        self, tenant, pex, cmic, sam
+    ):
+        refused = pex.add_purchase(amount=Decimal("5.00"))
+        cmic.faults.set("refuse_upload", times=1)
+        execute(tenant)
+        decide = Decision.objects.make
+        decide(row_of(refused), Decision.Kind.RETRY, user=sam, why="Opened.")
+        cmic.faults.set("lookup_error", match=number_of(refused), status=404)
+        execute(tenant)
+        row = row_of(refused)
+        assert (row.status, codes_of(refused)) == ("failed", {"refused_by_cmic"})
+        assert "CMiC answered 404" in row.reasons[0]["message"]
+        assert cmic.invoices() == []
+        cmic.faults.clear()
+        decide(row, Decision.Kind.RETRY, user=sam, why="CMiC answers again.")
+        assert execute(tenant).status == "succeeded"
+        assert len(cmic.invoices()) == pex.markers(refused) == 1
+
+    @pytest.mark.parametrize("fault", ["lookup_error", "forbidden"])
+    def test_after_a_refusal_leaves_that_refusal(self, tenant, pex, cmic, fault):
+        purchase = pex.add_purchase(amount=Decimal("5.00"))
+        _, step = request_run(tenant, "manual")
+        lanes = prepare(step.run_id)
+        said = "Invoice already exists"
+        cmic.faults.set("refuse_upload", match=number_of(purchase), message=said)
+        cmic.faults.set(fault, match="apreginv", status=404)
+        drive(lanes)
+        row = row_of(purchase)
+        assert (row.status, codes_of(purchase)) == ("failed", {"refused_by_cmic"})
+        assert said in row.reasons[0]["message"]
+
+
+def test_a_lost_answer_asks_a_person_where_the_tenant_has_said_so_meanwhile(
+    tenant, pex, cmic
+):
+    set_up(tenant, after_lost_answer="send_again")
+    pex.add_purchase(amount=Decimal("4.00"))
+    execute(tenant)
+    lost = pex.add_purchase(amount=Decimal("5.00"))
+    _, lanes = lose(tenant, cmic, lost, "reset_before_store")
+    set_up(tenant, after_lost_answer="ask")
+    drive(lanes)
+    assert row_of(lost).needs_person
+    assert cmic.invoices(number_of(lost)) == []

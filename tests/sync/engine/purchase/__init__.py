@@ -1,0 +1,1 @@
+"""One purchase on its way, and what waits for a person."""
