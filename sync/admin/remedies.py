@@ -86,6 +86,18 @@ _REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
         "goes on.",
         (_CONNECTIONS,),
     ),
+    ReasonCode.OUTSIDE_WINDOW: (
+        "Set a start and end date that take its day in, then press “Execute”: an "
+        "automatic sync reads two months at most. No sync reads what is more than a "
+        "year old: book that in CMiC by hand, then press “Mark as synced”.",
+        (_SETTINGS,),
+    ),
+    ReasonCode.GONE_FROM_PEX: (
+        "Look for it in PEX. What stands there under another transaction id is synced "
+        "as that one, and what was cancelled is never sent; if CMiC has an invoice of "
+        "it, have that one reversed there.",
+        (),
+    ),
 }
 
 

@@ -50,6 +50,8 @@ class ReasonCode(StrEnum):
     REFUSED_BY_CMIC = "refused_by_cmic"
     OUTAGE = "outage"
     CREDENTIALS_REFUSED = "credentials_refused"
+    OUTSIDE_WINDOW = "outside_window"
+    GONE_FROM_PEX = "gone_from_pex"
 
 
 def code_title(code: str) -> str:
@@ -57,7 +59,7 @@ def code_title(code: str) -> str:
     another release wrote. “Pending” is a status too, of what goes next."""
     if code == ReasonCode.PENDING:
         return "not settled yet"
-    return code.replace("_", " ").replace("cmic", "CMiC")
+    return code.replace("_", " ").replace("cmic", "CMiC").replace("pex", "PEX")
 
 
 # Not for sending at all; every other code blocks a purchase that should be sent.

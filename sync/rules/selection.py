@@ -30,7 +30,7 @@ _NEVER_PURCHASES = frozenset(
 )
 
 # After one of these the codes do not matter: the purchase is not going to be sent.
-_FINAL = frozenset(
+FINAL = frozenset(
     {
         ReasonCode.DECLINED,
         ReasonCode.NOT_A_PURCHASE,
@@ -143,7 +143,7 @@ def places_to_check(judgements: Iterable[Judgement], rules: CodingRules) -> set[
 
 
 def _is_final(reasons: Iterable[Reason]) -> bool:
-    return any(reason.code in _FINAL for reason in reasons)
+    return any(reason.code in FINAL for reason in reasons)
 
 
 def _is_refund(purchase: Purchase) -> bool:

@@ -122,10 +122,14 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseList:
-    """A window's rows, each once, and how many could not even be identified."""
+    """A window's rows, each once, and how many could not even be identified.
+
+    `is_whole` is false where rows are missing, or may be.
+    """
 
     purchases: tuple[Purchase, ...]
     unidentified: int
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)

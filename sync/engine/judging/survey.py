@@ -36,12 +36,22 @@ _TOKEN_CHECKED_EVERY = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Survey:
-    """A window's purchases with what becomes of each; `remarks` are for people."""
+    """A window's purchases with what becomes of each; `remarks` are for people.
+
+    `is_whole` says that PEX's list has all that PEX knows of the window; an empty one
+    does not say so much.
+    """
 
     judgements: tuple[Judgement, ...]
     cardholders: dict[int, str]
     listed_at: datetime
+    is_whole: bool
     remarks: tuple[str, ...]
+
+    @property
+    def listed(self) -> list[int]:
+        """The transaction ids of PEX's list."""
+        return [judgement.purchase.transaction_id for judgement in self.judgements]
 
 
 def survey(context: TenantContext, window: Window) -> Survey:
@@ -61,7 +71,7 @@ def survey(context: TenantContext, window: Window) -> Survey:
     context.heartbeat()
     listed_at = timezone.now()
     remarks: list[str] = []
-    purchases = _list(client, window, remarks)
+    purchases, is_whole = _list(client, window, remarks)
     context.heartbeat()
     rules = selection_rules(tenant, tenant.pex.remembered_tags() or None)
     has_work = any(may_be_sent(purchase, rules) for purchase in purchases)
@@ -77,6 +87,7 @@ def survey(context: TenantContext, window: Window) -> Survey:
         judgements=tuple(judgements),
         cardholders=_cardholders(tenant.pex, client, judgements),
         listed_at=listed_at,
+        is_whole=is_whole,
         remarks=tuple(remarks),
     )
 
@@ -93,18 +104,20 @@ def _check_token_if_due(context: TenantContext) -> None:
         context.check_token()
 
 
-def _list(client: PexClient, window: Window, remarks: list[str]) -> list[Purchase]:
-    """The window's rows (P1)."""
+def _list(
+    client: PexClient, window: Window, remarks: list[str]
+) -> tuple[list[Purchase], bool]:
+    """The window's rows (P1), and whether they are all that PEX has."""
     if window.is_empty:
         remarks.append(f"The window {window} is empty: the end lies before the start.")
-        return []
+        return [], False
     listed = client.list_purchases(window.first, window.last)
     if listed.unidentified:
         remarks.append(
             "Rows of PEX's list without a readable transaction id were left out: "
             f"{listed.unidentified}."
         )
-    return list(listed.purchases)
+    return list(listed.purchases), listed.is_whole and bool(listed.purchases)
 
 
 def _with_receipts(

@@ -20,6 +20,7 @@ from sync.engine.tags.sync import sync_before_purchases
 from sync.models import PurchaseSync, Status, SyncRun
 from sync.models.ledger import (
     adopt,
+    explain_absent,
     forget_authorizations,
     record,
     take_over_unfinished,
@@ -46,6 +47,7 @@ def _prepare(context: RunContext) -> list[Step]:
     tag_remarks = sync_before_purchases(context)
     seen = survey(context, run.window)
     record(run, seen.judgements, seen.cardholders, seen.listed_at)
+    explain_absent(run, seen.listed, is_whole=seen.is_whole)
     with transaction.atomic():
         context.heartbeat()
         forget_authorizations(run, seen.judgements)
