@@ -6,13 +6,12 @@ their state. Which judgement a purchase deserves is decided elsewhere.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -20,10 +19,9 @@ from connector.api.cmic.types import FoundInvoice
 from sync.models.purchase import PurchaseSync
 from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, Status, check_move
-from sync.rules.absence import ABSENCES, AWAITED, DAY, GONE, outside
 from sync.rules.facts import to_json
 from sync.rules.reasons import ReasonCode, Verdict
-from sync.rules.selection import FINAL, Judgement
+from sync.rules.selection import Judgement
 
 BATCH = 500
 
@@ -57,46 +55,6 @@ _UPDATED = (
     "updated_at",
 )
 
-# PEX's list goes by the time of the transaction, as far as anybody knows: a purchase is
-# gone only if neither of its times lies outside the days that were read.
-_OCCURRED, _SETTLED = (
-    f"({moment} AT TIME ZONE 'America/New_York')::date"
-    for moment in ("occurred_at", "settled_at")
-)
-_OUT = "coalesce({} NOT BETWEEN %(first)s AND %(last)s, false)"
-_IS_OUT = f"({_OUT.format(_OCCURRED)} OR {_OUT.format(_SETTLED)})"
-_OUT_ON = f"CASE WHEN {_OUT.format(_OCCURRED)} THEN {_OCCURRED} ELSE {_SETTLED} END"
-_IS_LISTED = (
-    "EXISTS (SELECT FROM unnest(%(listed)s::bigint[]) id WHERE id = pex_transaction_id)"
-)
-# What is to be sent again, or was begun, is taken up whatever the days.
-_IS_LEFT = """(status IN ('blocked', 'failed') OR status = 'posting' AND needs_person
-    OR status = 'pending' AND resend_count = 0)"""
-_IS_AWAITED = (
-    "(status = 'skipped' AND reasons @? %(awaited)s AND NOT reasons @? %(final)s)"
-)
-_OTHERS = "jsonb_path_query_array(reasons, %(others)s)"
-_SAYING = "replace(%({})s, %(day)s, to_char({}, 'YYYY-MM-DD'))::jsonb || " + _OTHERS
-_EXPLAIN = """UPDATE sync_purchasesync SET reasons = {reasons}, updated_at = %(now)s
-WHERE tenant_id = %(tenant)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
-    AND {which} AND reasons <> {reasons}"""
-_NOT_ABSENT = _EXPLAIN.format(
-    reasons=_OTHERS,
-    which=f"(reasons @? %(absent)s AND {_IS_LISTED} "
-    f"OR reasons @? %(is_outside)s AND NOT {_IS_OUT})",
-)
-_OUTSIDE = _EXPLAIN.format(
-    reasons=_SAYING.format("outside", _OUT_ON),
-    # What is known to be gone is not brought back by other days.
-    which=f"{_IS_LEFT} AND {_IS_OUT} AND NOT {_IS_LISTED} "
-    "AND NOT reasons @? %(is_gone)s",
-)
-_GONE = _EXPLAIN.format(
-    reasons=_SAYING.format("gone", f"coalesce({_OCCURRED}, {_SETTLED})"),
-    which=f"({_IS_LEFT} OR {_IS_AWAITED}) AND NOT {_IS_OUT} AND NOT {_IS_LISTED} "
-    "AND coalesce(occurred_at, settled_at) IS NOT NULL",
-)
-
 
 def record(
     run: SyncRun,
@@ -113,45 +71,6 @@ def record(
         with transaction.atomic():
             run.beat(timezone.now())
             _record_batch(run, batch, cardholders, listed_at)
-
-
-def explain_absent(run: SyncRun, listed: Iterable[int], *, is_whole: bool) -> None:
-    """Tell open rows that the run's list of PEX lacks why no sync looks at them.
-
-    `listed` are the transaction ids of the list; `is_whole` says that it has all that
-    PEX knows of the run's days. Only then can a purchase be gone: a list that was cut,
-    or that has rows which cannot be read, proves nothing. Statuses stay, and so do the
-    reasons that a row has; what is listed again loses what was said here.
-
-    Raises `RunLostError` after others took the run over.
-    """
-    values = {
-        "tenant": run.tenant_id,
-        "first": run.window_from,
-        "last": run.window_to,
-        "listed": list(listed),
-        "now": timezone.now(),
-        "day": DAY,
-        "outside": json.dumps(outside(run.window).to_json()),
-        "gone": json.dumps(GONE.to_json()),
-        "is_outside": _path([ReasonCode.OUTSIDE_WINDOW]),
-        "is_gone": _path([ReasonCode.GONE_FROM_PEX]),
-        "absent": _path(ABSENCES),
-        "others": _path(ABSENCES, "!"),
-        "awaited": _path(AWAITED),
-        "final": _path(FINAL),
-    }
-    statements = [_NOT_ABSENT, _OUTSIDE, *([_GONE] if is_whole else [])]
-    with transaction.atomic(), connection.cursor() as cursor:
-        run.beat(timezone.now())
-        for statement in statements:
-            cursor.execute(statement, values)
-
-
-def _path(codes: Iterable[str], negated: str = "") -> str:
-    """The JSON path of reasons with one of these codes, or with none of them."""
-    alike = " || ".join(f'@.code == "{code}"' for code in sorted(codes))
-    return f"$[*] ? ({negated}({alike}))"
 
 
 def take_over_unfinished(run: SyncRun) -> None:
@@ -309,11 +228,13 @@ def _update(
     if row.claimed_until is not None and row.claimed_until > timezone.now():
         return False
     if row.status in JUDGEABLE:
+        if row.has_kept_marker(judgement.purchase.notes):
+            return _bring_back(row, run)
         return _judge_again(row, run, judgement, columns)
     if judgement.purchase.is_marked:
         return _see_marker(row, run)
-    # A list may be older than the marker: only one that an earlier list showed can
-    # have been removed (P5).
+    # A list may be older than the marker: only one that PEX had before can have been
+    # removed (P5).
     is_older = row.marker_seen_at is not None and row.marker_seen_at < listed_at
     if is_older and row.has_lost_marker(is_marked=False):
         check_move(row.status, Status.PENDING)
@@ -351,6 +272,20 @@ def _judge_again(
     row.claimed_by = row.claimed_until = None
     row.run, row.updated_at = run, timezone.now()
     return had_claim or before != wanted
+
+
+def _bring_back(row: PurchaseSync, run: SyncRun) -> bool:
+    """PENDING, SKIPPED or BLOCKED → COMPLETED: its marker only seemed to be gone."""
+    check_move(row.status, Status.COMPLETED)
+    now = timezone.now()
+    row.status = Status.COMPLETED
+    row.generation -= 1
+    row.completed_at = row.marker_seen_at = row.updated_at = now
+    row.reasons = []
+    row.run = run
+    row.claimed_by = row.claimed_until = row.not_before = None
+    row.is_deferred, row.fault_count = False, 0
+    return True
 
 
 def _see_marker(row: PurchaseSync, run: SyncRun) -> bool:

@@ -2,12 +2,12 @@
 
 Owns every move between states: each is one UPDATE guarded by the lease's token and the
 status before, so that a worker that lost its lease can change nothing. Taking a lease
-is `sync.models.claiming`. What to do next is decided in `sync.engine`.
+is `sync.models.backlog`. What to do next is decided in `sync.engine`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +18,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connector.api.cmic.types import FoundInvoice
+from connector.api.pex.types import Note
 from connector.lease import lease_time
 from connector.models import Tenant
-from sync.models.claiming import PurchaseSyncQuerySet
+from sync.models.backlog import PurchaseSyncQuerySet
 from sync.models.purchase_indexes import INDEXES
 from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, Status, check_move
@@ -150,9 +151,19 @@ class PurchaseSync(models.Model):
         return self.invoice_number or f"PEX transaction {self.pex_transaction_id}"
 
     def has_lost_marker(self, *, is_marked: bool) -> bool:
-        """Its marker was once seen and is gone: it is to be sent again (P5)."""
+        """Its marker was once in PEX and is gone: it is to be sent again (P5)."""
         was_seen = self.marker_seen_at is not None
         return self.status == Status.COMPLETED and was_seen and not is_marked
+
+    def has_kept_marker(self, notes: Iterable[Note]) -> bool:
+        """It was to be sent again, and the marker that was taken for removed is there
+        still: it names the invoice of the generation before."""
+        before = invoice_number(self.pex_transaction_id, self.generation - 1)
+        return (
+            self.generation > 1
+            and self.invoice_number == before
+            and any(note.is_marker and before in note.text.split() for note in notes)
+        )
 
     @property
     def computed_number(self) -> str:
@@ -240,14 +251,19 @@ class PurchaseSync(models.Model):
             self.mark_posted(invoice_uuid=found.uuid, **place)
 
     def mark_completed(self, *, note_id: int | None, was_seen: bool) -> None:
-        """POSTED → COMPLETED: the marker was written now, or seen in PEX."""
+        """POSTED → COMPLETED: the marker was written now, or seen in PEX.
+
+        PEX's id of a note is as good as seeing it. Without one nobody knows whether
+        there is a marker that somebody might remove.
+        """
         now = timezone.now()
+        is_there = was_seen or note_id is not None
         self._move(
             Status.COMPLETED,
             completed_at=now,
             marker_note_id=note_id,
             marker_written_at=now,
-            marker_seen_at=now if was_seen else None,
+            marker_seen_at=now if is_there else None,
             fault_count=0,
             reasons=[],
             **_FREE,

@@ -19,6 +19,7 @@ from connector.codes.reading import kinds_to_code_with, refresh_stale, require_c
 from connector.models import PexConnection
 from sync.engine.judging.catalog import judge_all
 from sync.engine.judging.context import TenantContext
+from sync.engine.judging.markers import with_markers
 from sync.engine.judging.rules import selection_rules
 from sync.rules.reasons import Verdict
 from sync.rules.selection import (
@@ -73,6 +74,7 @@ def survey(context: TenantContext, window: Window) -> Survey:
     remarks: list[str] = []
     purchases, is_whole = _list(client, window, remarks)
     context.heartbeat()
+    purchases = with_markers(context, purchases, listed_at, remarks)
     rules = selection_rules(tenant, tenant.pex.remembered_tags() or None)
     has_work = any(may_be_sent(purchase, rules) for purchase in purchases)
     if has_work:

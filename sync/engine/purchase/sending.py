@@ -18,6 +18,7 @@ from connector.api.cmic.types import Document, UploadAnswer
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.types import MARKER_TEXT
 from sync.engine.judging.context import RunContext
+from sync.engine.judging.markers import is_marked
 from sync.engine.purchase.documents import Fetched, fetch_document
 from sync.engine.purchase.invoices import content_of
 from sync.engine.purchase.settling import (
@@ -30,7 +31,6 @@ from sync.models import Decision, PurchaseSync, Status, SyncAttempt
 from sync.receipts import fingerprint
 from sync.rules.invoicing import digest
 from sync.rules.selection import MARKED
-from sync.rules.window import business_day
 
 
 @dataclass(frozen=True)
@@ -156,10 +156,7 @@ def _mark(context: RunContext, row: PurchaseSync, *, may_be_marked: bool) -> Non
 
 
 def _is_marked(context: RunContext, row: PurchaseSync) -> bool:
-    """Whether PEX has the marker now, asked for this one purchase."""
-    day = business_day(row.occurred_at or timezone.now())
-    notes = context.pex.list_notes(row.pex_transaction_id, row.pex_account_id, day)
-    return any(note.is_marker for note in notes)
+    return is_marked(context, row, row.pex_account_id)
 
 
 def _marker(row: PurchaseSync) -> str:

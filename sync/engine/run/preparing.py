@@ -18,9 +18,9 @@ from sync.engine.run.outages import require_answer
 from sync.engine.steps import Step
 from sync.engine.tags.sync import sync_before_purchases
 from sync.models import PurchaseSync, Status, SyncRun
+from sync.models.backlog import explain_absent
 from sync.models.ledger import (
     adopt,
-    explain_absent,
     forget_authorizations,
     record,
     take_over_unfinished,

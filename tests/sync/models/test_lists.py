@@ -119,14 +119,14 @@ def test_each_list_filter_and_search_is_read_by_an_index(admin_client, many):
 def test_what_waits_for_a_person_is_read_by_an_index(many, condition):
     tenant = many.first().tenant_id
     queries = {
-        "purchase_open_by_tenant": f"SELECT tenant_id, id, causes FROM "
-        f"sync_purchasesync WHERE {condition} AND tenant_id = {tenant}",
-        "purchase_open_by_age": f"SELECT id FROM sync_purchasesync WHERE {condition} "
+        "purchase_open_by_tenant": f"causes FROM sync_purchasesync WHERE {condition} "
+        f"AND tenant_id = {tenant}",
+        "purchase_open_by_age": f"id FROM sync_purchasesync WHERE {condition} "
         "ORDER BY occurred_at LIMIT 8",
     }
     for index, query in queries.items():
         with connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN {query}")
+            cursor.execute(f"EXPLAIN SELECT {query}")
             plan = "\n".join(row[0] for row in cursor.fetchall())
         assert index in plan, plan
     plan = PurchaseSync.objects.filter(OPEN).order_by("occurred_at")[:8].explain()

@@ -17,7 +17,7 @@ from sync.engine.run.ending import stop
 from sync.engine.run.preparing import prepare
 from sync.engine.run.requesting import request_run
 from sync.models import Decision, PurchaseSync
-from sync.models.ledger import explain_absent
+from sync.models.backlog import explain_absent
 from sync.rules.window import business_day
 from tests.simulators.pex.answers import listing
 from tests.support.driver import codes_of, execute, number_of, row_of, set_up
