@@ -70,7 +70,8 @@ _REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     ),
     ReasonCode.ZERO_AMOUNT: ("Nothing to do.", ()),
     ReasonCode.RECEIPT_UNUSABLE: (
-        "Load the receipt into PEX once more, as a PDF, PNG or JPEG that opens.",
+        "Load the receipt into PEX once more, as a PDF, PNG or JPEG that opens. One "
+        "that PEX has not loaded yet is waited for.",
         (),
     ),
     ReasonCode.LOST_ANSWER: (

@@ -10,7 +10,7 @@ import json
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, models, transaction
@@ -130,7 +130,7 @@ def explain_absent(run: SyncRun, listed: Iterable[int], *, is_whole: bool) -> No
 
     Raises `RunLostError` after others took the run over.
     """
-    values = {
+    values: dict[str, Any] = {
         "tenant": run.tenant_id,
         "first": run.window_from,
         "last": run.window_to,

@@ -16,10 +16,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from connector.api.cmic.types import FoundInvoice
+from connector.api.pex.types import Note
 from sync.models.purchase import PurchaseSync
 from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, Status, check_move
 from sync.rules.facts import to_json
+from sync.rules.invoicing import invoice_number
 from sync.rules.reasons import ReasonCode, Verdict
 from sync.rules.selection import Judgement
 
@@ -228,7 +230,7 @@ def _update(
     if row.claimed_until is not None and row.claimed_until > timezone.now():
         return False
     if row.status in JUDGEABLE:
-        if row.has_kept_marker(judgement.purchase.notes):
+        if _has_kept_marker(row, judgement.purchase.notes):
             return _bring_back(row, run)
         return _judge_again(row, run, judgement, columns)
     if judgement.purchase.is_marked:
@@ -272,6 +274,17 @@ def _judge_again(
     row.claimed_by = row.claimed_until = None
     row.run, row.updated_at = run, timezone.now()
     return had_claim or before != wanted
+
+
+def _has_kept_marker(row: PurchaseSync, notes: Iterable[Note]) -> bool:
+    """It was to be sent again, and the marker that was taken for removed is there
+    still: it names the invoice of the generation before."""
+    before = invoice_number(row.pex_transaction_id, row.generation - 1)
+    return (
+        row.generation > 1
+        and row.invoice_number == before
+        and any(note.is_marker and before in note.text.split() for note in notes)
+    )
 
 
 def _bring_back(row: PurchaseSync, run: SyncRun) -> bool:

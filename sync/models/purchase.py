@@ -7,7 +7,7 @@ is `sync.models.backlog`. What to do next is decided in `sync.engine`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connector.api.cmic.types import FoundInvoice
-from connector.api.pex.types import Note
 from connector.lease import lease_time
 from connector.models import Tenant
 from sync.models.backlog import PurchaseSyncQuerySet
@@ -154,16 +153,6 @@ class PurchaseSync(models.Model):
         """Its marker was once in PEX and is gone: it is to be sent again (P5)."""
         was_seen = self.marker_seen_at is not None
         return self.status == Status.COMPLETED and was_seen and not is_marked
-
-    def has_kept_marker(self, notes: Iterable[Note]) -> bool:
-        """It was to be sent again, and the marker that was taken for removed is there
-        still: it names the invoice of the generation before."""
-        before = invoice_number(self.pex_transaction_id, self.generation - 1)
-        return (
-            self.generation > 1
-            and self.invoice_number == before
-            and any(note.is_marker and before in note.text.split() for note in notes)
-        )
 
     @property
     def computed_number(self) -> str:
@@ -334,9 +323,14 @@ class PurchaseSync(models.Model):
         """Extend the lease: the worker is alive."""
         self._move(Status(self.status), claimed_until=timezone.now() + lease_time())
 
-    def release(self, not_before: datetime | None = None) -> None:
+    def release(
+        self, not_before: datetime | None = None, waits_for: Reason | None = None
+    ) -> None:
         """Give up the lease; the purchase may be claimed again from `not_before` on."""
-        self._move(Status(self.status), **{**_FREE, "not_before": not_before})
+        changes = {**_FREE, "not_before": not_before}
+        if waits_for is not None:
+            changes["reasons"] = [waits_for.to_json()]
+        self._move(Status(self.status), **changes)
 
     def release_after_fault(self, not_before: datetime) -> None:
         """As `release`, with one more fault on record."""

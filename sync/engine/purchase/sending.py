@@ -8,6 +8,7 @@ missing one, means for the purchase is decided in `sync.engine.purchase.settling
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -19,7 +20,7 @@ from connector.api.exceptions import ConnectorError
 from connector.api.pex.types import MARKER_TEXT
 from sync.engine.judging.context import RunContext
 from sync.engine.judging.markers import is_marked
-from sync.engine.purchase.documents import Fetched, fetch_document
+from sync.engine.purchase.documents import Fetched, Loads, fetch_document
 from sync.engine.purchase.invoices import content_of
 from sync.engine.purchase.settling import (
     apply_error,
@@ -31,6 +32,8 @@ from sync.models import Decision, PurchaseSync, Status, SyncAttempt
 from sync.receipts import fingerprint
 from sync.rules.invoicing import digest
 from sync.rules.selection import MARKED
+
+_LOADS_ASKED_EVERY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def _send(context: RunContext, row: PurchaseSync) -> bool:
     client.wait_for_place()
     fetched = fetch_document(context, row, row.renew)
     if fetched.document is None:
-        row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
+        _hold_back(row, fetched)
         return False
     content = content_of(context, row, row.computed_number)
     # The permit first: who waits for one while an outage begins must not send then.
@@ -89,6 +92,17 @@ def _send(context: RunContext, row: PurchaseSync) -> bool:
         return False
     row.mark_posted(invoice_uuid=answer.invoice_uuid, image_id=answer.image_id)
     return True
+
+
+def _hold_back(row: PurchaseSync, fetched: Fetched) -> None:
+    """What is not sent without a receipt, or not yet: later in this run, or in the
+    next one, if PEX is still to load it."""
+    if fetched.loads is Loads.SOON:
+        row.release(timezone.now() + _LOADS_ASKED_EVERY, fetched.held_back[0])
+    elif fetched.loads is Loads.LATER:
+        row.defer(fetched.held_back[0])
+    else:
+        row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
 
 
 def _upload(client: CmicClient, parcel: _Parcel) -> UploadAnswer | ConnectorError:
