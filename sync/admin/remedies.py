@@ -64,8 +64,8 @@ _REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
         (_MAPPINGS,),
     ),
     ReasonCode.SPLIT_MISMATCH: (
-        "Correct the splits in PEX until each has an amount and tags, and they add up to "
-        "the purchase.",
+        "Correct the splits in PEX until each has an amount and tags, and they add up "
+        "to the purchase.",
         (),
     ),
     ReasonCode.ZERO_AMOUNT: ("Nothing to do.", ()),
