@@ -56,9 +56,9 @@ _OCCURRED, _SETTLED = (
 _OUT = "coalesce({} NOT BETWEEN %(first)s AND %(last)s, false)"
 _IS_OUT = f"({_OUT.format(_OCCURRED)} OR {_OUT.format(_SETTLED)})"
 _OUT_ON = f"CASE WHEN {_OUT.format(_OCCURRED)} THEN {_OCCURRED} ELSE {_SETTLED} END"
-_IS_LISTED = (
-    "EXISTS (SELECT FROM unnest(%(listed)s::bigint[]) id WHERE id = pex_transaction_id)"
-)
+# In this form PostgreSQL makes a hash of the list, whatever it expects of the rows.
+_IS_LISTED = "(pex_transaction_id = ANY (%(listed)s::bigint[]))"
+_IS_UNLISTED = f"{_IS_LISTED} IS NOT TRUE"
 # What is to be sent again, or was begun, is taken up whatever the days.
 _IS_LEFT = """(status IN ('blocked', 'failed') OR status = 'posting' AND needs_person
     OR status = 'pending' AND resend_count = 0)"""
@@ -78,12 +78,11 @@ _NOT_ABSENT = _EXPLAIN.format(
 _OUTSIDE = _EXPLAIN.format(
     reasons=_SAYING.format("outside", _OUT_ON),
     # What is known to be gone is not brought back by other days.
-    which=f"{_IS_LEFT} AND {_IS_OUT} AND NOT {_IS_LISTED} "
-    "AND NOT reasons @? %(is_gone)s",
+    which=f"{_IS_LEFT} AND {_IS_OUT} AND {_IS_UNLISTED} AND NOT reasons @? %(is_gone)s",
 )
 _GONE = _EXPLAIN.format(
     reasons=_SAYING.format("gone", f"coalesce({_OCCURRED}, {_SETTLED})"),
-    which=f"({_IS_LEFT} OR {_IS_AWAITED}) AND NOT {_IS_OUT} AND NOT {_IS_LISTED} "
+    which=f"({_IS_LEFT} OR {_IS_AWAITED}) AND NOT {_IS_OUT} AND {_IS_UNLISTED} "
     "AND coalesce(occurred_at, settled_at) IS NOT NULL",
 )
 
