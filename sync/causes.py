@@ -115,7 +115,7 @@ def causes(
     people = _PEOPLE.format(MOST_CARDHOLDERS) if whole else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            _GROUPS.format(people=people),
+            _GROUPS.replace("{people}", people),
             {
                 "all": tenants is None,
                 "tenants": list(tenants or ()),

@@ -64,12 +64,14 @@ _REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
         (_MAPPINGS,),
     ),
     ReasonCode.SPLIT_MISMATCH: (
-        "Correct the splits in PEX until they add up to the purchase.",
+        "Correct the splits in PEX until each has an amount and tags, and they add up "
+        "to the purchase.",
         (),
     ),
     ReasonCode.ZERO_AMOUNT: ("Nothing to do.", ()),
     ReasonCode.RECEIPT_UNUSABLE: (
-        "Load the receipt into PEX once more, as a PDF, PNG or JPEG that opens.",
+        "Load the receipt into PEX once more, as a PDF, PNG or JPEG that opens. One "
+        "that PEX has not loaded yet is waited for.",
         (),
     ),
     ReasonCode.LOST_ANSWER: (
@@ -91,6 +93,18 @@ _REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
         "PEX from the other one. What that one has sent stays as it is in CMiC; what "
         "CMiC refused it, the next sync sends from the tenant that is left.",
         (_CONNECTIONS,),
+    ),
+    ReasonCode.OUTSIDE_WINDOW: (
+        "Set a start and end date that take its day in, then press “Execute”: an "
+        "automatic sync reads two months at most. No sync reads what is more than a "
+        "year old: book that in CMiC by hand, then press “Mark as synced”.",
+        (_SETTINGS,),
+    ),
+    ReasonCode.GONE_FROM_PEX: (
+        "Look for it in PEX. What stands there under another transaction id is synced "
+        "as that one, and what was cancelled is never sent; if CMiC has an invoice of "
+        "it, have that one reversed there.",
+        (),
     ),
 }
 # For reasons of a field that say more than their code.

@@ -17,10 +17,12 @@ from django.utils import timezone
 
 from connector import clock
 from connector.api.cmic.types import FoundInvoice
+from connector.api.pex.types import Note
 from sync.models.purchase import PurchaseSync
 from sync.models.run import SyncRun
 from sync.models.states import Status, check_move
 from sync.rules.facts import to_json
+from sync.rules.invoicing import invoice_number
 from sync.rules.reasons import Reason, ReasonCode, Verdict
 from sync.rules.selection import Judgement
 
@@ -113,9 +115,12 @@ def forget_authorizations(run: SyncRun, judgements: Iterable[Judgement]) -> None
     gone.delete()
 
 
-def leave_out(run: SyncRun, keys: Sequence[int], reason: Reason) -> None:
-    """These rows of the run are not sent in it, for that reason."""
-    PurchaseSync.objects.filter(pk__in=keys, run=run, status=Status.PENDING).update(
+def leave_out(row: PurchaseSync, reason: Reason) -> None:
+    """It is not sent in the row's run, for that reason."""
+    waiting = PurchaseSync.objects.filter(
+        pk=row.pk, run=row.run_id, status=Status.PENDING
+    )
+    waiting.update(
         reasons=[reason.to_json()], is_deferred=True, updated_at=clock.now()
     )
 
@@ -278,13 +283,15 @@ def _update(
     if row.is_judgeable:
         # Even out of a worker's hands: its lane is of an older set and sends no more,
         # and what it would hold back is judged by what PEX said before.
+        if _has_kept_marker(row, judgement.purchase.notes):
+            return _bring_back(row, run)
         return _judge_again(row, run, judgement, columns)
     if row.claimed_until is not None and row.claimed_until > timezone.now():
         return False
     if judgement.purchase.is_marked:
         return _see_marker(row, run)
-    # A list may be older than the marker: only one that an earlier list showed can
-    # have been removed (P5).
+    # A list may be older than the marker: only one that PEX had before can have been
+    # removed (P5).
     is_older = row.marker_seen_at is not None and row.marker_seen_at < listed_at
     if is_older and row.has_lost_marker(is_marked=False):
         check_move(row.status, Status.PENDING)
@@ -322,6 +329,31 @@ def _judge_again(
     row.claimed_by = row.claimed_until = None
     row.run, row.updated_at = run, timezone.now()
     return had_claim or before != wanted
+
+
+def _has_kept_marker(row: PurchaseSync, notes: Iterable[Note]) -> bool:
+    """It was to be sent again, and the marker that was taken for removed is there
+    still: it names the invoice of the generation before."""
+    before = invoice_number(row.pex_transaction_id, row.generation - 1)
+    return (
+        row.generation > 1
+        and row.invoice_number == before
+        and any(note.is_marker and before in note.text.split() for note in notes)
+    )
+
+
+def _bring_back(row: PurchaseSync, run: SyncRun) -> bool:
+    """PENDING, SKIPPED or BLOCKED → COMPLETED: its marker only seemed to be gone."""
+    check_move(row.status, Status.COMPLETED)
+    now = timezone.now()
+    row.status = Status.COMPLETED
+    row.generation -= 1
+    row.completed_at = row.marker_seen_at = row.updated_at = now
+    row.reasons = []
+    row.run = run
+    row.claimed_by = row.claimed_until = row.not_before = None
+    row.is_deferred, row.fault_count = False, 0
+    return True
 
 
 def _see_marker(row: PurchaseSync, run: SyncRun) -> bool:

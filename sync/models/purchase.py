@@ -2,7 +2,7 @@
 
 Owns every move between states: each is one UPDATE guarded by the lease's token and the
 status before, so that a worker that lost its lease can change nothing. Taking a lease
-is `sync.models.claiming`. What to do next is decided in `sync.engine`.
+is `sync.models.backlog`. What to do next is decided in `sync.engine`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from connector.api.cmic.types import FoundInvoice
 from connector.clock import lease_time
 from connector.models import Tenant
 from connector.models.judging_basis import basis_of
-from sync.models.claiming import PurchaseSyncQuerySet
+from sync.models.backlog import PurchaseSyncQuerySet
 from sync.models.purchase_indexes import INDEXES
 from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, Status, check_move
@@ -168,7 +168,7 @@ class PurchaseSync(models.Model):
         return self.invoice_number or f"PEX transaction {self.pex_transaction_id}"
 
     def has_lost_marker(self, *, is_marked: bool) -> bool:
-        """Its marker was once seen and is gone: it is to be sent again (P5)."""
+        """Its marker was once in PEX and is gone: it is to be sent again (P5)."""
         was_seen = self.marker_seen_at is not None
         return self.status == Status.COMPLETED and was_seen and not is_marked
 
@@ -279,14 +279,19 @@ class PurchaseSync(models.Model):
             self.mark_posted(invoice_uuid=found.uuid, **place)
 
     def mark_completed(self, *, note_id: int | None, was_seen: bool) -> None:
-        """POSTED → COMPLETED: the marker was written now, or seen in PEX."""
+        """POSTED → COMPLETED: the marker was written now, or seen in PEX.
+
+        PEX's id of a note is as good as seeing it. Without one nobody knows whether
+        there is a marker that somebody might remove.
+        """
         now = timezone.now()
+        is_there = was_seen or note_id is not None
         self._move(
             Status.COMPLETED,
             completed_at=now,
             marker_note_id=note_id,
             marker_written_at=now,
-            marker_seen_at=now if was_seen else None,
+            marker_seen_at=now if is_there else None,
             fault_count=0,
             reasons=[],
             **_FREE,
@@ -375,9 +380,14 @@ class PurchaseSync(models.Model):
         """Extend the lease: the worker is alive."""
         self._move(Status(self.status), claimed_until=timezone.now() + lease_time())
 
-    def release(self, not_before: datetime | None = None) -> None:
+    def release(
+        self, not_before: datetime | None = None, waits_for: Reason | None = None
+    ) -> None:
         """Give up the lease; the purchase may be claimed again from `not_before` on."""
-        self._move(Status(self.status), **{**_FREE, "not_before": not_before})
+        changes = {**_FREE, "not_before": not_before}
+        if waits_for is not None:
+            changes["reasons"] = [waits_for.to_json()]
+        self._move(Status(self.status), **changes)
 
     def release_after_fault(self, not_before: datetime) -> None:
         """As `release`, with one more fault on record."""

@@ -16,9 +16,17 @@ from sync.models.states import UNFINISHED
 
 # Its run must still work on it.
 UNFINISHED_ROW = Q(status__in=UNFINISHED, needs_person=False, is_deferred=False)
+# It is to be sent, and no sync looks at it.
+_LEFT = Q(status="pending") & (
+    Q(reasons__contains=[{"code": "outside_window"}])
+    | Q(reasons__contains=[{"code": "gone_from_pex"}])
+)
+LEFT_SQL = """(status = 'pending' AND (
+    reasons @> '[{"code": "outside_window"}]' OR
+    reasons @> '[{"code": "gone_from_pex"}]'))"""
 # It waits for a person.
-OPEN = Q(status__in=("blocked", "failed")) | Q(needs_person=True)
-OPEN_SQL = "(status IN ('blocked', 'failed') OR needs_person)"
+OPEN = Q(status__in=("blocked", "failed")) | Q(needs_person=True) | _LEFT
+OPEN_SQL = f"(status IN ('blocked', 'failed') OR needs_person OR {LEFT_SQL})"
 
 
 def words() -> SearchVector:
@@ -71,9 +79,9 @@ INDEXES: list[models.Index] = [
         fields=["tenant"],
         include=["id", "causes", "amount", "occurred_at", "cardholder"],
         condition=OPEN,
-        name="purchase_open",
+        name="purchase_open_by_tenant",
     ),
-    models.Index(fields=["occurred_at"], condition=OPEN, name="purchase_open_longest"),
+    models.Index(fields=["occurred_at"], condition=OPEN, name="purchase_open_by_age"),
     models.Index(
         fields=["completed_at"],
         include=["tenant"],

@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from connector.api.cmic.types import CodeKind, LineType
-from connector.api.pex.types import Tag, TagOption, TagValue, is_same_name
+from connector.api.pex.split_types import TagValue
+from connector.api.pex.types import Tag, TagOption, is_same_name
 from sync.rules.reasons import Reason, ReasonCode, Who
 
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from connector.api.pex.types import MARKER_TEXT, Note, Purchase, Split, TagValue
+from connector.api.pex.split_types import Split, TagValue
+from connector.api.pex.types import MARKER_TEXT, Note, Purchase
 
 _TEXTS = ("type", "category", "merchant", "approval")
 _FLAGS = ("is_pending", "is_declined", "has_attachments")
@@ -31,6 +32,7 @@ def to_json(purchase: Purchase) -> dict[str, Any]:
             {"amount": _text(split.amount), "tags": _tags(split.tags)}
             for split in purchase.splits
         ],
+        "odd_splits": list(purchase.odd_splits),
         "unreadable": list(purchase.unreadable),
     }
 
@@ -50,6 +52,8 @@ def from_json(transaction_id: int, data: Mapping[str, Any]) -> Purchase:
             Split(_amount(split["amount"]), _read_tags(split["tags"]))
             for split in data["splits"]
         ),
+        # Rows that an earlier release judged have none.
+        odd_splits=tuple(data.get("odd_splits", ())),
         unreadable=tuple(data["unreadable"]),
         **plain,
         **moments,

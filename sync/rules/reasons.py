@@ -52,6 +52,7 @@ class ReasonCode(StrEnum):
     OUTAGE = "outage"
     CREDENTIALS_REFUSED = "credentials_refused"
     SENT_BY_OTHER_TENANT = "sent_by_other_tenant"
+    OUTSIDE_WINDOW = "outside_window"
 
 
 # The field of a reason that waits for a person to settle the marker in PEX.
@@ -65,7 +66,7 @@ def code_title(code: str) -> str:
     another release wrote. “Pending” is a status too, of what goes next."""
     if code == ReasonCode.PENDING:
         return "not settled yet"
-    return code.replace("_", " ").replace("cmic", "CMiC")
+    return code.replace("_", " ").replace("cmic", "CMiC").replace("pex", "PEX")
 
 
 # Not for sending at all; every other code blocks a purchase that should be sent.

@@ -5,17 +5,19 @@ Pure: rows of PEX's list and the tenant's rules in, judgements out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-from connector.api.pex.types import Purchase
+from connector.api.pex.split_types import Split
+from connector.api.pex.types import Purchase, Tag
 from sync.rules.coding import (
     Catalog,
     CodedLine,
     CodingRules,
     Place,
+    Source,
     check_line,
     code_line,
     distinct,
@@ -30,7 +32,7 @@ _NEVER_PURCHASES = frozenset(
 )
 
 # After one of these the codes do not matter: the purchase is not going to be sent.
-_FINAL = frozenset(
+FINAL = frozenset(
     {
         ReasonCode.DECLINED,
         ReasonCode.NOT_A_PURCHASE,
@@ -43,13 +45,15 @@ _FINAL = frozenset(
 
 @dataclass(frozen=True)
 class SelectionRules:
-    """What the tenant's settings select (F5) and how its lines are coded."""
+    """What the tenant's settings select (F5) and how its lines are coded. `tags` are
+    PEX's definitions by id, empty where PEX did not tell them."""
 
     approved_only: bool
     attachments_only: bool
     refunds: str
     invoice_date: str
     coding: CodingRules
+    tags: Mapping[str, Tag] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def judge(purchase: Purchase, rules: SelectionRules) -> Judgement:
     reasons = _selection_reasons(purchase, rules, is_refund=is_refund)
     lines: tuple[CodedLine, ...] = ()
     if not any(reason.code is ReasonCode.NOT_A_PURCHASE for reason in reasons):
-        lines, problems = _coded_lines(purchase, amount, rules.coding)
+        lines, problems = _coded_lines(purchase, amount, rules)
         if not is_final(reasons):
             reasons += problems
     moment = (
@@ -144,7 +148,7 @@ def places_to_check(judgements: Iterable[Judgement], rules: CodingRules) -> set[
 
 def is_final(reasons: Iterable[Reason]) -> bool:
     """Whether nothing else matters any more: it is not going to be sent."""
-    return any(reason.code in _FINAL for reason in reasons)
+    return any(reason.code in FINAL for reason in reasons)
 
 
 def _is_refund(purchase: Purchase) -> bool:
@@ -226,24 +230,28 @@ def _not_approved(approval: str) -> Reason:
 
 
 def _coded_lines(
-    purchase: Purchase, amount: Decimal | None, rules: CodingRules
+    purchase: Purchase, amount: Decimal | None, rules: SelectionRules
 ) -> tuple[tuple[CodedLine, ...], list[Reason]]:
     """One line a split, or one for the whole (F17); amounts carry our sign."""
+    odd = [_odd_split(fault) for fault in _faults_of_splits(purchase, rules)]
     if amount is None:
-        return (), []
-    if not purchase.splits:
-        line, missing = code_line(purchase.tags, amount, rules)
+        return (), odd
+    if not purchase.splits and not odd:
+        line, missing = code_line(purchase.tags, amount, rules.coding)
         return (line,), missing
     sign = -1 if amount < 0 else 1
     lines: list[CodedLine] = []
     problems: list[Reason] = []
     for split in purchase.splits:
         split_amount = (split.amount or Decimal("0.00")) * sign
-        line, missing = code_line(split.tags, split_amount, rules)
+        line, missing = code_line(split.tags, split_amount, rules.coding)
         lines.append(line)
+        odd += _of_strange_tags(split, line, rules)
         problems += missing
     total = sum((line.amount for line in lines), Decimal("0.00"))
-    if any(split.amount is None for split in purchase.splits):
+    if odd:
+        problems = [*odd, *problems]
+    elif any(split.amount is None for split in purchase.splits):
         problems.insert(0, _split_mismatch("The amount of a split cannot be read."))
     elif total != amount:
         problems.insert(
@@ -253,6 +261,33 @@ def _coded_lines(
             ),
         )
     return tuple(lines), problems
+
+
+def _faults_of_splits(purchase: Purchase, rules: SelectionRules) -> Iterable[str]:
+    """What cannot be read of its splits, as the ends of sentences."""
+    yield from purchase.odd_splits
+    for tag in purchase.tags:
+        definition = rules.tags.get(tag.tag_id)
+        if definition is not None and definition.is_split:
+            yield f"is no split but the value “{tag.value or ''}”"
+
+
+def _of_strange_tags(
+    split: Split, line: CodedLine, rules: SelectionRules
+) -> list[Reason]:
+    """A split's tags have ids only. One that PEX does not know may be what a mapped
+    field needs, and then the default is a guess."""
+    if Source.DEFAULT not in line.sources or not rules.tags:
+        return []
+    return [
+        _odd_split(f"has the value “{tag.value or ''}” of a tag that PEX does not have")
+        for tag in split.tags
+        if not tag.name and tag.tag_id not in rules.tags
+    ]
+
+
+def _odd_split(fault: str) -> Reason:
+    return _split_mismatch(f"A split of the purchase {fault}.")
 
 
 def _split_mismatch(message: str) -> Reason:

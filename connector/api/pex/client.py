@@ -44,6 +44,8 @@ T = TypeVar("T")
 
 NOTE_LIMIT = 200
 _PAGE_SIZE = 1000
+# What PEX lists in one answer at the most.
+_MOST_ROWS = 30_000
 _LONGEST_WINDOW = timedelta(days=365)
 # A receipt of 32 MB in base64, and some words around it.
 _ATTACHMENT_BYTES = 44 * 1024 * 1024
@@ -125,18 +127,27 @@ class PexClient(TagCalls):
         """
         found: dict[int, Purchase] = {}
         unidentified = 0
+        is_whole = True
         for start, end in _spans(first, last):
-            for row in self._iter_details(start, end):
-                try:
-                    purchase = Purchase.from_api(row)
-                except UnreadableError:
-                    unidentified += 1
-                else:
-                    found[purchase.transaction_id] = purchase
-        return PurchaseList(tuple(found.values()), unidentified)
+            for pages, rows in self._iter_details(start, end):
+                count = 0
+                for row in rows:
+                    count += 1
+                    try:
+                        purchase = Purchase.from_api(row)
+                    except UnreadableError:
+                        unidentified += 1
+                    else:
+                        found[purchase.transaction_id] = purchase
+                is_whole = is_whole and _has_all(pages, count)
+        is_whole = is_whole and not unidentified
+        return PurchaseList(tuple(found.values()), unidentified, is_whole)
 
-    def _iter_details(self, start: str, end: str) -> Iterator[Any]:
-        """Rows of one window; above 30,000 PEX cuts and says where to go on (§1.6)."""
+    def _iter_details(
+        self, start: str, end: str
+    ) -> Iterator[tuple[Any, Iterator[Any]]]:
+        """What PEX says of its pages, and rows, of each answer for one window; above
+        30,000 rows PEX cuts and says where to go on (§1.6)."""
         while True:
             answer = self.call(
                 "GET",
@@ -151,8 +162,8 @@ class PexClient(TagCalls):
                 },
             )
             rest, rows = answer.json_rows("TransactionList")
-            yield from rows
             pages = self._object(rest).get("Pages")
+            yield pages, rows
             if not isinstance(pages, Mapping):
                 return
             number = pages.get("NumberOfPages")
@@ -339,6 +350,18 @@ class PexClient(TagCalls):
         if not is_readable or read_id(row.get("TransactionId")) != transaction_id:
             raise self._unexpected(f"transaction {transaction_id} without its notes")
         return read_notes(row[name])
+
+
+def _has_all(pages: Any, count: int) -> bool:
+    """Whether an answer of `count` rows lacks none, as far as PEX tells.
+
+    Pages that follow are counted with their own answers.
+    """
+    said = pages if isinstance(pages, Mapping) else {}
+    total = said.get("TotalRecords")
+    if isinstance(total, int) and not isinstance(total, bool):
+        return total <= count or (read_id(said.get("NumberOfPages")) or 1) > 1
+    return 0 < count < _MOST_ROWS
 
 
 def _spans(first: date, last: date) -> Iterator[tuple[str, str]]:

@@ -6,8 +6,9 @@ Each reader returns a clean value, None (or empty) for an absent one, and raises
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -17,6 +18,8 @@ from connector.api.parsing import clean
 EASTERN = ZoneInfo("America/New_York")
 
 _CENT = Decimal("0.01")
+_AMOUNT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_LONGEST_AMOUNT = 40
 _EARLIEST_YEAR, _LATEST_YEAR = 2000, 2100
 _TEXT_LIMIT = 200
 _MAX_ID = 2**63 - 1
@@ -57,8 +60,13 @@ def read_amount(value: Any) -> Decimal | None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
         raise UnreadableError("not an amount")
+    if isinstance(value, str):
+        value = value.strip()
+        # Python would take “1_000” too, and a part of a long one is another amount.
+        if len(value) > _LONGEST_AMOUNT or not _AMOUNT.fullmatch(value):
+            raise UnreadableError("not an amount")
     try:
-        amount = Decimal(value if not isinstance(value, str) else value.strip()[:40])
+        amount = Decimal(value)
     except InvalidOperation as error:
         raise UnreadableError("not an amount") from error
     if not amount.is_finite() or abs(amount) > _MAX_AMOUNT:
@@ -74,6 +82,15 @@ def read_eastern(value: Any) -> datetime | None:
 
     In the hour that autumn repeats, the first of the two is meant (§10, 32).
     """
+    return _read_moment(value, EASTERN)
+
+
+def read_utc(value: Any) -> datetime | None:
+    """An aware UTC moment from one of PEX's fields whose names end in Utc (§1.5)."""
+    return _read_moment(value, UTC)
+
+
+def _read_moment(value: Any, zone: tzinfo) -> datetime | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > 40:
@@ -83,7 +100,7 @@ def read_eastern(value: Any) -> datetime | None:
         if not _EARLIEST_YEAR <= moment.year <= _LATEST_YEAR:
             raise UnreadableError("not a moment of our time")
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=EASTERN)
+            moment = moment.replace(tzinfo=zone)
         return moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise UnreadableError("not a moment") from error
@@ -110,8 +127,8 @@ def read_type(value: Any) -> str | None:
     return read_text(value).casefold() or None
 
 
-def read_approval(value: Any) -> str:
-    """PEX writes "NotReviewed" as well as "Not Reviewed" (§10, 11)."""
+def read_word(value: Any) -> str:
+    """A state's name: PEX writes "NotReviewed" as well as "Not Reviewed" (§10, 11)."""
     return read_text(value).replace(" ", "").casefold()
 
 

@@ -12,37 +12,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from connector.api.parsing import parse_json
 from connector.api.pex.reading import (
     UnreadableError,
     read_amount,
-    read_approval,
     read_eastern,
     read_flag,
     read_id,
     read_or_none,
     read_text,
     read_type,
+    read_word,
 )
+from connector.api.pex.split_types import Split, TagValue, read_tags
 
 MARKER_TEXT = "Synced with CMiC"
-
-
-@dataclass(frozen=True, slots=True)
-class TagValue:
-    """One tag chosen on a purchase or on a split; `value` is None if unreadable."""
-
-    tag_id: str
-    name: str
-    value: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """One allocation of a purchase. `amount` is positive, None if unreadable."""
-
-    amount: Decimal | None
-    tags: tuple[TagValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +62,8 @@ class Purchase:
     notes: tuple[Note, ...] = ()
     tags: tuple[TagValue, ...] = ()
     splits: tuple[Split, ...] = ()
+    # What cannot be read of splits, as the ends of sentences (`ChosenTags`).
+    odd_splits: tuple[str, ...] = ()
     has_attachments: bool | None = None
     unreadable: tuple[str, ...] = field(default=())
 
@@ -98,7 +83,9 @@ class Purchase:
         transaction_id = read_id(row.get("TransactionId"))
         if transaction_id is None:
             raise UnreadableError("the row has no TransactionId")
-        tags, splits = reader.tags()
+        chosen = read_tags(row.get("TransactionTags"))
+        if not chosen.is_readable:
+            reader.unreadable.append("TransactionTags")
         return cls(
             transaction_id=transaction_id,
             account_id=reader.optional(read_id, "AcctId"),
@@ -112,20 +99,25 @@ class Purchase:
             category=read_text(row.get("TransactionTypeCategory")).casefold(),
             merchant=read_text(row.get("MerchantName"))
             or read_text(row.get("MerchantNameNormalized")),
-            approval=read_approval(row.get("MetadataApprovalStatus")),
+            approval=read_word(row.get("MetadataApprovalStatus")),
             notes=read_notes(row.get("TransactionNotes")),
-            tags=tags,
-            splits=splits,
+            tags=tuple(chosen.tags),
+            splits=tuple(chosen.splits),
+            odd_splits=tuple(chosen.odd_splits),
             unreadable=tuple(reader.unreadable),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class PurchaseList:
-    """A window's rows, each once, and how many could not even be identified."""
+    """A window's rows, each once, and how many could not even be identified.
+
+    `is_whole` is false where rows are missing, or may be.
+    """
 
     purchases: tuple[Purchase, ...]
     unidentified: int
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +157,11 @@ class Tag:
     type: str
     is_usable: bool
     options: tuple[TagOption, ...] = ()
+
+    @property
+    def is_split(self) -> bool:
+        """Its values are the splits of a purchase."""
+        return self.type in ("allocation", "10")
 
     @property
     def is_dropdown(self) -> bool:
@@ -227,7 +224,7 @@ class Attachment:
             raise UnreadableError("the attachment is not an object")
         return cls(
             attachment_id=read_text(data.get("AttachmentId"), numbers=True),
-            status=read_text(data.get("UploadStatus")).casefold(),
+            status=read_word(data.get("UploadStatus")),
             created_at=read_text(data.get("CreatedDateUtc")),
             label=read_text(data.get("Type"), numbers=True)[:20],
             size=read_or_none(read_id, data.get("Size")),
@@ -258,97 +255,6 @@ class _Reader:
         if value is None and name not in self.unreadable:
             self.unreadable.append(name)
         return value
-
-    def tags(self) -> tuple[tuple[TagValue, ...], tuple[Split, ...]]:
-        """Plain tags and splits; a split's value is an object or the same as text.
-
-        Several entries with one FieldId are the lines of an allocation (§2.5).
-        """
-        data = self._row.get("TransactionTags")
-        if data is None:
-            return (), ()
-        entries = data.get("Tags") if isinstance(data, Mapping) else data
-        if entries is None:
-            return (), ()
-        if not isinstance(entries, list):
-            self.unreadable.append("TransactionTags")
-            return (), ()
-        tags: list[TagValue] = []
-        splits: list[Split] = []
-        for entry in entries:
-            try:
-                found = _read_tag_entry(entry)
-            except UnreadableError:
-                self.unreadable.append("TransactionTags")
-                continue
-            if isinstance(found, Split):
-                splits.append(found)
-            elif found is not None:
-                tags.append(found)
-        return tuple(tags), tuple(splits)
-
-
-def _read_tag_entry(entry: Any) -> TagValue | Split | None:
-    if not isinstance(entry, Mapping):
-        raise UnreadableError("a tag is not an object")
-    value = entry.get("Value")
-    if value is None:
-        return None
-    allocation = _allocation(value)
-    if allocation is not None:
-        return _read_split(allocation)
-    text = _tag_text(value)
-    if text == "":
-        return None
-    return TagValue(
-        tag_id=read_text(entry.get("FieldId")),
-        name=read_text(entry.get("Name")),
-        value=text,
-    )
-
-
-def _tag_text(value: Any) -> str | None:
-    """Dropdowns and texts are strings, decimals numbers, yes/no tags booleans."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (str, int, Decimal)):
-        return read_text(value, numbers=True)
-    return None
-
-
-def _allocation(value: Any) -> Mapping[str, Any] | None:
-    """The split that a value is, if it is one; a text may just begin with a brace."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        is_split = '"Allocation"' in value
-        try:
-            value = parse_json(value)
-        except ValueError as error:
-            if is_split:
-                raise UnreadableError("a split is no JSON") from error
-            return None
-    if isinstance(value, Mapping) and "Allocation" in value:
-        return value
-    return None
-
-
-def _read_split(data: Mapping[str, Any]) -> Split:
-    entries = data.get("Allocation")
-    if not isinstance(entries, list):
-        raise UnreadableError("a split has no list of tags")
-    tags = []
-    for entry in entries:
-        if not isinstance(entry, Mapping):
-            raise UnreadableError("a split's tag is not an object")
-        value = _tag_text(entry["Value"]) if entry.get("Value") is not None else ""
-        if value != "":
-            tags.append(
-                TagValue(
-                    tag_id=read_text(entry.get("TagId")),
-                    name=read_text(entry.get("Name")),
-                    value=value,
-                )
-            )
-    return Split(amount=read_or_none(read_amount, data.get("Amount")), tags=tuple(tags))
 
 
 def read_notes(value: Any) -> tuple[Note, ...]:

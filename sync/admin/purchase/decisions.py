@@ -26,7 +26,7 @@ from connector.api.exceptions import ConnectorError
 from connector.api.pex.types import MARKER_TEXT
 from connector.connections.probing import BROWSER_SECONDS
 from sync.engine.judging.context import TenantContext
-from sync.engine.purchase.marking import is_marked
+from sync.engine.judging.markers import is_marked
 from sync.models import Decision, DecisionRefusedError, PurchaseSync
 from sync.money import Currencies, money
 

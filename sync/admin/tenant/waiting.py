@@ -12,7 +12,9 @@ from connector.models import Tenant
 from sync.admin.causes import cause_row
 from sync.causes import causes
 from sync.models import PurchaseSync, Status
+from sync.models.purchase_indexes import OPEN
 from sync.money import Currencies
+from sync.rules.reasons import ReasonCode
 
 _MOST_CAUSES = 5
 # Words of one, of several, and the statuses that they speak of.
@@ -23,21 +25,43 @@ _STATES = (
     ("is blocked", "are blocked", Status.BLOCKED),
     ("was refused by CMiC", "were refused by CMiC", Status.FAILED),
 )
+# The same of the reasons why no sync looks at some of them.
+_ABSENCES = (
+    (
+        "is of a day that no sync reads",
+        "are of days that no sync reads",
+        ReasonCode.OUTSIDE_WINDOW,
+    ),
+    (
+        "is listed by PEX no longer",
+        "are listed by PEX no longer",
+        ReasonCode.GONE_FROM_PEX,
+    ),
+)
 
 
 def waiting_of(tenant: Tenant) -> dict[str, Any]:
     """Links with their counts, and the largest causes. A constant number of queries."""
-    found = PurchaseSync.objects.filter(tenant=tenant).aggregate(
+    rows = PurchaseSync.objects.filter(tenant=tenant)
+    found = rows.aggregate(
         **{
             str(status): Count("pk", filter=Q(status=status))
             for _, _, status in _STATES
         }
+    ) | rows.filter(OPEN).aggregate(
+        **{
+            str(code): Count("pk", filter=Q(reasons__contains=[{"code": code}]))
+            for _, _, code in _ABSENCES
+        }
     )
     url = reverse("admin:sync_purchasesync_changelist")
     parts = []
-    for one, several, status in _STATES:
-        if count := found[status]:
-            query = urlencode({"tenant__id__exact": tenant.pk, "status__exact": status})
+    for (one, several, key), name in [
+        *((state, "status__exact") for state in _STATES),
+        *((absence, "reason") for absence in _ABSENCES),
+    ]:
+        if count := found[key]:
+            query = urlencode({"tenant__id__exact": tenant.pk, name: key})
             parts.append((count, one if count == 1 else several, f"{url}?{query}"))
     currencies = Currencies()
     top = causes([tenant.pk], 0, _MOST_CAUSES)

@@ -11,16 +11,16 @@ from django.utils.text import capfirst
 from connector.connections.token_life import token_warning
 from connector.models import Tenant
 from sync.models import SyncRun
+from sync.models.purchase_indexes import OPEN_SQL
 from sync.money import Currencies, money
 from sync.rules.reasons import code_title
 
-_PURCHASES = """
+_PURCHASES = f"""
 SELECT reason->>'code', count(*), sum(amount), min(reason->>'message')
 FROM sync_purchasesync, jsonb_array_elements(reasons) reason
-WHERE tenant_id = %s
-    AND (status IN ('blocked', 'failed') OR status = 'posted' AND needs_person)
+WHERE tenant_id = %s AND {OPEN_SQL} AND status <> 'posting'
 GROUP BY 1 ORDER BY 2 DESC, 1
-"""
+"""  # noqa: S608 - OPEN_SQL is ours
 
 
 @dataclass(frozen=True, slots=True)

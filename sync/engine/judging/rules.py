@@ -33,6 +33,7 @@ def selection_rules(tenant: Tenant, tags: Sequence[Tag] | None) -> SelectionRule
         refunds=settings.refunds,
         invoice_date=settings.invoice_date,
         coding=coding_rules(tenant, tags),
+        tags={tag.tag_id: tag for tag in tags or ()},
     )
 
 

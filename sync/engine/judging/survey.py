@@ -24,6 +24,7 @@ from connector.codes.reading import kinds_to_code_with, refresh_stale, require_c
 from connector.models import PexConnection
 from sync.engine.judging.catalog import judge_all
 from sync.engine.judging.context import TenantContext
+from sync.engine.judging.markers import with_markers
 from sync.engine.judging.rules import selection_rules
 from sync.models import PurchaseSync
 from sync.rules.reasons import Verdict
@@ -43,12 +44,22 @@ _TOKEN_CHECKED_LATELY = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Survey:
-    """A window's purchases with what becomes of each; `remarks` are for people."""
+    """A window's purchases with what becomes of each; `remarks` are for people.
+
+    `is_whole` says that PEX's list has all that PEX knows of the window; an empty one
+    does not say so much.
+    """
 
     judgements: tuple[Judgement, ...]
     cardholders: dict[int, str]
     listed_at: datetime
     remarks: tuple[str, ...]
+    is_whole: bool = False
+
+    @property
+    def listed(self) -> list[int]:
+        """The transaction ids of PEX's list."""
+        return [judgement.purchase.transaction_id for judgement in self.judgements]
 
 
 def survey(context: TenantContext, window: Window) -> Survey:
@@ -66,8 +77,9 @@ def survey(context: TenantContext, window: Window) -> Survey:
     context.heartbeat()
     listed_at = clock.now()
     remarks: list[str] = []
-    purchases = _list(client, window, remarks)
+    purchases, is_whole = _list(client, window, remarks)
     context.heartbeat()
+    purchases = with_markers(context, purchases, listed_at, remarks)
     rules = selection_rules(tenant, tenant.pex.remembered_tags() or None)
     has_work = any(may_be_sent(purchase, rules) for purchase in purchases)
     if has_work:
@@ -77,7 +89,8 @@ def survey(context: TenantContext, window: Window) -> Survey:
     if has_work:
         remarks += refresh_stale(tenant, context.cmic, kinds, context.heartbeat)
         context.heartbeat()
-    return _judged(context, purchases, rules, listed_at, remarks)
+    seen = _judged(context, purchases, rules, listed_at, remarks)
+    return replace(seen, is_whole=is_whole)
 
 
 def survey_alone(context: TenantContext, rows: Sequence[PurchaseSync]) -> Survey:
@@ -142,18 +155,20 @@ def _check_token_if_due(context: TenantContext) -> None:
         context.check_token()
 
 
-def _list(client: PexClient, window: Window, remarks: list[str]) -> list[Purchase]:
-    """The window's rows (P1)."""
+def _list(
+    client: PexClient, window: Window, remarks: list[str]
+) -> tuple[list[Purchase], bool]:
+    """The window's rows (P1), and whether they are all that PEX has."""
     if window.is_empty:
         remarks.append(f"The window {window} is empty: the end lies before the start.")
-        return []
+        return [], False
     listed = client.list_purchases(window.first, window.last)
     if listed.unidentified:
         remarks.append(
             "Rows of PEX's list without a readable transaction id were left out: "
             f"{listed.unidentified}."
         )
-    return list(listed.purchases)
+    return list(listed.purchases), listed.is_whole and bool(listed.purchases)
 
 
 def _with_receipts(

@@ -6,8 +6,12 @@ to download, and what a missing or unusable one means for the purchase.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from django.utils import timezone
 
 from connector.api.cmic.types import Document
 from connector.api.exceptions import (
@@ -16,7 +20,7 @@ from connector.api.exceptions import (
     NotFoundError,
 )
 from connector.api.pex.client import PexClient
-from connector.api.pex.reading import UnreadableError
+from connector.api.pex.reading import UnreadableError, read_or_none, read_utc
 from connector.api.pex.types import Attachment
 from connector.models import Tenant
 from sync.engine.judging.access import require_access
@@ -38,22 +42,40 @@ from sync.rules.window import business_day
 from sync.workshop import pool
 from sync.workshop.pool import WorkshopError
 
+# PEX takes its time to look through what is added; what is not there after a day comes
+# no more. Within minutes of adding it a run waits, later the next one looks again.
+_LOADED_WITHIN = timedelta(hours=24)
+_LOADED_SOON = timedelta(minutes=15)
+_CLOCKS_DIFFER = timedelta(hours=1)
+_NOT_LOADED = "notloaded"
 _STATES = {
     "hasmalware": "PEX found malware in it.",
-    "notloaded": "PEX has not loaded it yet.",
+    _NOT_LOADED: "PEX has not loaded it yet.",
     "loadfailed": "PEX could not load it.",
     "deleted": "it was deleted in PEX.",
 }
 
 
+class Loads(Enum):
+    """When a receipt that PEX has not loaded yet may be there."""
+
+    SOON = auto()
+    LATER = auto()
+
+
 @dataclass(frozen=True)
 class Fetched:
-    """A document to send, or the reasons why the purchase is held back."""
+    """A document to send, or the reasons why the purchase is held back.
+
+    `loads` is set where a receipt that PEX has not loaded yet is worth waiting for:
+    whether it may be there within minutes.
+    """
 
     document: Document | None
     warnings: tuple[str, ...] = ()
     held_back: tuple[Reason, ...] = ()
     pages: tuple[Origin, ...] = ()
+    loads: Loads | None = None
 
     @property
     def hold_status(self) -> Status:
@@ -68,6 +90,8 @@ def fetch_document(
 ) -> Fetched:
     """The purchase's document; a “No Attachment” page where it has no receipt.
 
+    One that is to be sent waits for what PEX loads, for a day after it was added.
+
     Calls PEX only for a purchase that has receipts, or where PEX's list did not tell;
     `heartbeat` is called after whatever may take long. Raises the client's error for
     faults that may pass, and `CredentialsRefusedError` where PEX refuses everything.
@@ -78,7 +102,10 @@ def fetch_document(
     receipts = Receipts(None)
     if row.has_attachments is not False:
         try:
-            files, unusable = _download(client, row, heartbeat)
+            attachments = client.list_attachments(row.pex_transaction_id)
+            if loading := _loading(row, attachments, timezone.now()):
+                return loading
+            files, unusable = _download(client, row, attachments, heartbeat)
         except AccessDeniedError as error:
             require_access(context, error)
             denied = Reason(
@@ -128,12 +155,52 @@ def _no_receipt(warnings: tuple[str, ...]) -> tuple[Reason, ...]:
     return (NO_ATTACHMENT,)
 
 
+def _loading(
+    row: PurchaseSync, attachments: Sequence[Attachment], now: datetime
+) -> Fetched | None:
+    """What to wait for, if the purchase is to be sent and PEX has yet to load some."""
+    if row.status != Status.PENDING:
+        return None
+    added = {
+        f"{number} of {len(attachments)}": moment
+        for number, attachment in enumerate(attachments, start=1)
+        if attachment.status == _NOT_LOADED
+        and (moment := _added_at(attachment, row, now))
+        and now - moment < _LOADED_WITHIN
+    }
+    if not added:
+        return None
+    newest = max(added.values())
+    until = newest + _LOADED_WITHIN
+    reason = _unusable(
+        f"PEX has not loaded receipt {', '.join(added)} yet. The purchase waits for it "
+        f"and is tried again by itself; what is not loaded by {until:%Y-%m-%d %H:%M} "
+        "UTC is left out."
+    )
+    is_soon = now - newest < _LOADED_SOON
+    loads = Loads.SOON if is_soon else Loads.LATER
+    return Fetched(None, held_back=(reason,), loads=loads)
+
+
+def _added_at(
+    attachment: Attachment, row: PurchaseSync, now: datetime
+) -> datetime | None:
+    """When a receipt was added; where PEX does not say, it may be as old as the
+    settlement. A moment that is still to come would be waited for without end."""
+    moment = read_or_none(read_utc, attachment.created_at)
+    if moment is not None and moment < now + _CLOCKS_DIFFER:
+        return moment
+    return row.settled_at
+
+
 def _download(
-    client: PexClient, row: PurchaseSync, heartbeat: Callable[[], None]
+    client: PexClient,
+    row: PurchaseSync,
+    attachments: Sequence[Attachment],
+    heartbeat: Callable[[], None],
 ) -> tuple[list[ReceiptFile], tuple[str, ...]]:
     files: list[ReceiptFile] = []
     warnings: list[str] = []
-    attachments = client.list_attachments(row.pex_transaction_id)
     for number, attachment in enumerate(attachments, start=1):
         name = f"{number} of {len(attachments)}"
         if why := _not_wanted(attachment, files):

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.types import MARKER_TEXT
-from sync.engine.judging.context import RunContext, TenantContext
+from sync.engine.judging.context import RunContext
+from sync.engine.judging.markers import is_marked
 from sync.models import Decision, PurchaseSync
 from sync.rules.reasons import MARKER, Reason, ReasonCode, Who
-from sync.rules.window import business_day
 
 
 def mark(context: RunContext, row: PurchaseSync, *, may_be_marked: bool) -> None:
@@ -23,16 +23,6 @@ def mark(context: RunContext, row: PurchaseSync, *, may_be_marked: bool) -> None
     text = _marker(row)
     note_id = context.pex.add_note(row.pex_transaction_id, text)
     row.mark_completed(note_id=note_id, was_seen=False)
-
-
-def is_marked(context: TenantContext, row: PurchaseSync) -> bool:
-    """Whether PEX has the marker now, asked for this one purchase.
-
-    Raises the client's error where PEX does not say.
-    """
-    day = business_day(row.occurred_at or timezone.now())
-    notes = context.pex.list_notes(row.pex_transaction_id, row.pex_account_id, day)
-    return any(note.is_marker for note in notes)
 
 
 def refused_marker(error: ConnectorError) -> Reason:

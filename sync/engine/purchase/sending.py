@@ -8,6 +8,7 @@ missing one, means for the purchase is decided in `sync.engine.purchase.settling
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -17,10 +18,11 @@ from connector.api.cmic.client import CmicClient
 from connector.api.cmic.types import Document, UploadAnswer
 from connector.api.exceptions import ConnectorError
 from sync.engine.judging.context import RunContext
+from sync.engine.judging.markers import is_marked
 from sync.engine.judging.sisters import SentByOtherTenantError, claim_for_tenant
-from sync.engine.purchase.documents import Fetched, fetch_document
+from sync.engine.purchase.documents import Fetched, Loads, fetch_document
 from sync.engine.purchase.invoices import content_of
-from sync.engine.purchase.marking import is_marked, mark
+from sync.engine.purchase.marking import mark
 from sync.engine.purchase.settling import (
     apply_error,
     look_up,
@@ -33,6 +35,8 @@ from sync.receipts import fingerprint
 from sync.rules.invoicing import digest
 from sync.rules.reasons import Reason, ReasonCode, Who
 from sync.rules.selection import MARKED
+
+_LOADS_ASKED_EVERY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def _send(context: RunContext, row: PurchaseSync) -> bool:
     client.wait_for_place()
     fetched = fetch_document(context, row, context.show_life)
     if fetched.document is None:
-        row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
+        _hold_back(row, fetched)
         return False
     content = content_of(context, row, row.computed_number)
     # The permit first: who waits for one while an outage begins must not send then.
@@ -119,6 +123,17 @@ def _send(context: RunContext, row: PurchaseSync) -> bool:
         return False
     row.mark_posted(invoice_uuid=answer.invoice_uuid, image_id=answer.image_id)
     return True
+
+
+def _hold_back(row: PurchaseSync, fetched: Fetched) -> None:
+    """What is not sent without a receipt, or not yet: later in this run, or in the
+    next one, if PEX is still to load it."""
+    if fetched.loads is Loads.SOON:
+        row.release(timezone.now() + _LOADS_ASKED_EVERY, fetched.held_back[0])
+    elif fetched.loads is Loads.LATER:
+        row.defer(fetched.held_back[0])
+    else:
+        row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
 
 
 def _upload(client: CmicClient, parcel: _Parcel) -> UploadAnswer | ConnectorError:

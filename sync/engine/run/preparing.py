@@ -31,6 +31,7 @@ from sync.engine.run.outages import require_answer
 from sync.engine.steps import Step
 from sync.engine.tags.sync import sync_before_purchases
 from sync.models import PurchaseSync, Status, SyncRun
+from sync.models.backlog import explain_absent
 from sync.models.ledger import (
     adopt,
     forget_authorizations,
@@ -39,18 +40,13 @@ from sync.models.ledger import (
     take_over_unfinished,
 )
 from sync.models.purchase import judged_since
-from sync.rules.reasons import Reason, ReasonCode, Who
+from sync.rules.absence import gone_on
+from sync.rules.window import business_day
 
 # More than these of a run whose judgement is too old are cheaper in one list.
 _MOST_ALONE = 20
 _MOST_RESTARTS = 2
 _MOST_EARLY = timedelta(seconds=4)
-_GONE = Reason(
-    ReasonCode.GONE_FROM_PEX,
-    "PEX does not show this purchase any more, so it is not sent. Look for it in PEX; "
-    "if it is not to be sent, mark it as synced here.",
-    Who.SUPPORT,
-)
 
 
 def prepare(run_id: int) -> list[Step]:
@@ -113,6 +109,7 @@ def _judge_window(context: RunContext) -> None:
         return
     seen = survey(context, run.window)
     record(run, seen.judgements, seen.cardholders, seen.listed_at, context.basis)
+    explain_absent(run, seen.listed, is_whole=seen.is_whole)
     with transaction.atomic():
         context.heartbeat()
         forget_authorizations(run, seen.judgements)
@@ -131,10 +128,12 @@ def _judge_alone(context: RunContext) -> None:
         return
     seen = survey_alone(context, rows)
     told = {judgement.purchase.transaction_id for judgement in seen.judgements}
-    gone = [row.pk for row in rows if row.pex_transaction_id not in told]
     run = context.run
     record(run, seen.judgements, seen.cardholders, seen.listed_at, context.basis)
-    leave_out(run, gone, _GONE)
+    for row in rows:
+        if row.pex_transaction_id not in told:
+            day = business_day(row.occurred_at) if row.occurred_at else None
+            leave_out(row, gone_on(day))
     run.remember("alone", seen.remarks)
 
 

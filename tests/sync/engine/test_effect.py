@@ -8,7 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from connector.api.pex.types import Note, Purchase, Split, TagValue
+from connector.api.pex.split_types import Split, TagValue
+from connector.api.pex.types import Note, Purchase
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
 from sync.engine.run.preparing import prepare

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pypdfium2
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from PIL import Image, ImageChops, ImageStat
 
 from connector.roles import Role
 from tests.support.driver import codes_of, execute, number_of, row_of, set_up
 from tests.support.people import add_staff
+from tests.sync.engine.run.test_outages import go_on
 from tests.sync.receipts import corpus
 
 GOOD = corpus.saved(corpus.slip(), "JPEG")
@@ -103,6 +107,91 @@ def test_what_becomes_of_each_when_only_some_are_usable(tenant, pex, cmic, only)
     for purchase in (none, bad):
         assert b"No Attachment" in invoice_of(cmic, purchase).file
     assert len(row_of(bad).warnings) == 3
+
+
+def add_loading(pex, *others, age, status="NotLoaded"):
+    """A purchase with a receipt that was added so long ago and is not loaded yet."""
+    purchase = add(pex, *others, (GOOD, "Image", status))
+    row = pex.transaction(purchase)
+    *rest, last = row.attachments
+    row.attachments = (*rest, replace(last, created_at=timezone.now() - age))
+    return purchase
+
+
+def load(pex, purchase):
+    row = pex.transaction(purchase)
+    row.attachments = tuple(replace(each, status="Loaded") for each in row.attachments)
+
+
+def downloads(pex):
+    return [call for call in pex.calls if "/Attachment/" in call.path]
+
+
+@pytest.mark.parametrize("others", [(), (corpus.pdf("a"),)])
+@pytest.mark.parametrize("only", [False, True])
+@pytest.mark.parametrize("status", ["NotLoaded", "Not Loaded"])
+def test_a_receipt_added_a_moment_ago_is_waited_for_within_the_run(
+    tenant, pex, cmic, only, others, status
+):
+    set_up(tenant, attachments_only=only)
+    age = timedelta(minutes=3)
+    purchase = add_loading(pex, *others, age=age, status=status)
+    run = execute(tenant)
+    row = row_of(purchase)
+    assert (run.status, row.status, row.is_deferred) == ("running", "pending", False)
+    assert row.not_before > timezone.now()
+    number = len(others) + 1
+    assert f"not loaded receipt {number} of {number} yet" in row.reasons[0]["message"]
+    assert downloads(pex) == cmic.invoices() == []
+    load(pex, purchase)
+    go_on(2)
+    run.refresh_from_db()
+    assert (run.status, row_of(purchase).reasons) == ("succeeded", [])
+    assert b"No Attachment" not in invoice_of(cmic, purchase).file
+    assert row_of(purchase).warnings == []
+
+
+def test_a_receipt_added_hours_ago_is_left_to_the_next_sync(tenant, pex, cmic):
+    purchase = add_loading(pex, age=timedelta(hours=3))
+    run = execute(tenant)
+    row = row_of(purchase)
+    assert (run.status, row.status, row.is_deferred) == ("partial", "pending", True)
+    assert "not loaded receipt 1 of 1 yet" in row.reasons[0]["message"]
+    load(pex, purchase)
+    assert execute(tenant).status == "succeeded"
+    assert invoice_of(cmic, purchase).file == GOOD
+
+
+def test_what_is_not_loaded_after_a_day_is_left_out_with_a_warning(tenant, pex, cmic):
+    waiting = add_loading(pex, age=timedelta(hours=23))
+    execute(tenant)
+    assert cmic.invoices() == []
+    entry = pex.transaction(waiting)
+    old = timezone.now() - timedelta(hours=25)
+    entry.attachments = tuple(
+        replace(each, created_at=old) for each in entry.attachments
+    )
+    execute(tenant)
+    assert b"No Attachment" in invoice_of(cmic, waiting).file
+    assert "not loaded it yet" in row_of(waiting).warnings[0]
+
+
+@pytest.mark.parametrize("settled", [timedelta(days=2), timedelta(hours=2)])
+@pytest.mark.parametrize("added", [timedelta(days=-400), None])
+def test_a_receipt_of_no_sensible_age_is_waited_for_a_day_after_the_settlement(
+    tenant, pex, cmic, settled, added, monkeypatch
+):
+    when = timezone.now() - settled
+    receipts = [(GOOD, "Image", "NotLoaded")]
+    purchase = pex.add_purchase(amount=Decimal("5.00"), receipts=receipts, when=when)
+    row = pex.transaction(purchase)
+    moment = timezone.now() - added if added else None
+    [receipt] = row.attachments
+    row.attachments = (replace(receipt, created_at=moment),)
+    execute(tenant)
+    is_over = settled > timedelta(days=1)
+    assert bool(cmic.invoices()) == is_over
+    assert row_of(purchase).status == ("completed" if is_over else "pending")
 
 
 def test_receipts_that_do_not_fit_block_the_purchase_with_their_sizes(tenant, pex):

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.api.cmic.types import CodeKind, LineType
-from connector.api.pex.types import Note, Purchase, Split, Tag, TagOption, TagValue
+from connector.api.pex.split_types import Split, TagValue
+from connector.api.pex.types import Note, Purchase, Tag, TagOption
 from sync.rules.coding import Catalog, CodingRules, FieldRule, TagReader
 from sync.rules.selection import SelectionRules, check_codes, judge, places_to_check
 
@@ -248,6 +249,49 @@ def test_splits_that_do_not_add_up_block(amounts):
     splits = tuple(Split(amount, ()) for amount in amounts)
     judgement = judge(purchase(splits=splits), rules())
     assert (judgement.status, codes(judgement)) == ("blocked", ["split_mismatch"])
+
+
+SPLIT_TAG = Tag("s", "Split", "allocation", True)
+TAGS = {each.tag_id: each for each in (JOB_TAG, COST_TAG, SPLIT_TAG)}
+
+
+def test_a_split_that_cannot_be_read_is_told_beside_all_else():
+    judgement = judge(
+        purchase(
+            splits=(Split(Decimal("60.00"), (tag("Job", "24.018"),)),),
+            odd_splits=("has no amount", "has no list of tags", "has no amount"),
+        ),
+        rules(coding_rules=coding(cost_default="")),
+    )
+    assert codes(judgement) == ["split_mismatch", "split_mismatch", "value_missing"]
+    said = judgement.reasons[0].message
+    assert said == "A split of the purchase has no amount. Correct the splits in PEX."
+
+
+def test_a_value_of_the_split_tag_that_is_no_split_does_not_go_whole():
+    odd = TagValue("s", "Split", '{"Alloc')
+    judgement = judge(purchase(tags=(odd,)), rules(tags=TAGS))
+    assert (codes(judgement), judgement.lines) == (["split_mismatch"], ())
+    assert '“{"Alloc”' in judgement.reasons[0].message
+
+
+@pytest.mark.parametrize(
+    ("has_job", "reasons"), [(False, ["split_mismatch"]), (True, [])]
+)
+def test_a_tag_that_pex_does_not_have_may_be_what_a_default_stands_in_for(
+    has_job, reasons
+):
+    unknown = TagValue("gone", "", "24.018")
+    others = (tag("Job", "017401"), tag("Cost code", "02.100")) if has_job else ()
+    splits = (Split(Decimal("118.40"), (unknown, *others)),)
+    judgement = judge(purchase(splits=splits), rules(tags=TAGS))
+    assert codes(judgement) == reasons
+
+
+def test_a_single_split_of_less_than_the_purchase_blocks_it():
+    splits = (Split(Decimal("60.00"), (tag("Job", "017401"),)),)
+    judgement = judge(purchase(splits=splits), rules())
+    assert codes(judgement) == ["split_mismatch"]
 
 
 def catalog(*places, anywhere=None):

@@ -88,6 +88,59 @@ def test_tags_of_every_type_are_read_and_an_odd_one_is_no_text():
     assert purchase.unreadable == ()
 
 
+LINE = split("80.00", "24-017")
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ('{"TagId": "s", "Allocation": [', "is not the JSON"),
+        ("{'Allocation': []}", "is not the JSON"),
+        (json.dumps(json.dumps(LINE)), "has no list of tags"),
+        (json.dumps([LINE]), "has no list of tags"),
+        ([LINE], "has no list of tags"),
+        ({"a": 1}, "has no list of tags"),
+        ({**LINE, "Allocation": None}, "has no list of tags"),
+        ({**LINE, "Allocation": "24-017"}, "has no list of tags"),
+        ({**LINE, "Allocation": ["24-017"]}, "without the tag that it is of"),
+        ({**LINE, "Allocation": [{"Value": "24-017"}]}, "without the tag that it is"),
+        (
+            {**LINE, "Allocation": [LINE | {"TagId": None}]},
+            "without the tag that it is",
+        ),
+        ({**LINE, "Allocation": [{"Id": "a1", "Value": "x"}]}, "without the tag that"),
+        ({**LINE, "Amount": None}, "has no amount"),
+        ({**LINE, "Amount": ""}, "has no amount"),
+        ({**LINE, "Amount": [80]}, "has no amount"),
+        ({**LINE, "Amount": "80,00"}, "has “80,00” for an amount"),
+        ({**LINE, "Amount": "1.234,50"}, "has “1.234,50” for an amount"),
+        ({**LINE, "Amount": "80 USD"}, "has “80 USD” for an amount"),
+        ({**LINE, "Amount": Decimal("80.001")}, "has “80.001” for an amount"),
+        ({**LINE, "Amount": "-80.00"}, "has a negative amount, -80.00"),
+    ],
+)
+def test_a_split_that_cannot_be_read_is_told_and_is_no_plain_tag(value, fault):
+    entries = [{"FieldId": "s", "Value": value}, {"FieldId": "a1", "Value": "24-018"}]
+    purchase = Purchase.from_api({**ROW, "TransactionTags": {"Tags": entries}})
+    [told] = purchase.odd_splits
+    assert fault in told
+    assert [tag.value for tag in purchase.tags] == ["24-018"]
+    assert purchase.unreadable == ()
+
+
+def test_a_nested_value_of_a_split_costs_that_value():
+    entries = [{"FieldId": "s", "Value": split("178.55", {"a": 1})}]
+    purchase = Purchase.from_api({**ROW, "TransactionTags": {"Tags": entries}})
+    assert purchase.splits[0].tags[0].value is None
+    assert purchase.odd_splits == ()
+
+
+@pytest.mark.parametrize("data", [None, {}, {"Tags": None}, {"State": "Initial"}])
+def test_a_purchase_may_have_no_tags(data):
+    purchase = Purchase.from_api({**ROW, "TransactionTags": data})
+    assert (purchase.tags, purchase.splits, purchase.unreadable) == ((), (), ())
+
+
 @pytest.mark.parametrize("text", ["Synced with CMiC", "…SYNCED WITH cmic on Monday"])
 def test_a_marker_is_recognised_anywhere_and_in_any_case(text):
     notes = [{"NoteId": 1, "NoteText": None}, {"NoteText": text}, None, "x"]
@@ -115,7 +168,12 @@ def test_a_row_without_an_id_cannot_be_identified(row):
         ("TransactionTags", "x"),
         ("TransactionTags", {"Tags": {"a": 1}}),
         ("TransactionTags", {"Tags": ["x"]}),
-        ("TransactionTags", {"Tags": [{"FieldId": "s", "Value": '{"Allocation": ['}]}),
+        ("TransactionTags", {"tags": []}),
+        ("TransactionAmount", "1_000"),
+        ("TransactionAmount", "1,000.00"),
+        ("TransactionAmount", "１２.００"),
+        ("TransactionAmount", "0" * 60 + "118.40"),
+        ("TransactionAmount", Decimal("1e400")),
     ],
 )
 def test_an_unreadable_field_is_named_and_costs_only_itself(name, value):

@@ -3,13 +3,14 @@ the others complete, and the poisoned one goes or says why."""
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
 from sync.models import PurchaseSync
-from tests.support.driver import execute, number_of, row_of
+from tests.support.driver import codes_of, execute, number_of, row_of, set_up
 from tests.support.rows import add_run
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
@@ -119,6 +120,71 @@ def test_a_row_whose_type_cannot_be_read_is_told_and_not_sent(tenant, pex, cmic,
     assert (row.status, row.run) == ("blocked", run)
     assert [reason["code"] for reason in row.reasons] == ["value_unknown"]
     assert "PEX reports TransactionType" in row.reasons[0]["message"]
+    assert cmic.invoices() == []
+
+
+JOB_TAG = "65f0c1a2b3c4d5e6f7a8b901"
+HALF = {"Allocation": [{"TagId": JOB_TAG, "Value": "017401"}], "Amount": "2.50"}
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        '{"TagId": "x", "Alloc',
+        '{"Allocation": [',
+        json.dumps(json.dumps(HALF)),
+        [HALF],
+        {**HALF, "Amount": None},
+        {**HALF, "Amount": "2,50"},
+        {**HALF, "Amount": "-2.50"},
+        {**HALF, "Allocation": [{"TagId": "unknown", "Value": "017401"}]},
+        {**HALF, "Allocation": [{"Value": "017401"}]},
+    ],
+)
+@pytest.mark.parametrize("others", [[], [HALF], [HALF, HALF]])
+def test_a_purchase_with_a_split_that_cannot_be_read_is_not_sent(
+    tenant, pex, cmic, others, second
+):
+    number = pex.add_purchase(amount=Decimal("5.00"))
+    split_tag = pex.tag_book.named("Split").id
+    entries = [{"FieldId": split_tag, "Value": value} for value in (*others, second)]
+    pex.override(number, TransactionTags={"Tags": entries})
+    execute(tenant)
+    row = row_of(number)
+    assert (row.status, codes_of(number)) == ("blocked", {"split_mismatch"})
+    assert cmic.invoices() == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("TransactionAmount", "5,00"),
+        ("TransactionAmount", "1_000"),
+        ("TransactionAmount", Decimal("5.001")),
+        ("TransactionAmount", Decimal("1e20")),
+        ("TransactionAmount", ""),
+        ("TransactionTime", ""),
+        ("TransactionTime", "11/22/2026"),
+        ("TransactionTime", "1970-01-01T00:00:00"),
+        ("SettlementTime", "11/22/2026"),
+        ("SettlementTime", {"at": 1}),
+    ],
+)
+@pytest.mark.parametrize("invoice_date", ["transaction", "settlement"])
+def test_an_amount_or_a_day_that_cannot_be_read_is_told_by_its_name(
+    tenant, pex, cmic, field, value, invoice_date
+):
+    set_up(tenant, invoice_date=invoice_date)
+    number = pex.add_purchase(amount=Decimal("5.00"))
+    pex.override(number, **{field: value})
+    run = execute(tenant)
+    row = row_of(number)
+    assert (row.status, row.run, codes_of(number)) == (
+        "blocked",
+        run,
+        {"value_unknown"},
+    )
+    assert f"PEX reports {field} in a form" in row.reasons[0]["message"]
     assert cmic.invoices() == []
 
 

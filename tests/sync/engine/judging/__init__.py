@@ -1,0 +1,1 @@
+"""What is read from PEX, and how it is judged."""
