@@ -17,7 +17,7 @@ from django.db import connection
 
 from connector.models import Tenant
 from sync.models import PurchaseSync
-from sync.models.purchase_indexes import OPEN_SQL
+from sync.models.purchase.indexes import OPEN_SQL
 from sync.rules.reasons import ReasonCode, cause_key
 
 MOST_SUGGESTIONS = 3

@@ -4,13 +4,14 @@ from sync.models.alert import Alert
 from sync.models.attempt import SyncAttempt
 from sync.models.decision import Decision, DecisionRefusedError
 from sync.models.heartbeat import Heartbeat
+from sync.models.outcome import RunOutcome
 from sync.models.preview import Preview, PreviewedPurchase, PreviewLostError
 from sync.models.purchase import (
     JudgementOutdatedError,
     LeaseLostError,
     PurchaseSync,
 )
-from sync.models.run import RunLostError, RunOutcome, SyncRun
+from sync.models.run import RunLostError, SyncRun
 from sync.models.states import TRANSITIONS, Status
 from sync.models.tagging import OptionAlias, TagSync
 

@@ -120,9 +120,7 @@ def leave_out(row: PurchaseSync, reason: Reason) -> None:
     waiting = PurchaseSync.objects.filter(
         pk=row.pk, run=row.run_id, status=Status.PENDING
     )
-    waiting.update(
-        reasons=[reason.to_json()], is_deferred=True, updated_at=clock.now()
-    )
+    waiting.update(reasons=[reason.to_json()], is_deferred=True, updated_at=clock.now())
 
 
 def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:

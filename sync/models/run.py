@@ -389,24 +389,3 @@ def _not_before(now: datetime) -> Least:
     """`now`, or a little later where another process has written that: a heartbeat
     goes back only with the whole database."""
     return Least(Greatest(F("heartbeat_at"), now), now + CLOCK_SLACK)
-
-
-class RunOutcome(models.Model):
-    """What one run ended with for one purchase; later runs do not change it."""
-
-    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="outcomes")
-    purchase = models.ForeignKey(
-        "sync.PurchaseSync", on_delete=models.CASCADE, related_name="outcomes"
-    )
-    status = models.CharField(max_length=10, choices=Status)
-    reasons = models.JSONField(default=list)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["run", "purchase"], name="outcome_once_a_run"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.purchase}: {self.status}"

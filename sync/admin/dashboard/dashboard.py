@@ -23,7 +23,7 @@ from sync.admin.tenant.tenant_states import STATES, states_of
 from sync.admin.wording import PURCHASE_COLOURS, first_reason
 from sync.causes import causes
 from sync.models import Heartbeat, PurchaseSync, Status
-from sync.models.purchase_indexes import OPEN
+from sync.models.purchase.indexes import OPEN
 from sync.money import Currencies, money
 
 ROWS = 8

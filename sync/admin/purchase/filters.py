@@ -19,7 +19,7 @@ from sync.admin.run.changes import CHANGES, purchases_changed
 from sync.admin.wording import REASON_CHOICES
 from sync.engine.run.counts import OUTCOMES
 from sync.models import PurchaseSync, RunOutcome, SyncRun
-from sync.models.purchase_indexes import OPEN, first_codes, words
+from sync.models.purchase.indexes import OPEN, first_codes, words
 
 _MOST_WORDS = 8
 _DAYS = {"occurred_at": "day of the card's use", "created_at": "day of its start"}

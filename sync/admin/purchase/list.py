@@ -1,7 +1,7 @@
 """Purchases: the list of them, with filters and search that millions do not slow down.
 
 Their page is `sync.admin.purchase.page`; what serves each filter is an index of
-`sync.models.purchase_indexes`.
+`sync.models.purchase.indexes`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from sync.admin.purchase.filters import (
 from sync.admin.purchase.page import PurchasePage
 from sync.admin.wording import PURCHASE_COLOURS, first_reason
 from sync.models import Decision, PurchaseSync
-from sync.models.purchase_indexes import words
+from sync.models.purchase.indexes import words
 from sync.money import Currencies, money
 
 _AMOUNT = re.compile(r"\$?(-?[\d,]{1,12}\.\d\d)", re.ASCII)

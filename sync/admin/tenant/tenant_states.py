@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from connector.models import Tenant
 from sync.models import PurchaseSync, SyncRun
-from sync.models.purchase_indexes import OPEN
+from sync.models.purchase.indexes import OPEN
 
 # Key: (words, colour, icon), the most urgent first.
 STATES = {

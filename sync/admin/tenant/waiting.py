@@ -12,7 +12,7 @@ from connector.models import Tenant
 from sync.admin.causes import cause_row
 from sync.causes import causes
 from sync.models import PurchaseSync, Status
-from sync.models.purchase_indexes import OPEN
+from sync.models.purchase.indexes import OPEN
 from sync.money import Currencies
 from sync.rules.reasons import ReasonCode
 

@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 from connector.connections.token_life import token_warning
 from connector.models import Tenant
 from sync.models import SyncRun
-from sync.models.purchase_indexes import OPEN_SQL
+from sync.models.purchase.indexes import OPEN_SQL
 from sync.money import Currencies, money
 from sync.rules.reasons import code_title
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Min, Q
 
 from sync.models import PurchaseSync, Status, SyncRun
-from sync.models.purchase_indexes import UNFINISHED_ROW
+from sync.models.purchase.indexes import UNFINISHED_ROW
 
 _LATELY = timedelta(minutes=1)
 # Less than this tells nothing of how fast it goes.

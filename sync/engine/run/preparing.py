@@ -31,7 +31,6 @@ from sync.engine.run.outages import require_answer
 from sync.engine.steps import Step
 from sync.engine.tags.sync import sync_before_purchases
 from sync.models import PurchaseSync, Status, SyncRun
-from sync.models.backlog import explain_absent
 from sync.models.ledger import (
     adopt,
     forget_authorizations,
@@ -40,6 +39,7 @@ from sync.models.ledger import (
     take_over_unfinished,
 )
 from sync.models.purchase import judged_since
+from sync.models.purchase.backlog import explain_absent
 from sync.rules.absence import gone_on
 from sync.rules.window import business_day
 

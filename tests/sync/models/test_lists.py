@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from sync.admin.lists import paging
 from sync.models import PurchaseSync, SyncRun
-from sync.models.purchase_indexes import OPEN, OPEN_SQL
+from sync.models.purchase.indexes import OPEN, OPEN_SQL
 from tests.support.factories import make_tenant
 from tests.support.rows import REFUND, add_purchase, add_run, text_of
 

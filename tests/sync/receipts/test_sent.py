@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageStat
 from connector.roles import Role
 from tests.support.driver import codes_of, execute, number_of, row_of, set_up
 from tests.support.people import add_staff
-from tests.sync.engine.run.test_outages import go_on
+from tests.sync.engine.run.faults.test_outages import go_on
 from tests.sync.receipts import corpus
 
 GOOD = corpus.saved(corpus.slip(), "JPEG")

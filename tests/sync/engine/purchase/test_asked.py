@@ -12,7 +12,7 @@ from connector.api.cmic.client import CmicClient
 from sync.models import Decision
 from tests.support.driver import drive, execute, number_of, row_of, set_up
 from tests.support.rows import add_purchase, add_run
-from tests.sync.engine.run.test_answers import lose
+from tests.sync.engine.run.faults.test_answers import lose
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
 

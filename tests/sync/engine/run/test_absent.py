@@ -17,13 +17,13 @@ from sync.engine.run.ending import stop
 from sync.engine.run.preparing import prepare
 from sync.engine.run.requesting import request_run
 from sync.models import Decision, PurchaseSync
-from sync.models.backlog import explain_absent
+from sync.models.purchase.backlog import explain_absent
 from sync.rules.window import business_day
 from tests.simulators.pex.answers import listing
 from tests.support.driver import codes_of, execute, number_of, row_of, set_up
 from tests.support.factories import make_tenant
 from tests.support.rows import add_purchase, add_run, text_of
-from tests.sync.engine.run.test_outages import go_on
+from tests.sync.engine.run.faults.test_outages import go_on
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
 

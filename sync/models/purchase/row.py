@@ -2,29 +2,28 @@
 
 Owns every move between states: each is one UPDATE guarded by the lease's token and the
 status before, so that a worker that lost its lease can change nothing. Taking a lease
-is `sync.models.backlog`. What to do next is decided in `sync.engine`.
+is `sync.models.purchase.backlog`. What to do next is decided in `sync.engine`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connector import clock
 from connector.api.cmic.types import FoundInvoice
 from connector.clock import lease_time
 from connector.models import Tenant
 from connector.models.judging_basis import basis_of
-from sync.models.backlog import PurchaseSyncQuerySet
-from sync.models.purchase_indexes import INDEXES
+from sync.models.purchase.backlog import PurchaseSyncQuerySet
+from sync.models.purchase.indexes import CONSTRAINTS, INDEXES
+from sync.models.purchase.judged import JudgementOutdatedError, judged_since
 from sync.models.run import SyncRun
 from sync.models.states import JUDGEABLE, Status, check_move
 from sync.rules.invoicing import invoice_number
@@ -33,18 +32,9 @@ from sync.rules.reasons import INVOICE, Reason, ReasonCode, Who
 _ALWAYS = Q()
 
 
-def judged_since() -> datetime:
-    """What PEX was asked for before this moment is too old to be sent."""
-    return clock.now() - timedelta(seconds=settings.JUDGEMENT_GOOD_FOR)
-
-
 class LeaseLostError(Exception):
     """The lease has expired and another worker holds one, or none is held: this worker
     must stop."""
-
-
-class JudgementOutdatedError(Exception):
-    """What it was judged by is too old, or the settings are others by now."""
 
 
 class PurchaseSync(models.Model):
@@ -137,31 +127,7 @@ class PurchaseSync(models.Model):
             ("download_document", _("Can download the document of a purchase")),
         ]
         ordering = ["-occurred_at", "-pex_transaction_id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "pex_transaction_id"], name="purchase_once"
-            ),
-            models.UniqueConstraint(
-                fields=["tenant", "invoice_number"],
-                condition=~Q(invoice_number=""),
-                name="purchase_invoice_number_once",
-            ),
-            models.CheckConstraint(
-                condition=Q(status__in=Status.values), name="purchase_status_known"
-            ),
-            models.CheckConstraint(
-                condition=Q(claimed_by=None, claimed_until=None)
-                | Q(claimed_by__isnull=False, claimed_until__isnull=False),
-                name="purchase_lease_whole",
-            ),
-            models.CheckConstraint(
-                condition=~Q(status__in=("posting", "posted")) | ~Q(invoice_number=""),
-                name="purchase_number_before_sending",
-            ),
-            models.CheckConstraint(
-                condition=Q(generation__gte=1), name="purchase_generation_counts"
-            ),
-        ]
+        constraints = CONSTRAINTS
         indexes = INDEXES
 
     def __str__(self) -> str:

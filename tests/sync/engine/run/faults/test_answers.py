@@ -14,7 +14,7 @@ from sync.engine.run.requesting import request_run
 from sync.engine.steps import Step
 from sync.models import Decision, PurchaseSync
 from tests.support.driver import codes_of, drive, execute, number_of, row_of, set_up
-from tests.sync.engine.run.test_outages import go_on
+from tests.sync.engine.run.faults.test_outages import go_on
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
 

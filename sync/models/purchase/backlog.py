@@ -19,7 +19,7 @@ from django.utils import timezone
 from connector.clock import lease_time
 from connector.models import PexConnection
 from connector.models.access import visible
-from sync.models.purchase_indexes import UNFINISHED_ROW
+from sync.models.purchase.indexes import UNFINISHED_ROW
 from sync.models.run import SyncRun
 from sync.rules.absence import ABSENCES, AWAITED, DAY, GONE, outside
 from sync.rules.reasons import Reason, ReasonCode, Who

@@ -15,7 +15,7 @@ from sync.engine.run.preparing import prepare
 from sync.engine.run.requesting import request_run
 from sync.models import PurchaseSync, Status
 from tests.support.driver import codes_of, drive, execute, number_of, row_of
-from tests.sync.engine.run.test_outages import go_on, posts
+from tests.sync.engine.run.faults.test_outages import go_on, posts
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
 

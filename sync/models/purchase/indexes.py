@@ -1,6 +1,7 @@
-"""The indexes of a purchase's row: for taking the next one, and for lists of millions.
+"""The indexes and constraints of a purchase's row.
 
-Lists are sorted by day, newest first, so each filter's index ends with it. Why these:
+Indexes are for taking the next one, and for lists of millions: these are sorted by day,
+newest first, so each filter's index ends with it. Why these:
 docs/decisions/013-lists-of-millions.md.
 """
 
@@ -12,7 +13,7 @@ from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Func, Q
 
-from sync.models.states import UNFINISHED
+from sync.models.states import UNFINISHED, Status
 
 # Its run must still work on it.
 UNFINISHED_ROW = Q(status__in=UNFINISHED, needs_person=False, is_deferred=False)
@@ -87,5 +88,31 @@ INDEXES: list[models.Index] = [
         include=["tenant"],
         condition=Q(completed_at__isnull=False),
         name="purchase_completed",
+    ),
+]
+
+CONSTRAINTS = [
+    models.UniqueConstraint(
+        fields=["tenant", "pex_transaction_id"], name="purchase_once"
+    ),
+    models.UniqueConstraint(
+        fields=["tenant", "invoice_number"],
+        condition=~Q(invoice_number=""),
+        name="purchase_invoice_number_once",
+    ),
+    models.CheckConstraint(
+        condition=Q(status__in=Status.values), name="purchase_status_known"
+    ),
+    models.CheckConstraint(
+        condition=Q(claimed_by=None, claimed_until=None)
+        | Q(claimed_by__isnull=False, claimed_until__isnull=False),
+        name="purchase_lease_whole",
+    ),
+    models.CheckConstraint(
+        condition=~Q(status__in=("posting", "posted")) | ~Q(invoice_number=""),
+        name="purchase_number_before_sending",
+    ),
+    models.CheckConstraint(
+        condition=Q(generation__gte=1), name="purchase_generation_counts"
     ),
 ]
