@@ -7,9 +7,9 @@ decides, and a process only counts the seconds since it last asked for it.
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from django.conf import settings
@@ -28,10 +28,10 @@ def now() -> datetime:
     """The database's moment, aware, in UTC; asks it at each new connection, and again
     after ten minutes."""
     known = _known
-    if known is None or time.monotonic() - known[1] > _ASKED_EVERY:
+    if known is None or monotonic() - known[1] > _ASKED_EVERY:
         known = _ask(connection)
     moment, counted = known
-    return moment + timedelta(seconds=time.monotonic() - counted)
+    return moment + timedelta(seconds=monotonic() - counted)
 
 
 def lease_time() -> timedelta:
@@ -57,5 +57,5 @@ def _ask(connected: Any) -> tuple[datetime, float]:
         cursor.execute("SELECT clock_timestamp()")
         moment = cursor.fetchone()[0].astimezone(UTC)
     with _lock:
-        _known = (moment, time.monotonic())
+        _known = (moment, monotonic())
         return _known

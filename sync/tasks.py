@@ -12,15 +12,15 @@ from datetime import datetime
 
 from celery import shared_task
 from django.db import transaction
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from connector import clock
 from connector.codes.reading import refresh_requested
 from sync.engine.alert import mailing, writing
 from sync.engine.preview import previews
 from sync.engine.run import lanes, preparing, recovery
 from sync.engine.steps import Step
-from sync.engine.upkeep import refreshes, retention, tokens
+from sync.engine.upkeep import future, refreshes, retention, tokens
 from sync.models import Heartbeat
 
 logger = logging.getLogger(__name__)
@@ -56,15 +56,16 @@ def sync_next(run_id: int, lane_set: int, beat: str | None = None) -> None:
 def start_due_runs() -> None:
     """Only the scheduler sends this, and only a worker takes it."""
     for part in Heartbeat.Part:
-        Heartbeat.beat(part, timezone.now())
+        Heartbeat.beat(part, clock.now())
     _send(recovery.due_tenants())
 
 
 @shared_task(name="sync.recover")
 def recover() -> None:
-    Heartbeat.beat(Heartbeat.Part.WORKERS, timezone.now())
+    Heartbeat.beat(Heartbeat.Part.WORKERS, clock.now())
+    future.correct_moments(clock.now())
     _send(recovery.recover())
-    for preview_id in previews.due_previews(timezone.now()):
+    for preview_id in previews.due_previews(clock.now()):
         _send_preview(preview_id)
 
 
@@ -80,18 +81,18 @@ def renew_tokens() -> None:
 
 @shared_task(name="sync.send_alerts")
 def send_alerts() -> None:
-    writing.write_urgent_alerts(timezone.now())
-    mailing.send_alerts(timezone.now())
+    writing.write_urgent_alerts(clock.now())
+    mailing.send_alerts(clock.now())
 
 
 @shared_task(name="sync.write_daily_alerts")
 def write_daily_alerts() -> None:
-    writing.write_daily_alerts(timezone.now())
+    writing.write_daily_alerts(clock.now())
 
 
 @shared_task(name="sync.prune")
 def prune() -> None:
-    logger.info("Removed as too old: %s", retention.prune(timezone.now()))
+    logger.info("Removed as too old: %s", retention.prune(clock.now()))
 
 
 @shared_task(name="sync.refresh_codes")

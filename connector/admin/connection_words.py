@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from connector import clock
 from connector.admin.moments import day, minute
 from connector.api.cmic.modules import TITLES
 from connector.api.cmic.types import ModuleState
@@ -31,7 +31,7 @@ LABEL_COLOURS = {
 def pex_label(connection: PexConnection | None) -> tuple[str, str]:
     """(key of `LABEL_COLOURS`, a few words)."""
     label = _label(connection)
-    now = timezone.now()
+    now = clock.now()
     warning = token_warning(connection, now) if connection else None
     expires_at = connection.token_expires_at if connection else None
     if warning is None or expires_at is None or label[0] == "bad":
@@ -49,7 +49,7 @@ def cmic_label(connection: CmicConnection | None) -> tuple[str, str]:
 def pex_sentence(connection: PexConnection) -> SafeString:
     if not connection.is_ok:
         return _unchecked_or_wrong(connection)
-    warning = token_warning(connection, timezone.now())
+    warning = token_warning(connection, clock.now())
     return format_html(
         "{} {}{}",
         pex_found(vars(connection)),

@@ -19,6 +19,6 @@ def second(moment: datetime) -> str:
     return formats.date_format(timezone.localtime(moment), "M j, Y, H:i:s T")
 
 
-def clock(moment: datetime) -> str:
+def time_of_day(moment: datetime) -> str:
     """A time of today, to the second."""
     return formats.date_format(timezone.localtime(moment), "H:i:s T")

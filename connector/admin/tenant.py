@@ -10,9 +10,9 @@ from django.db import transaction
 from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
-from django.utils import timezone
 from unfold.decorators import display
 
+from connector import clock
 from connector.admin.connection_words import LABEL_COLOURS, cmic_label, pex_label
 from connector.admin.forms.drafts import Draft
 from connector.admin.inlines import CmicConnectionInline, PexConnectionInline
@@ -191,7 +191,7 @@ class TenantAdmin(VisibleAdmin):
         context["missing_settings"] = tenant.missing_settings() if tenant else []
         context["may_change"] = self.has_change_permission(request, tenant)
         pex = tenant.pex_or_none if tenant else None
-        context["token_warning"] = token_warning(pex, timezone.now()) if pex else None
+        context["token_warning"] = token_warning(pex, clock.now()) if pex else None
         context["sister_warning"] = (
             sister_warning(tenant, request.user) if tenant else ""
         )

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError
-from django.utils import timezone
 
 from connector import clock
 from connector.api.cmic.client import CmicClient
@@ -130,7 +129,7 @@ def refresh_now(
     """Read these kinds, however old; returns and raises as `refresh_stale`. Where a
     job (or piece of equipment) changed, what hangs on it is read along."""
     wanted = _lists_of(kinds)
-    started = timezone.now()
+    started = clock.now()
 
     def due() -> Iterator[CodeKind]:
         yield from wanted
@@ -182,7 +181,7 @@ def require_codes(tenant: Tenant, kinds: Collection[CodeKind]) -> None:
     """Raises `RefreshActiveError` while another process reads, and one of these kinds
     was never read: before that, nothing can be checked."""
     state = RefreshState.objects.filter(tenant=tenant).first()
-    if state is None or not state.is_active(timezone.now()):
+    if state is None or not state.is_active(clock.now()):
         return
     if {kind for kind in kinds if kind in _LISTED} - _read_since(tenant, None):
         raise RefreshActiveError(tenant.name)
@@ -195,7 +194,7 @@ def _claimed(
     """Have the tenant's codes to oneself; how it ends is put on record."""
     state = RefreshState.objects.claim(
         tenant,
-        timezone.now(),
+        clock.now(),
         is_whole=is_whole,
         only_requested=only_requested,
     )
@@ -211,7 +210,7 @@ def _claimed(
         # What was read is in the cache, whoever has taken over; a database that is
         # away frees the lease by its time.
         with suppress(RefreshActiveError, DatabaseError):
-            state.end(timezone.now(), is_ok=is_ok, message=message)
+            state.end(clock.now(), is_ok=is_ok, message=message)
 
 
 class _Reader:
@@ -268,7 +267,7 @@ class _Reader:
         Raises the client's error, and `RefreshActiveError` if the lease was lost; the
         cache is then as it was.
         """
-        started = timezone.now()
+        started = clock.now()
         scope = "" if kind in SHARED_KINDS else self._company
         self._report(kind, 0)
         rows = 0
@@ -286,7 +285,7 @@ class _Reader:
             )
 
     def _report(self, kind: CodeKind, rows: int) -> None:
-        self._state.report(kind, rows, timezone.now())
+        self._state.report(kind, rows, clock.now())
         self._heartbeat()
 
     def _note(self, kind: CodeKind, error: ConnectorError) -> None:
@@ -309,7 +308,7 @@ def _still_good(tenant: Tenant) -> set[CodeKind]:
 
 
 def _stale(tenant: Tenant, kinds: Collection[CodeKind]) -> list[CodeKind]:
-    fresh = _read_since(tenant, timezone.now() - GOOD_FOR)
+    fresh = _read_since(tenant, clock.now() - GOOD_FOR)
     return [kind for kind in kinds if kind in _LISTED and kind not in fresh]
 
 

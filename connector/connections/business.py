@@ -11,8 +11,8 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
-from django.utils import timezone
 
+from connector import clock
 from connector.api.exceptions import SettingsIncompleteError
 from connector.api.pex.types import TokenInfo
 from connector.models import PexConnection, Tenant
@@ -102,7 +102,7 @@ def keep_columns(
         if objection:
             columns = {"is_ok": False, "check_message": objection.message}
         if row.token_mark == connection.token_mark:
-            columns = {"checked_at": timezone.now(), **columns}
+            columns = {"checked_at": clock.now(), **columns}
             PexConnection.objects.filter(pk=row.pk).update(**columns)
             for name, value in columns.items():
                 setattr(connection, name, value)

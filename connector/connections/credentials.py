@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
+from connector import clock
 from connector.api.cmic.types import ModuleState
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.types import Tag
@@ -134,7 +134,7 @@ def _keep(row: AnyConnection, finding: Finding) -> Finding:
     kept = type(row)._default_manager.filter(
         pk=row.pk, credentials_changed_at=row.credentials_changed_at
     )
-    kept.update(checked_at=timezone.now(), **columns)
+    kept.update(checked_at=clock.now(), **columns)
     return finding
 
 
@@ -152,7 +152,7 @@ def replace(
     a token that works and is of another business than the tenant's, unless that is the
     one that the person has `confirmed`.
     """
-    now = timezone.now()
+    now = clock.now()
     columns = {name: getattr(connection, name) for name in names}
     columns |= {
         **finding.columns,
@@ -194,7 +194,7 @@ def disconnect(connection: AnyConnection) -> None:
         "is_ok": None,
         "check_message": "",
         "checked_at": None,
-        "credentials_changed_at": timezone.now(),
+        "credentials_changed_at": clock.now(),
         **_nothing_known(connection),
     }
     for name, value in columns.items():

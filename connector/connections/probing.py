@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from django.db import transaction
-from django.utils import timezone
 
+from connector import clock
 from connector.api.cmic.client import CmicClient
 from connector.api.cmic.modules import module_state, settle
 from connector.api.cmic.reference import MODULES
@@ -239,4 +239,4 @@ def _record(connection: PexConnection | CmicConnection, **found: object) -> None
     """Unless the credentials that it was found with have been replaced."""
     type(connection).objects.filter(
         pk=connection.pk, credentials_changed_at=connection.credentials_changed_at
-    ).update(checked_at=timezone.now(), **found)
+    ).update(checked_at=clock.now(), **found)

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from connector import clock
 from connector.api.addresses import AddressError, check_address, origin
 from connector.api.cmic.flysheets import Layout
 from connector.api.pex.types import Tag
@@ -192,7 +192,7 @@ class PexConnection(Connection):
     def is_in_last_month(self) -> bool:
         """PEX renews a token in the last month of its life only."""
         expires_at = self.token_expires_at
-        return expires_at is not None and expires_at - timezone.now() < RENEWAL_MONTH
+        return expires_at is not None and expires_at - clock.now() < RENEWAL_MONTH
 
     def remember_tags(self, tags: Sequence[Tag]) -> None:
         """Keep the names and types of PEX's tags: mappings are checked against them."""

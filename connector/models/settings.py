@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connector import clock
 from connector.api.cmic.types import CodeKind
 from connector.api.pex.reading import EASTERN
 from connector.models.codes import CmicCode
@@ -129,7 +129,7 @@ class TransactionSettings(models.Model):
         }
 
     def _date_errors(self) -> dict[str, str]:
-        today = timezone.now().astimezone(EASTERN).date()
+        today = clock.now().astimezone(EASTERN).date()
         earliest = today - relativedelta(years=1)
         if self.start_date and self.start_date <= earliest:
             return {

@@ -14,8 +14,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.utils import timezone
 
+from connector import clock
 from connector.models import (
     CmicConnection,
     Field,
@@ -208,7 +208,7 @@ def _reconnect(
     """Whoever has the server's command line can read its secrets anyway; an upload may
     not send them elsewhere."""
     if values:
-        row.credentials_changed_at = timezone.now()
+        row.credentials_changed_at = clock.now()
         row.is_disconnected = False
     if isinstance(row, PexConnection) and row.business_id is not None:
         # The address may have changed, and the business is where it was told.

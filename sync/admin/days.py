@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from django.utils import timezone
-
+from connector import clock
 from connector.admin.moments import minute
 from connector.models import Tenant
 from sync.engine.run.requesting import window_for
@@ -21,7 +20,7 @@ def settings_words(tenant: Tenant, now: datetime | None = None) -> list[str]:
     settings = tenant.transactions_or_none
     if settings is None:
         return []
-    now = now or timezone.now()
+    now = now or clock.now()
     due = tenant.next_auto_sync_at if tenant.auto_sync else None
     then = due if due is not None and due > now else now
     manual = window_for(tenant, SyncRun.Trigger.MANUAL, now)

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import F
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connector import clock
 from sync.models.purchase import PurchaseSync
 from sync.models.states import JUDGEABLE, Status, check_move
 from sync.rules.reasons import ReasonCode
@@ -46,7 +46,7 @@ class DecisionManager(models.Manager["Decision"]):
                 not_before=None,
                 fault_count=0,
                 reasons=[],
-                updated_at=timezone.now(),
+                updated_at=clock.now(),
                 **changes,
             ):
                 raise DecisionRefusedError(
@@ -84,7 +84,7 @@ class Decision(models.Model):
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL
     )
-    decided_at = models.DateTimeField(auto_now_add=True)
+    decided_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = DecisionManager()
 
@@ -128,21 +128,21 @@ _APPLIES = {
 
 def _move(kind: Decision.Kind, row: PurchaseSync) -> tuple[Status, dict[str, Any]]:
     if kind == Decision.Kind.IS_THERE:
-        return Status.POSTED, {"posted_at": timezone.now()}
+        return Status.POSTED, {"posted_at": clock.now()}
     if kind == Decision.Kind.MARK_SYNCED:
         # The number that it would have had: nothing else may get it.
         number = row.computed_number
         return Status.POSTED, {
-            "posted_at": timezone.now(),
+            "posted_at": clock.now(),
             "invoice_number": row.invoice_number or number,
         }
     if kind == Decision.Kind.MARKER_WRITTEN:
-        now = timezone.now()
+        now = clock.now()
         seen = {"marker_written_at": now, "marker_seen_at": now}
         return Status.COMPLETED, {"completed_at": now, **seen}
     if kind == Decision.Kind.NO_MARKER:
         # Without `marker_seen_at` no run takes it for one whose marker was removed.
-        return Status.COMPLETED, {"completed_at": timezone.now()}
+        return Status.COMPLETED, {"completed_at": clock.now()}
     if row.status == Status.POSTED:
         return Status.POSTED, {}
     # `resend_count` has the next sync take it up whatever days that covers. What was

@@ -13,7 +13,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from connector import clock
 from connector.api.cmic.types import FoundInvoice
@@ -77,7 +76,7 @@ def record(
     remaining = iter(judgements)
     while batch := list(islice(remaining, BATCH)):
         with transaction.atomic():
-            run.beat(timezone.now())
+            run.beat(clock.now())
             _record_batch(run, batch, cardholders, listed_at, basis)
 
 
@@ -131,7 +130,7 @@ def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:
     adopted = 0
     if not found:
         return adopted
-    now = timezone.now()
+    now = clock.now()
     for row in PurchaseSync.objects.filter(run=run, status=Status.PENDING).iterator():
         number = row.computed_number
         invoice = found.get(number)
@@ -167,7 +166,7 @@ def settle_asked(run: SyncRun, row: PurchaseSync, invoice: FoundInvoice) -> bool
     """A row that waits for a person, and that CMiC shows by now: POSTED, or FAILED with
     another amount. False if that is known already, or if a person was first.
     """
-    now = timezone.now()
+    now = clock.now()
     is_free = Q(claimed_until=None) | Q(claimed_until__lte=now)
     waiting = PurchaseSync.objects.filter(
         is_free, pk=row.pk, status=row.status, needs_person=row.needs_person
@@ -265,7 +264,7 @@ def _new_row(
         pex_transaction_id=judgement.purchase.transaction_id,
         status=judgement.status,
         reasons=[reason.to_json() for reason in judgement.reasons],
-        marker_seen_at=timezone.now() if judgement.purchase.is_marked else None,
+        marker_seen_at=clock.now() if judgement.purchase.is_marked else None,
         **columns,
     )
 
@@ -284,7 +283,7 @@ def _update(
         if _has_kept_marker(row, judgement.purchase.notes):
             return _bring_back(row, run)
         return _judge_again(row, run, judgement, columns)
-    if row.claimed_until is not None and row.claimed_until > timezone.now():
+    if row.claimed_until is not None and row.claimed_until > clock.now():
         return False
     if judgement.purchase.is_marked:
         return _see_marker(row, run)
@@ -314,7 +313,7 @@ def _judge_again(
         "fault_count": 0,
     }
     if judgement.purchase.is_marked:
-        wanted["marker_seen_at"] = row.marker_seen_at or timezone.now()
+        wanted["marker_seen_at"] = row.marker_seen_at or clock.now()
     if columns["has_attachments"] is None and judgement.status is not Verdict.PENDING:
         # Not asked this time. A purchase that is to be sent believes no old answer.
         wanted["has_attachments"] = row.has_attachments
@@ -325,7 +324,7 @@ def _judge_again(
         setattr(row, name, value)
     # A worker whose lease has run out must not send what was judged before.
     row.claimed_by = row.claimed_until = None
-    row.run, row.updated_at = run, timezone.now()
+    row.run, row.updated_at = run, clock.now()
     return had_claim or before != wanted
 
 
@@ -343,7 +342,7 @@ def _has_kept_marker(row: PurchaseSync, notes: Iterable[Note]) -> bool:
 def _bring_back(row: PurchaseSync, run: SyncRun) -> bool:
     """PENDING, SKIPPED or BLOCKED → COMPLETED: its marker only seemed to be gone."""
     check_move(row.status, Status.COMPLETED)
-    now = timezone.now()
+    now = clock.now()
     row.status = Status.COMPLETED
     row.generation -= 1
     row.completed_at = row.marker_seen_at = row.updated_at = now
@@ -355,7 +354,7 @@ def _bring_back(row: PurchaseSync, run: SyncRun) -> bool:
 
 
 def _see_marker(row: PurchaseSync, run: SyncRun) -> bool:
-    now = timezone.now()
+    now = clock.now()
     if row.status == Status.POSTED:
         check_move(row.status, Status.COMPLETED)
         row.status = Status.COMPLETED

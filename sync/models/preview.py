@@ -16,6 +16,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from connector import clock
 from connector.clock import lease_time
 from connector.models import Tenant
 from connector.models.access import visible
@@ -59,7 +60,7 @@ class Preview(models.Model):
     message = models.TextField(blank=True)
     window_from = models.DateField()
     window_to = models.DateField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
     heartbeat_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     # Whoever was taken for dead finds it outdated, and writes nothing.

@@ -6,24 +6,23 @@ Owns the run's states and heartbeat; which purchases it holds is read from their
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, models, transaction
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Coalesce, Greatest, Least
+from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
 
+from connector import clock
 from connector.clock import lease_time
 from connector.models import Tenant
 from connector.models.access import visible
 from sync.models.states import Status
 from sync.rules.window import Window
 
-# What a clock may differ by; a moment further ahead was written by a wrong one.
-CLOCK_SLACK = timedelta(minutes=1)
 _HOLD = """
 SELECT id FROM sync_syncrun
 WHERE id = %s AND status = 'running' AND lane_set = %s
@@ -80,7 +79,7 @@ class SyncRun(models.Model):
     window_to = models.DateField()
     counts = models.JSONField(default=dict, blank=True)
 
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
     started_at = models.DateTimeField(null=True)
     prepared_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
@@ -169,11 +168,7 @@ class SyncRun(models.Model):
 
         No lane of an older set works on after that.
         """
-        is_silent = (
-            Q(heartbeat_at=None)
-            | Q(heartbeat_at__lte=now - lease_time())
-            | Q(heartbeat_at__gt=now + CLOCK_SLACK)
-        )
+        is_silent = Q(heartbeat_at=None) | Q(heartbeat_at__lte=now - lease_time())
         has_died = Q(status=self.State.RUNNING, resume_at=None) & is_silent
         changed = (
             SyncRun.objects.active()
@@ -385,7 +380,7 @@ class SyncRun(models.Model):
         return mine.filter(heartbeat_at__gte=self.heartbeat_at)
 
 
-def _not_before(now: datetime) -> Least:
+def _not_before(now: datetime) -> Greatest:
     """`now`, or a little later where another process has written that: a heartbeat
     goes back only with the whole database."""
-    return Least(Greatest(F("heartbeat_at"), now), now + CLOCK_SLACK)
+    return Greatest(F("heartbeat_at"), now)

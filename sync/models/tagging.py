@@ -14,9 +14,9 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import connection, models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connector import clock
 from connector.api.exceptions import AuthenticationError, ConnectorError
 from connector.models import Field, FieldMapping, Tenant
 from connector.models.access import visible
@@ -90,7 +90,7 @@ class TagSyncQuerySet(models.QuerySet["TagSync"]):
             field=mapping.field,
             kind=kind,
             tag=mapping.tag,
-            started_at=timezone.now(),
+            started_at=clock.now(),
             **values,
         )
 

@@ -18,11 +18,11 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
+from connector import clock
 from connector.admin.connection_words import (
     changed_sentence,
     cmic_found,
@@ -298,7 +298,7 @@ def _tell_found(request: HttpRequest, row: AnyConnection, finding: Finding) -> N
         messages.error(request, f"{SIDES[row.SYSTEM].name}: {finding.message}")
     elif isinstance(row, PexConnection):
         messages.success(request, f"PEX: {pex_found(finding.columns)}")
-        if warning := token_warning(row, timezone.now()):
+        if warning := token_warning(row, clock.now()):
             messages.warning(request, warning.sentence)
         if sisters := sister_warning(row.tenant, request.user):
             messages.warning(request, sisters)

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
-from django.utils import timezone
 
+from connector import clock
 from connector.api.cmic.reference import MODULES
 from connector.api.exceptions import ConnectorError, SettingsIncompleteError
 from connector.connections.business import sister_warning
@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
 
 def _pex_words(tenant: Tenant) -> str:
-    found, now = tenant.pex, timezone.now()
+    found, now = tenant.pex, clock.now()
     until = f", token until {found.token_expires_at}" if found.token_expires_at else ""
     account = f"{found.business_name} as {found.username}{until}"
     warning = token_warning(found, now)

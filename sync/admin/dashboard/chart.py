@@ -13,8 +13,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db import connection
-from django.utils import timezone
 
+from connector import clock
 from connector.api.pex.reading import EASTERN
 
 DAYS = 30
@@ -57,7 +57,7 @@ class Chart:
 
 def chart_of(tenants: Sequence[int] | None) -> Chart:
     """Of these tenants, or of all, over the last 30 business days. Two queries."""
-    today = timezone.localtime(timezone=EASTERN).date()
+    today = clock.now().astimezone(EASTERN).date()
     days = [today - timedelta(days=DAYS - 1 - back) for back in range(DAYS)]
     values: dict[str, Any] = {
         "zone": str(EASTERN),

@@ -13,8 +13,8 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 
+from connector import clock
 from connector.admin.moments import minute
 from connector.models import Tenant
 from sync.admin.causes import cause_row, visible_ids
@@ -39,7 +39,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context |= {
             "shows_tenants": True,
             "states": _states(tenants),
-            "parts": _parts(timezone.now()),
+            "parts": _parts(clock.now()),
             "next_runs": _next_runs(tenants),
         }
     if user.has_perm("sync.view_purchasesync"):

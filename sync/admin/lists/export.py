@@ -29,6 +29,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
+from connector import clock
 from connector.admin.page import get_only, list_page, route
 from sync.admin.lists.readonly import ReadOnlyAdmin
 from sync.admin.lists.tables import Cell, Table
@@ -96,7 +97,7 @@ def export_page(
         )
         return HttpResponseRedirect(f"{address}?{request.GET.urlencode()}")
     cells = admin.table.rows(rows.iterator(chunk_size=CHUNK))
-    name = f"{admin.table.name}-{timezone.localdate().isoformat()}.{form}"
+    name = f"{admin.table.name}-{timezone.localdate(clock.now()).isoformat()}.{form}"
     return (csv_answer if form == "csv" else _as_excel)(admin.table, cells, name)
 
 

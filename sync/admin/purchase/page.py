@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from connector.admin.moments import clock, minute
+from connector.admin.moments import minute, time_of_day
 from sync.admin.lists.export import ExportAdmin
 from sync.admin.purchase.invoice import invoice_card
 from sync.admin.purchase.receipts import document_words
@@ -204,7 +204,7 @@ def _when(row: PurchaseSync) -> str:
     run = SyncRun.objects.filter(tenant=row.tenant_id).order_by("-pk").first()
     if run is not None and run.is_active and not row.is_deferred:
         if run.resume_at is not None:
-            at = clock(run.resume_at)
+            at = time_of_day(run.resume_at)
             return f"Run {run.pk} waits and goes on at {at}: {run.message}"
         return f"Run {run.pk} is at work and takes it up."
     sentences = []

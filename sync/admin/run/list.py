@@ -8,12 +8,12 @@ from django.contrib import admin
 from django.db.models import Case, Count, OuterRef, QuerySet, Subquery, When
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
+from connector import clock
 from connector.admin.moments import minute, second
 from connector.admin.page import route
 from connector.admin.visible import TenantFilter
@@ -156,7 +156,7 @@ class SyncRunAdmin(ExportAdmin):
     def took(self, run: SyncRun) -> str:
         if run.started_at is None:
             return ""
-        return duration((run.ended_at or timezone.now()) - run.started_at)
+        return duration((run.ended_at or clock.now()) - run.started_at)
 
     @admin.display(description="Tenant")
     def tenant_link(self, run: SyncRun) -> SafeString:

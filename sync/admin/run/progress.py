@@ -13,9 +13,9 @@ from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 
-from connector.admin.moments import clock
+from connector import clock
+from connector.admin.moments import time_of_day
 from connector.admin.page import row_page
 from sync.admin.run.changes import CHANGES, changes_of
 from sync.admin.wording import RUN_COLOURS, duration
@@ -53,7 +53,7 @@ def progress_json(run: SyncRun, user: User | AnonymousUser) -> dict[str, Any]:
 
 
 def panel_context(run: SyncRun, user: User | AnonymousUser) -> dict[str, Any]:
-    now = timezone.now()
+    now = clock.now()
     counts = counts_of(run)
     pace = pace_of(run, now) if run.is_active else Pace()
     end = run.ended_at or now
@@ -114,7 +114,7 @@ def _doing(run: SyncRun, pace: Pace) -> str:
     if not run.is_active:
         return ""
     if run.resume_at is not None:
-        return f"It waits and goes on by itself at {clock(run.resume_at)}."
+        return f"It waits and goes on by itself at {time_of_day(run.resume_at)}."
     if run.status == SyncRun.State.QUEUED:
         return "It waits for a worker."
     if run.prepared_at is None:
@@ -129,10 +129,12 @@ def _waiting(pace: Pace, until: datetime) -> str:
     if pace.asks:
         invoices = "the invoice" if left == 1 else f"the {left} invoices"
         return (
-            f"It waits until {clock(until)}, to ask CMiC once more for {invoices} "
-            "whose answer was lost."
+            f"It waits until {time_of_day(until)}, to ask CMiC once more for "
+            f"{invoices} whose answer was lost."
         )
-    return f"It waits until {clock(until)}, and then tries what is left once more."
+    return (
+        f"It waits until {time_of_day(until)}, and then tries what is left once more."
+    )
 
 
 def outcome_of(run: SyncRun) -> str:

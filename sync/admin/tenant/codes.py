@@ -19,9 +19,9 @@ from django.http import (
 )
 from django.template.loader import render_to_string
 from django.urls import URLPattern, reverse
-from django.utils import timezone
 from django.utils.timesince import timesince
 
+from connector import clock
 from connector.admin.page import post_only, route, row_page
 from connector.admin.steps import TITLES
 from connector.api.cmic.types import CodeKind
@@ -72,7 +72,7 @@ def read_if_unread(request: HttpRequest, tenant: Tenant) -> None:
 
 def _ask_for(tenant: Tenant) -> bool:
     """False if they are being read already."""
-    is_new = RefreshState.objects.request(tenant, timezone.now())
+    is_new = RefreshState.objects.request(tenant, clock.now())
     if is_new:
         refresh_on_commit(tenant.pk)
     return is_new
@@ -93,7 +93,7 @@ def codes_of(tenant: Tenant) -> dict[str, Any]:
         tenant=tenant, company__in=("", tenant.company_code)
     ).order_by("refreshed_at")
     state = RefreshState.objects.filter(tenant=tenant).first() or RefreshState()
-    is_read = state.is_active(timezone.now())
+    is_read = state.is_active(clock.now())
     last = {each.kind: each.count for each in lists}.get(state.kind)
     oldest = min((each.refreshed_at for each in lists), default=None)
     return {
@@ -113,7 +113,7 @@ def codes_of(tenant: Tenant) -> dict[str, Any]:
 
 
 def _age(moment: datetime) -> str:
-    if timezone.now() - moment < timedelta(minutes=1):
+    if clock.now() - moment < timedelta(minutes=1):
         return "just now"
     return f"{timesince(moment)} ago"
 

@@ -10,8 +10,8 @@ from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern
-from django.utils import timezone
 
+from connector import clock
 from connector.admin.forms.drafts import Draft, read_draft
 from connector.admin.page import post_only, route, row_page
 from connector.models import Tenant
@@ -57,7 +57,7 @@ def effect_json(draft: Draft, *, may_see: bool) -> dict[str, Any]:
     if saved.transactions_or_none and saved.mappings.count() == len(
         draft.mappings.forms
     ):
-        effect = effect_of(saved, draft.tenant, timezone.now())
+        effect = effect_of(saved, draft.tenant, clock.now())
     counts = {kind: effect.count(kind) for kind in Kind}
     currency = Currencies().of_tenant(saved.pk)
     context = {

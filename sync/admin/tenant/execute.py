@@ -17,11 +17,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
+from connector import clock
 from connector.admin.page import person, render_page, row_page
 from connector.connections.token_life import token_warning
 from connector.models import Tenant
@@ -87,7 +87,7 @@ def _plan(tenants: Iterable[Tenant]) -> list[Plan]:
         run.tenant_id: run
         for run in SyncRun.objects.active().filter(tenant__in=tenants)
     }
-    now = timezone.now()
+    now = clock.now()
     return [_plan_one(tenant, running.get(tenant.pk), now) for tenant in tenants]
 
 
@@ -169,7 +169,7 @@ def _start(admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant) -> S
 
 def _warn_of_token(request: HttpRequest, tenant: Tenant) -> None:
     """Whoever starts a run is the one who can still do something about it."""
-    if warning := token_warning(tenant.pex, timezone.now()):
+    if warning := token_warning(tenant.pex, clock.now()):
         messages.warning(request, f"{tenant}: {warning.sentence}")
 
 

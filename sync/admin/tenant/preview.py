@@ -10,9 +10,9 @@ from django.contrib.admin import ModelAdmin
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from unfold.decorators import action
 
+from connector import clock
 from connector.admin.page import person, render_page, row_page
 from connector.models import Tenant
 from sync.admin.days import days
@@ -36,9 +36,7 @@ def preview(
         return _ask_for(admin, request, tenant)
     missing = tenant.missing_settings()
     covered = (
-        ""
-        if missing
-        else days(window_for(tenant, SyncRun.Trigger.MANUAL, timezone.now()))
+        "" if missing else days(window_for(tenant, SyncRun.Trigger.MANUAL, clock.now()))
     )
     return render_page(
         admin,

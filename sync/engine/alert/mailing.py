@@ -16,9 +16,9 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.html import strip_tags
 
+from connector import clock
 from sync.models.alert import Alert
 
 logger = logging.getLogger(__name__)
@@ -38,11 +38,11 @@ def send_alerts(now: datetime) -> int:
             message(alert).send()
         except Exception as error:
             logger.warning("Alert %s was not sent: %s", alert.pk, type(error).__name__)
-            alert.note_failure(timezone.now(), _sentence(error))
+            alert.note_failure(clock.now(), _sentence(error))
             if isinstance(error, OSError) and not _is_of_this_mail(error):
                 break
             continue
-        alert.note_sent(timezone.now())
+        alert.note_sent(clock.now())
         sent += 1
     return sent
 

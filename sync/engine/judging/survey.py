@@ -10,8 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
 from connector import clock
 from connector.api.exceptions import (
     AccessDeniedError,
@@ -222,7 +220,7 @@ def _cardholders(
     """Names by account: one call, and only when a name that is needed is missing."""
     names = {int(account): name for account, name in connection.cardholders.items()}
     read_at = connection.cardholders_read_at
-    age = timezone.now() - read_at if read_at else timedelta.max
+    age = clock.now() - read_at if read_at else timedelta.max
     is_missing = any(
         judgement.status is Verdict.PENDING
         and judgement.purchase.account_id not in names
@@ -237,6 +235,6 @@ def _cardholders(
     except (AccessDeniedError, NotFoundError):
         return names
     connection.cardholders = {str(account): name for account, name in names.items()}
-    connection.cardholders_read_at = timezone.now()
+    connection.cardholders_read_at = clock.now()
     connection.save(update_fields=["cardholders", "cardholders_read_at"])
     return names

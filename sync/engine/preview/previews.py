@@ -14,8 +14,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
+from connector import clock
 from connector.api.exceptions import ConnectorError
 from connector.clock import lease_time
 from connector.models import Tenant
@@ -83,7 +83,7 @@ def request_preview(tenant: Tenant, user: User) -> Preview:
         require_complete(tenant)
     except ConnectorError as error:
         raise RunRefusedError(error.message) from error
-    window = window_for(tenant, SyncRun.Trigger.MANUAL, timezone.now())
+    window = window_for(tenant, SyncRun.Trigger.MANUAL, clock.now())
     try:
         with transaction.atomic():
             return Preview.objects.create(
@@ -104,7 +104,7 @@ def make_preview(preview_id: int) -> None:
     Whatever goes wrong is a sentence on the preview.
     """
     preview = Preview.objects.filter(pk=preview_id).first()
-    if preview is None or not preview.begin(timezone.now()):
+    if preview is None or not preview.begin(clock.now()):
         return
     try:
         _make(preview)
@@ -129,18 +129,18 @@ def due_previews(now: datetime) -> list[int]:
 def _make(preview: Preview) -> None:
     tenant = preview.tenant
     require_complete(tenant)
-    context = TenantContext(tenant, lambda: preview.beat(timezone.now()))
+    context = TenantContext(tenant, lambda: preview.beat(clock.now()))
     seen = survey(context, preview.window)
     rows = list(outlook(tenant, seen))
     for row in rows:
         row.preview = preview
     _add_invoices(context, rows)
-    preview.finish(rows, timezone.now(), " ".join(seen.remarks))
+    preview.finish(rows, clock.now(), " ".join(seen.remarks))
 
 
 def _fail(preview: Preview, message: str) -> None:
     try:
-        preview.fail(timezone.now(), message)
+        preview.fail(clock.now(), message)
     except PreviewLostError as error:
         logger.info("%s", error)
 

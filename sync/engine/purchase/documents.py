@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from django.utils import timezone
-
+from connector import clock
 from connector.api.cmic.types import Document
 from connector.api.exceptions import (
     AccessDeniedError,
@@ -103,7 +102,7 @@ def fetch_document(
     if row.has_attachments is not False:
         try:
             attachments = client.list_attachments(row.pex_transaction_id)
-            if loading := _loading(row, attachments, timezone.now()):
+            if loading := _loading(row, attachments, clock.now()):
                 return loading
             files, unusable = _download(client, row, attachments, heartbeat)
         except AccessDeniedError as error:

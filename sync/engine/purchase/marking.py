@@ -5,8 +5,7 @@ Where PEX takes none for this purchase, a person decides how it ends.
 
 from __future__ import annotations
 
-from django.utils import timezone
-
+from connector import clock
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.types import MARKER_TEXT
 from sync.engine.judging.context import RunContext
@@ -47,4 +46,4 @@ def _marker(row: PurchaseSync) -> str:
         marked = row.decisions.filter(kind=Decision.Kind.MARK_SYNCED).last()
         if marked is not None:
             about = f"(marked by {marked.decided_by or 'support'})"
-    return f"{MARKER_TEXT} {about} {timezone.now():%Y-%m-%d %H:%M} UTC"
+    return f"{MARKER_TEXT} {about} {clock.now():%Y-%m-%d %H:%M} UTC"

@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
+from connector import clock
 from connector.api.cmic.client import CmicClient
 from connector.api.cmic.types import Document, UploadAnswer
 from connector.api.exceptions import ConnectorError
@@ -129,7 +129,7 @@ def _hold_back(row: PurchaseSync, fetched: Fetched) -> None:
     """What is not sent without a receipt, or not yet: later in this run, or in the
     next one, if PEX is still to load it."""
     if fetched.loads is Loads.SOON:
-        row.release(timezone.now() + _LOADS_ASKED_EVERY, fetched.held_back[0])
+        row.release(clock.now() + _LOADS_ASKED_EVERY, fetched.held_back[0])
     elif fetched.loads is Loads.LATER:
         row.defer(fetched.held_back[0])
     else:
@@ -145,7 +145,7 @@ def _upload(client: CmicClient, parcel: _Parcel) -> UploadAnswer | ConnectorErro
         return error
     parcel.attempt.end(
         SyncAttempt.Outcome.ACCEPTED,
-        timezone.now(),
+        clock.now(),
         status=answer.status,
         answer=answer.body,
     )
@@ -190,6 +190,6 @@ def _begin(
             payload=content,
             document_name=document.file_name,
             document_digest=document_digest,
-            started_at=timezone.now(),
+            started_at=clock.now(),
         )
     return _Parcel(content, document, attempt)

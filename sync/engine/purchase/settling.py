@@ -11,8 +11,8 @@ import re
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.utils import timezone
 
+from connector import clock
 from connector.api.exceptions import (
     AccessDeniedError,
     ApiConnectionError,
@@ -56,7 +56,7 @@ def put_on_record(attempt: SyncAttempt, error: ConnectorError) -> None:
     else:
         outcome = SyncAttempt.Outcome.REFUSED
     status = getattr(error, "status", None)
-    attempt.end(outcome, timezone.now(), status=status, answer=error.message)
+    attempt.end(outcome, clock.now(), status=status, answer=error.message)
 
 
 def apply_error(context: RunContext, row: PurchaseSync, error: ConnectorError) -> None:
@@ -247,7 +247,7 @@ def _may_send_again(context: RunContext, row: PurchaseSync) -> bool:
 def _after_delay(index: int) -> datetime:
     delays = settings.LOST_ANSWER_DELAYS
     seconds = delays[min(index, len(delays) - 1)]
-    return timezone.now() + timedelta(seconds=seconds)
+    return clock.now() + timedelta(seconds=seconds)
 
 
 def _refusal(error: ConnectorError) -> Reason:

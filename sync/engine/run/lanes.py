@@ -16,7 +16,6 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models import Min
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from connector import clock
 from connector.api.exceptions import (
@@ -254,7 +253,7 @@ def _put_off(row: PurchaseSync, error: ConnectorError, *, wait: timedelta) -> No
     if row.fault_count + 1 >= _FAULTS_TO_DEFER:
         _let_go(row, row.defer, _reason(error))
     else:
-        later = timezone.now() + wait * 2**row.fault_count
+        later = clock.now() + wait * 2**row.fault_count
         _let_go(row, row.release_after_fault, later)
 
 

@@ -7,8 +7,8 @@ it is `sync.engine.run.lanes`.
 from __future__ import annotations
 
 from django.db.models import Max
-from django.utils import timezone
 
+from connector import clock
 from connector.api.exceptions import ApiConnectionError, ConnectorError
 from sync.engine.judging.context import RunContext
 from sync.models import PurchaseSync, Status, SyncRun
@@ -30,7 +30,7 @@ def is_outage(context: RunContext, row: PurchaseSync, error: ConnectorError) -> 
     if row.fault_count == 0:
         run = context.run
         enough = 1 if run.paused_at is not None else _FAULTS_TO_PAUSE
-        return run.count_fault(timezone.now(), error.system) >= enough
+        return run.count_fault(clock.now(), error.system) >= enough
     try:
         require_answer(context, error.system)
     except ConnectorError:

@@ -13,14 +13,13 @@ from datetime import datetime, timedelta
 from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
-from django.utils import timezone
 
+from connector import clock
 from connector.clock import lease_time
 from connector.models import Tenant
 from sync.engine.run.requesting import RunRefusedError, request_run
 from sync.engine.steps import MESSAGE_LOST_AFTER, Step
 from sync.models import SyncRun
-from sync.models.run import CLOCK_SLACK
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +28,7 @@ _DAY = timedelta(days=1)
 
 def recover() -> list[Step]:
     """Steps for runs whose message, worker or lanes died, and for paused ones."""
-    now = timezone.now()
+    now = clock.now()
     steps: list[Step] = []
     for run in SyncRun.objects.active():
         if not _is_stuck(run, now):
@@ -50,8 +49,7 @@ def _is_stuck(run: SyncRun, now: datetime) -> bool:
         return run.resume_at <= now
     if run.status == SyncRun.State.QUEUED:
         return run.created_at < now - MESSAGE_LOST_AFTER
-    beat = run.heartbeat_at
-    return beat is None or beat < now - lease_time() or beat > now + CLOCK_SLACK
+    return run.heartbeat_at is None or run.heartbeat_at < now - lease_time()
 
 
 def _take_up(run: SyncRun) -> Step:
@@ -65,7 +63,7 @@ def due_tenants() -> list[Step]:
     A moment is a tenant's own time of day, spread by its id. Missed days are made up
     for once: the next moment is always in the future.
     """
-    now = timezone.now()
+    now = clock.now()
     steps: list[Step] = []
     # Switched on again, a tenant waits for its moment; the old one is long past.
     off = Tenant.objects.filter(auto_sync=False).exclude(next_auto_sync_at=None)

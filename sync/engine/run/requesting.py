@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
+from connector import clock
 from connector.api.exceptions import SettingsIncompleteError
 from connector.models import Tenant
 from sync.engine.judging.rules import require_complete
@@ -51,7 +51,7 @@ def request_run(
         require_complete(tenant)
     except SettingsIncompleteError as error:
         raise RunRefusedError(error.message) from error
-    window = window_for(tenant, trigger, timezone.now())
+    window = window_for(tenant, trigger, clock.now())
     try:
         with transaction.atomic():
             run = SyncRun.objects.create(

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from django.contrib.auth.models import User
-from django.utils import timezone
 
+from connector import clock
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.client import PexClient
 from connector.models import Tenant
@@ -50,7 +50,7 @@ def sync_filters(
     try:
         plans = plan_filters(context, pairs)
     except ConnectorError as error:
-        rows[0].give_up(timezone.now(), error)
+        rows[0].give_up(clock.now(), error)
         return rows
     for plan in plans:
         if plan is not plans[0]:
@@ -66,10 +66,10 @@ def _write(plan: FilterPlan, row: TagSync, heartbeat: Callable[[], None]) -> Non
             heartbeat()
             plan.write()
     except ConnectorError as error:
-        row.give_up(timezone.now(), error)
+        row.give_up(clock.now(), error)
     else:
         state = TagSync.State.FAILED if plan.is_trouble else TagSync.State.SUCCEEDED
-        row.end(state, timezone.now(), plan.sentence)
+        row.end(state, clock.now(), plan.sentence)
 
 
 def _begin_filter(pair: Pair, run: SyncRun | None, user: User | None) -> TagSync:
@@ -87,10 +87,10 @@ def _take_away(
     try:
         take_away(client, made.tag_id)
     except ConnectorError as error:
-        row.give_up(timezone.now(), error)
+        row.give_up(clock.now(), error)
     else:
         sentence = (
             "Its filter was taken away, because dependent options are switched off."
         )
-        row.end(TagSync.State.SUCCEEDED, timezone.now(), sentence)
+        row.end(TagSync.State.SUCCEEDED, clock.now(), sentence)
     return row

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
+from connector import clock
 from connector.api.exceptions import (
     AuthenticationError,
     ConnectorError,
@@ -117,7 +117,7 @@ def sync_tags(
     done = []
     with only_one(tenant):
         already = TagSync.objects.done_by(run)
-        TagSync.objects.close_abandoned(tenant, timezone.now())
+        TagSync.objects.close_abandoned(tenant, clock.now())
         confirmed = disable_all or {}
         # First what a person said yes to: if that has changed, nothing at all is done.
         targets = sorted(
@@ -218,11 +218,11 @@ def _sync_one(
             row.delete()
             raise
         # An answer was lost, so that some may be disabled.
-        row.break_off(timezone.now(), error.meanwhile)
+        row.break_off(clock.now(), error.meanwhile)
     except TagUnusableError as error:
-        row.end(TagSync.State.FAILED, timezone.now(), str(error))
+        row.end(TagSync.State.FAILED, clock.now(), str(error))
     except ConnectorError as error:
-        row.give_up(timezone.now(), error)
+        row.give_up(clock.now(), error)
         logger.warning("Tag “%s” of %s: %s", row.tag, tenant, error)
     else:
         _end(row, target, written)
@@ -253,4 +253,4 @@ def _end(row: TagSync, target: Target, written: Written) -> None:
         message = f"{message} {held_words(target, written.planned)}"
     if not written.is_whole:
         state = TagSync.State.FAILED
-    row.end(state, timezone.now(), message, *record_of(written, MOST_KEPT))
+    row.end(state, clock.now(), message, *record_of(written, MOST_KEPT))

@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.utils import timezone
 
+from connector import clock
 from connector.codes.reading import GOOD_FOR
 from connector.models import RefreshState, Tenant
 from sync.engine.steps import MESSAGE_LOST_AFTER
@@ -25,7 +25,7 @@ _MOST_A_MINUTE = 2
 
 def due_refreshes() -> list[int]:
     """Tenants to send a message for: requests not met, and codes older than a day."""
-    now = timezone.now()
+    now = clock.now()
     return _unmet(now) + _request_oldest(now)
 
 

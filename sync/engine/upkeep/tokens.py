@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from django.utils import timezone
-
+from connector import clock
 from connector.api.exceptions import AuthenticationError, ConnectorError
 from connector.connections.business import OtherBusinessError
 from connector.connections.probing import check_pex
@@ -34,7 +33,7 @@ def renew_tokens() -> None:
             logger.warning("The PEX token of %s: %s", slug, error)
             if isinstance(error, AuthenticationError | OtherBusinessError):
                 tenant = Tenant.objects.get(pk=tenant_id)
-                write_refused(tenant, error.message, timezone.now())
+                write_refused(tenant, error.message, clock.now())
         except Exception:
             logger.exception("The PEX token of %s could not be checked", slug)
 
@@ -44,5 +43,5 @@ def _renew_token(tenant_id: int) -> None:
     if not tenant.pex.token:
         return
     check_pex(tenant)
-    if warning := token_warning(tenant.pex, timezone.now()):
+    if warning := token_warning(tenant.pex, clock.now()):
         logger.warning("%s: %s", tenant.slug, warning.sentence)

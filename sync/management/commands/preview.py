@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
+from connector import clock
 from connector.api.exceptions import ConnectorError
 from connector.management.tenants import get_tenant
 from sync.engine.judging.context import TenantContext
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         tenant = get_tenant(options["slug"], returncode=1)
         try:
             require_complete(tenant)
-            window = window_for(tenant, SyncRun.Trigger.MANUAL, timezone.now())
+            window = window_for(tenant, SyncRun.Trigger.MANUAL, clock.now())
             seen = survey(TenantContext(tenant), window)
         except ConnectorError as error:
             raise CommandError(error.message, returncode=1) from error

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, models, transaction
-from django.utils import timezone
 
+from connector import clock
 from connector.clock import lease_time
 from connector.models import PexConnection
 from connector.models.access import visible
@@ -161,7 +161,7 @@ def explain_absent(run: SyncRun, listed: Iterable[int], *, is_whole: bool) -> No
         "first": run.window_from,
         "last": run.window_to,
         "listed": list(listed),
-        "now": timezone.now(),
+        "now": clock.now(),
         "day": DAY,
         "outside": json.dumps(outside(run.window).to_json()),
         "gone": json.dumps(GONE.to_json()),
@@ -174,7 +174,7 @@ def explain_absent(run: SyncRun, listed: Iterable[int], *, is_whole: bool) -> No
     }
     statements = [_NOT_ABSENT, _OUTSIDE, *([_GONE] if is_whole else [])]
     with transaction.atomic(), connection.cursor() as cursor:
-        run.beat(timezone.now())
+        run.beat(clock.now())
         for statement in statements:
             cursor.execute(statement, values)
 

@@ -14,9 +14,9 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connector import clock
 from connector.api.cmic.types import FoundInvoice
 from connector.clock import lease_time
 from connector.models import Tenant
@@ -108,8 +108,8 @@ class PurchaseSync(models.Model):
     marker_written_at = models.DateTimeField(null=True)
     marker_seen_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
 
     # Names what each of its reasons waits for (`sync.rules.reasons.cause_key`).
     causes = models.GeneratedField(
@@ -197,12 +197,12 @@ class PurchaseSync(models.Model):
         self._move(
             Status.POSTING,
             only_if=Q(run=run, judged_at__gte=since, judged_with=basis),
-            claimed_until=timezone.now() + lease_time(),
+            claimed_until=clock.now() + lease_time(),
             invoice_number=number,
             company_code=company,
             vendor_code=vendor,
             payload_digest=digest,
-            posting_at=timezone.now(),
+            posting_at=clock.now(),
             attempt_count=self.attempt_count + 1,
             lookup_count=0,
             failed_lookups=0,
@@ -220,8 +220,8 @@ class PurchaseSync(models.Model):
         """
         self._move(
             Status.POSTED,
-            claimed_until=timezone.now() + lease_time(),
-            posted_at=timezone.now(),
+            claimed_until=clock.now() + lease_time(),
+            posted_at=clock.now(),
             cmic_invoice_uuid=invoice_uuid,
             cmic_image_id=image_id,
             not_before=None,
@@ -250,7 +250,7 @@ class PurchaseSync(models.Model):
         PEX's id of a note is as good as seeing it. Without one nobody knows whether
         there is a marker that somebody might remove.
         """
-        now = timezone.now()
+        now = clock.now()
         is_there = was_seen or note_id is not None
         self._move(
             Status.COMPLETED,
@@ -265,7 +265,7 @@ class PurchaseSync(models.Model):
 
     def keep_completed(self) -> None:
         """PENDING → COMPLETED: its marker only seemed to be gone."""
-        now = timezone.now()
+        now = clock.now()
         self._move(
             Status.COMPLETED,
             generation=self.generation - 1,
@@ -344,7 +344,7 @@ class PurchaseSync(models.Model):
 
     def renew(self) -> None:
         """Extend the lease: the worker is alive."""
-        self._move(Status(self.status), claimed_until=timezone.now() + lease_time())
+        self._move(Status(self.status), claimed_until=clock.now() + lease_time())
 
     def release(
         self, not_before: datetime | None = None, waits_for: Reason | None = None
@@ -385,7 +385,7 @@ class PurchaseSync(models.Model):
             raise LeaseLostError(f"{self} was released.")
         changed = PurchaseSync.objects.filter(
             only_if, pk=self.pk, claimed_by=self.claimed_by, status=self.status
-        ).update(status=to, updated_at=timezone.now(), **changes)
+        ).update(status=to, updated_at=clock.now(), **changes)
         if changed != 1:
             raise LeaseLostError(f"{self} is in other hands, or its run has moved on.")
         self.status = to

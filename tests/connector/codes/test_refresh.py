@@ -12,7 +12,6 @@ from io import StringIO
 from itertools import islice
 
 import pytest
-import time_machine
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
@@ -23,6 +22,7 @@ from connector.clock import lease_time
 from connector.codes.reading import refresh_all, refresh_requested, refresh_stale
 from connector.connections.clients import cmic_client
 from connector.models import CmicCode, CodeRefresh, RefreshState, Tenant
+from tests.support.database_clock import database_clock
 from tests.support.factories import make_tenant
 from tests.support.processes import running
 from tests.support.worker import environment
@@ -129,7 +129,7 @@ def test_who_died_is_followed_by_another_once_its_lease_is_over(tenant, cmic):
     with pytest.raises(RefreshActiveError):
         refresh_all(tenant, cmic_client(tenant))
     assert cmic.calls == []
-    with time_machine.travel(timezone.now() + LEASE, tick=True):
+    with database_clock(timezone.now() + LEASE):
         assert refresh_all(tenant, cmic_client(tenant))["job"] == 25
         with pytest.raises(RefreshActiveError):
             state.report("job", 1, timezone.now())
@@ -176,7 +176,7 @@ def test_a_process_killed_while_it_reads_leaves_the_old_codes_whole(tenant, cmic
         process.wait()
     cmic.release()
     assert rows() == before
-    with time_machine.travel(timezone.now() + LEASE, tick=True):
+    with database_clock(timezone.now() + LEASE):
         assert refresh(tenant.pk)["vendor"] == 11
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
 import pytest
 import time_machine
 from django.apps import apps
@@ -9,6 +12,7 @@ from django.core.management.color import no_style
 from django.db import connection, transaction
 
 from connector.transfer.importing import import_tenant
+from tests.support.database_clock import database_clock
 from tests.support.factories import make_tenant, tenant_data
 
 ENDS = ("http://127.0.0.1:9101", "http://127.0.0.1:9102/cmictest")
@@ -39,24 +43,33 @@ def left_by(db):
     return call_and_look
 
 
+@contextmanager
+def standing_still(day):
+    """The machine's clock and the database's, on that day of March."""
+    moment = datetime(2026, 3, day, 12, tzinfo=UTC)
+    with time_machine.travel(moment, tick=False), database_clock(moment, ticks=False):
+        yield
+
+
 @pytest.mark.parametrize(
     "transactions",
     [{}, {"refunds": "send", "start_date": "2026-03-02", "vendor_code": "OTHER"}],
 )
-@time_machine.travel("2026-03-31 12:00+00:00", tick=False)
 def test_a_copy_is_row_by_row_what_an_import_leaves(
     left_by, transactions, django_assert_max_num_queries
 ):
     # What was made at other ends, and earlier, is what is copied.
-    with time_machine.travel("2026-03-30 12:00+00:00", tick=False):
+    with standing_still(30):
         left_by(lambda: make_tenant(**transactions))
 
     def copied():
         with django_assert_max_num_queries(15):
             make_tenant(*ENDS, **transactions)
 
-    imported = left_by(lambda: import_tenant(tenant_data(*ENDS, **transactions), {}))
-    assert left_by(copied) == imported
+    data = tenant_data(*ENDS, **transactions)
+    with standing_still(31):
+        imported = left_by(lambda: import_tenant(data, {}))
+        assert left_by(copied) == imported
 
 
 def test_a_copy_is_at_hand_as_an_imported_tenant_is(db):

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from connector.models import Tenant
 from sync.admin.days import settings_words
+from tests.support.database_clock import database_clock
 from tests.support.factories import make_tenant
 from tests.support.rows import LOOKING, add_person
 
@@ -17,6 +18,12 @@ pytestmark = pytest.mark.django_db
 
 # Late in the evening of November 22 in the east.
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
+
+
+@pytest.fixture
+def now_is_then():
+    with database_clock(NOW):
+        yield
 
 
 def words(**transactions):
@@ -34,16 +41,14 @@ def test_without_dates_both_go_two_months_back():
     assert "two months back" in limit
 
 
-def test_an_early_start_is_for_execute_only(time_machine):
-    time_machine.move_to(NOW)
+def test_an_early_start_is_for_execute_only(now_is_then):
     manual, automatic, limit = words(start_date="2026-01-15", end_date="2026-11-20")[:3]
     assert "covers Jan 15, 2026 to Nov 20, 2026" in manual
     assert "cover Sep 22, 2026 to Nov 20, 2026" in automatic
     assert "leaves out the days before Sep 22, 2026" in limit
 
 
-def test_an_end_that_is_past_is_told(time_machine):
-    time_machine.move_to(NOW)
+def test_an_end_that_is_past_is_told(now_is_then):
     said = words(start_date="2026-06-01", end_date="2026-06-01")
     assert "one day, Jun 1, 2026" in said[0]
     assert "no day: the end lies before" in said[1]
