@@ -35,3 +35,11 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
 # Files are served from where they are; nobody collects them for a test.
 WHITENOISE_AUTOREFRESH = True
+
+if _SECONDS := env.float("CLOCK_AHEAD", default=0.0):  # noqa: F405
+    # A process on a machine whose clock is wrong by so much.
+    from datetime import UTC, datetime, timedelta
+
+    import time_machine
+
+    time_machine.travel(datetime.now(UTC) + timedelta(seconds=_SECONDS)).start()

@@ -59,6 +59,6 @@ def test_a_run_paused_by_an_outage_sends_nothing_on_an_old_judgement(
     assert set(sent) == {number_of(retagged), number_of(receipted)}
     line = sent[number_of(retagged)].lines[0]
     assert line["Aprid_Jobdepteqp_Code"] == jobs[1]
-    assert "No Attachment" not in sent[number_of(receipted)].file_name
+    assert b"No Attachment" not in sent[number_of(receipted)].file
     listings = [call for call in pex.calls if "AllCardholder" in call.path]
     assert len(listings) == 2

@@ -94,7 +94,7 @@ class TestWhatChangedMeanwhile:
         assert codes_of(rejected) == {"not_approved"}
         assert job_of(cmic, retagged) == jobs[1]
         (invoice,) = cmic.invoices(number_of(receipted))
-        assert "No Attachment" not in invoice.file_name
+        assert b"No Attachment" not in invoice.file
         assert len(cmic.invoices()) == 2
         assert len(listings(pex)) == 2
 
@@ -241,7 +241,7 @@ class TestSentByAPerson:
         assert execute(tenant).status == "succeeded"
         assert job_of(cmic, purchase) == jobs[1]
         (invoice,) = cmic.invoices(number_of(purchase))
-        assert "No Attachment" not in invoice.file_name
+        assert b"No Attachment" not in invoice.file
 
     def test_what_is_not_approved_any_more_is_not_sent_again(
         self, tenant, pex, cmic, sam
