@@ -60,7 +60,7 @@ def test_a_wait_that_cmic_tells_with_an_outage_is_waited_exactly(
     tenant, cmic, purchase
 ):
     run, step = request_run(tenant, "manual")
-    cmic.faults.set("lookup_error", status=503, retry_after=7, times=2)
+    cmic.faults.set("lookup_error", status=503, retry_after=7, times=4)
     (again,) = prepare(step.run_id)
     assert again.delay == 7
     run.refresh_from_db()
