@@ -45,6 +45,7 @@ from sync.workshop.pool import WorkshopError
 # no more. Within minutes of adding it a run waits, later the next one looks again.
 _LOADED_WITHIN = timedelta(hours=24)
 _LOADED_SOON = timedelta(minutes=15)
+_LOADS_ASKED_EVERY = timedelta(minutes=2)
 _CLOCKS_DIFFER = timedelta(hours=1)
 _NOT_LOADED = "notloaded"
 _STATES = {
@@ -76,10 +77,17 @@ class Fetched:
     pages: tuple[Origin, ...] = ()
     loads: Loads | None = None
 
-    @property
-    def hold_status(self) -> Status:
-        is_skip = all(reason.code in SKIPPING for reason in self.held_back)
-        return Status.SKIPPED if is_skip else Status.BLOCKED
+    def hold_back(self, row: PurchaseSync) -> None:
+        """The purchase is not sent without a receipt, or not yet: later in this run, or
+        in the next one, if PEX is still to load it."""
+        if self.loads is Loads.SOON:
+            row.release(clock.now() + _LOADS_ASKED_EVERY, self.held_back[0])
+        elif self.loads is Loads.LATER:
+            row.defer(self.held_back[0])
+        else:
+            is_skip = all(reason.code in SKIPPING for reason in self.held_back)
+            status = Status.SKIPPED if is_skip else Status.BLOCKED
+            row.hold_back(status, self.held_back, self.warnings)
 
 
 def fetch_document(
@@ -128,7 +136,8 @@ def fetch_document(
     if chosen.attachments_only:
         held_back = _no_receipt(receipts.warnings)
         return Fetched(None, receipts.warnings, held_back=held_back)
-    default = no_attachment(stem=stem, details=_details(tenant, row))
+    details = _details(tenant, row)
+    default = no_attachment(stem=stem, details=details)
     return Fetched(default, receipts.warnings)
 
 

@@ -14,14 +14,21 @@ from sync.models import Decision, PurchaseSync
 from sync.rules.reasons import MARKER, Reason, ReasonCode, Who
 
 
-def mark(context: RunContext, row: PurchaseSync, *, may_be_marked: bool) -> None:
-    """Write the note once: after a doubt, read the purchase before writing (P6)."""
-    if may_be_marked and is_marked(context, row):
-        row.mark_completed(note_id=None, was_seen=True)
+def mark(context: RunContext, row: PurchaseSync, *, is_made: bool) -> None:
+    """Write the note once: unless the invoice was made just now, read the purchase
+    before writing (P6).
+
+    Where it was found instead, its answer, the worker or the database was lost, and a
+    note may be there already.
+    """
+    if not is_made and (reason := _of_former_business(context, row)):
+        row.defer(reason)
         return
-    text = _marker(row)
-    note_id = context.pex.add_note(row.pex_transaction_id, text)
-    row.mark_completed(note_id=note_id, was_seen=False)
+    is_there = not is_made and is_marked(context, row)
+    note_id = None
+    if not is_there:
+        note_id = context.pex.add_note(row.pex_transaction_id, _marker(row))
+    row.mark_completed(note_id=note_id, was_seen=is_there)
 
 
 def refused_marker(error: ConnectorError) -> Reason:
@@ -32,6 +39,24 @@ def refused_marker(error: ConnectorError) -> Reason:
         f"although the connection works. {error.message.rstrip('.')}.",
         Who.SUPPORT,
         field=MARKER,
+    )
+
+
+def _of_former_business(context: RunContext, row: PurchaseSync) -> Reason | None:
+    """Why PEX cannot be asked about the posted purchase: the tenant read another
+    business when it was first seen. What is pending is judged anew after that."""
+    pex, run = context.tenant.pex, context.run
+    seen_at = min(run.started_at or run.created_at, row.created_at)
+    former = pex.business_at(seen_at)
+    if former is None or pex.reads(former):
+        return None
+    return Reason(
+        ReasonCode.CREDENTIALS_REFUSED,
+        f"The purchase is of the PEX business {former}, and {context.tenant} reads "
+        f"{pex.business} by now. It goes on once a token of its own business is "
+        "entered under Manage credentials.",
+        Who.SUPPORT,
+        value=str(former.number),
     )
 
 

@@ -8,7 +8,6 @@ missing one, means for the purchase is decided in `sync.engine.purchase.settling
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -20,7 +19,7 @@ from connector.api.exceptions import ConnectorError
 from sync.engine.judging.context import RunContext
 from sync.engine.judging.markers import is_marked
 from sync.engine.judging.sisters import SentByOtherTenantError, claim_for_tenant
-from sync.engine.purchase.documents import Fetched, Loads, fetch_document
+from sync.engine.purchase.documents import Fetched, fetch_document
 from sync.engine.purchase.invoices import content_of
 from sync.engine.purchase.marking import mark
 from sync.engine.purchase.settling import (
@@ -33,10 +32,7 @@ from sync.models import PurchaseSync, Status, SyncAttempt
 from sync.models.purchase import judged_since
 from sync.receipts import fingerprint
 from sync.rules.invoicing import digest
-from sync.rules.reasons import Reason, ReasonCode, Who
 from sync.rules.selection import MARKED
-
-_LOADS_ASKED_EVERY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -54,36 +50,13 @@ def advance(context: RunContext, row: PurchaseSync) -> None:
     Raises `LeaseLostError`, and the errors of `connector.api.exceptions` for what the
     caller must wait out; the row is then in a true state, claimed or free.
     """
-    # A note may be there already where the invoice was found and not made now: its
-    # answer, the worker or the database was lost.
     is_made = False
     if row.status == Status.POSTING:
         look_up(context, row)
     elif row.status == Status.PENDING:
         is_made = _send(context, row)
-    elif reason := _of_former_business(context, row):
-        row.defer(reason)
-        return
     if row.status == Status.POSTED:
-        mark(context, row, may_be_marked=not is_made)
-
-
-def _of_former_business(context: RunContext, row: PurchaseSync) -> Reason | None:
-    """Why PEX cannot be asked about the posted purchase: the tenant read another
-    business when it was first seen. What is pending is judged anew after that."""
-    pex, run = context.tenant.pex, context.run
-    seen_at = min(run.started_at or run.created_at, row.created_at)
-    former = pex.business_at(seen_at)
-    if former is None or pex.reads(former):
-        return None
-    return Reason(
-        ReasonCode.CREDENTIALS_REFUSED,
-        f"The purchase is of the PEX business {former}, and {context.tenant} reads "
-        f"{pex.business} by now. It goes on once a token of its own business is "
-        "entered under Manage credentials.",
-        Who.SUPPORT,
-        value=str(former.number),
-    )
+        mark(context, row, is_made=is_made)
 
 
 def _send(context: RunContext, row: PurchaseSync) -> bool:
@@ -106,7 +79,7 @@ def _send(context: RunContext, row: PurchaseSync) -> bool:
     client.wait_for_place()
     fetched = fetch_document(context, row, context.show_life)
     if fetched.document is None:
-        _hold_back(row, fetched)
+        fetched.hold_back(row)
         return False
     content = content_of(context, row, row.computed_number)
     # The permit first: who waits for one while an outage begins must not send then.
@@ -123,17 +96,6 @@ def _send(context: RunContext, row: PurchaseSync) -> bool:
         return False
     row.mark_posted(invoice_uuid=answer.invoice_uuid, image_id=answer.image_id)
     return True
-
-
-def _hold_back(row: PurchaseSync, fetched: Fetched) -> None:
-    """What is not sent without a receipt, or not yet: later in this run, or in the
-    next one, if PEX is still to load it."""
-    if fetched.loads is Loads.SOON:
-        row.release(clock.now() + _LOADS_ASKED_EVERY, fetched.held_back[0])
-    elif fetched.loads is Loads.LATER:
-        row.defer(fetched.held_back[0])
-    else:
-        row.hold_back(fetched.hold_status, fetched.held_back, fetched.warnings)
 
 
 def _upload(client: CmicClient, parcel: _Parcel) -> UploadAnswer | ConnectorError:
