@@ -8,17 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from connector.models import Tenant
 from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import due_tenants, recover
 from sync.engine.run.requesting import RunRefusedError, request_run
-from sync.models import SyncRun
+from sync.models import LeaseLostError, PurchaseSync, RunLostError, SyncRun
 from tests.support.driver import drive, row_of
 from tests.support.factories import make_tenant
+from tests.support.worker import environment
 
 CROWD = 6
 
@@ -107,3 +109,55 @@ def test_the_same_lane_many_times_at_once_sends_each_purchase_once(tenant, pex, 
     assert run.status == "succeeded"
     assert len(cmic.invoices()) == len(purchases)
     assert [pex.markers(each) for each in purchases] == [1] * len(purchases)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE sync_syncrun SET status = 'stopped'",
+        "UPDATE sync_syncrun SET lane_set = lane_set + 1",
+        "UPDATE sync_purchasesync SET claimed_by = NULL, claimed_until = NULL",
+        "UPDATE sync_purchasesync SET judged_with = 'another'",
+    ],
+)
+def test_what_changes_while_sending_waits_for_a_lock_is_asked_again(
+    tenant, pex, change
+):
+    """PostgreSQL asks a row's own conditions again after the wait, a subquery's not."""
+    purchase = pex.add_purchase(amount=Decimal("5.00"))
+    run, step = request_run(tenant, "manual")
+    prepare(step.run_id)
+    run.refresh_from_db()
+    row = PurchaseSync.objects.claim_next(run, timezone.now())
+
+    def begin():
+        try:
+            with transaction.atomic():
+                row.begin_posting(
+                    number=row.computed_number,
+                    company="001",
+                    vendor="PEX01",
+                    digest="",
+                    document={},
+                    warnings=[],
+                    run=run,
+                    basis=row.judged_with,
+                )
+        finally:
+            connection.close()
+
+    with psycopg.connect(environment()["DATABASE_URL"]) as other:
+        other.execute(change)
+        with ThreadPoolExecutor(1) as pool:
+            late = pool.submit(begin)
+            while not is_anybody_waiting():
+                assert not late.done()
+            other.commit()
+            assert isinstance(late.exception(), (RunLostError, LeaseLostError))
+    assert row_of(purchase).status == "pending"
+
+
+def is_anybody_waiting():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1")
+        return cursor.fetchone() is not None
