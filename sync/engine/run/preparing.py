@@ -8,6 +8,7 @@ what was judged long ago, with other settings, or what CMiC has already.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -115,9 +116,11 @@ def _judge_window(context: RunContext) -> None:
         forget_authorizations(run, seen.judgements)
         take_over_unfinished(run)
     look_up_asked(context)
-    run.remember(
-        "judging", seen.remarks, judged_at=seen.listed_at, judged_with=context.basis
-    )
+    judged: dict[str, Any] = {"judged_at": seen.listed_at, "judged_with": context.basis}
+    if run.judged_with != context.basis:
+        # Whoever changes settings has not begun it anew in vain.
+        judged["restart_count"] = 0
+    run.remember("judging", seen.remarks, **judged)
 
 
 def _judge_alone(context: RunContext) -> None:
