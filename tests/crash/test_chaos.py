@@ -89,12 +89,21 @@ def run_killed(chance, world):
         os.killpg(worker, signal.SIGKILL)
 
 
+def told(row):
+    """Where a purchase stands, for whoever reads the failure."""
+    waits = f"{row.needs_person=} {row.is_deferred=} {row.not_before=}"
+    codes = [reason["code"] for reason in row.reasons]
+    return (
+        f"{row.pex_transaction_id} {row.status} {codes} {waits} {row.marker_seen_at=}"
+    )
+
+
 def finish(tenant, cmic):
     """As beat and a person would, in this process: until nothing waits any more."""
     deadline = time.monotonic() + LONGEST_ROUND
     while not are_all_completed():
         left = PurchaseSync.objects.exclude(status="completed")
-        assert time.monotonic() < deadline, list(left.values())
+        assert time.monotonic() < deadline, "\n".join(map(told, left))
         now = timezone.now()
         SyncRun.objects.active().exclude(resume_at=None).update(resume_at=now)
         left.exclude(not_before=None).update(not_before=None)
