@@ -11,6 +11,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from connector.codes.reading import refresh_all
+from connector.connections.clients import cmic_client
 from connector.models import FieldMapping, Tenant
 from sync.models import Decision, PurchaseSync, RunOutcome, SyncAttempt, SyncRun
 from tests.simulators.cmic import CmicSimulator
@@ -65,10 +67,13 @@ class World:
         self.tagged: dict[int, History] = {}
         self.receipted: dict[int, History] = {}
         self.approved: dict[int, History] = {}
+        # So that there is something to change while lanes work: codes are there already.
+        refresh_all(tenant, cmic_client(tenant))
+        pex.latency, cmic.latency = 0.1, 0.2
         self._snapshot: list[tuple[Any, list[Any]]] | None = None
 
     def add_purchase(self) -> int:
-        job = self.chance.choice([None, *self.jobs])
+        job = self.chance.choice([None, self.chance.choice(self.jobs)])
         receipts = self.chance.choice([[], ["pdf"], ["png"]])
         purchase = self.pex.add_purchase(
             amount=Decimal(self.chance.randint(100, 99999)) / 100,
@@ -92,6 +97,7 @@ class World:
                 self._add_receipt,
                 self._reject,
                 self._change_default,
+                self._change_default,
                 self._put_back,
                 self._slow_down,
                 self._refuse_a_note,
@@ -104,7 +110,8 @@ class World:
         """Nothing is wrong any more, and all may be sent."""
         for simulator in (self.pex, self.cmic):
             simulator.faults.clear()
-        self.pex.latency, self.pex.page_size = 0.0, 30_000
+        self.pex.latency = self.cmic.latency = 0.0
+        self.pex.page_size = 30_000
         for purchase, facts in self.approved.items():
             if not facts.values[-1][1]:
                 self._set(facts, True, purchase, approved=True)
@@ -164,15 +171,19 @@ class World:
             for model, rows in self._snapshot:
                 model.objects.bulk_create(rows)
 
-    def check_what_was_sent(self, purchases: dict[str, int], bound: timedelta) -> None:
-        """Each invoice says what was true within `bound` of being stored."""
+    def check_what_was_sent(
+        self, purchases: dict[str, int], *, heard: timedelta, chosen: timedelta
+    ) -> None:
+        """Each invoice has what PEX said within `heard` of its being stored, coded with
+        settings that held within `chosen` of it."""
         amounts = {each.id: -each.amount for each in self.pex.transactions()}
         for invoice in self.cmic.invoices():
-            purchase = purchases[invoice.number]
-            span = invoice.stored_at - bound, invoice.stored_at
+            purchase, stored_at = purchases[invoice.number], invoice.stored_at
+            span = stored_at - heard, stored_at
             jobs = self.tagged[purchase].between(*span)
             if None in jobs:
-                jobs = jobs - {None} | self.default.between(*span)
+                defaults = self.default.between(stored_at - chosen, stored_at)
+                jobs = jobs - {None} | defaults
             sent = {line["Aprid_Jobdepteqp_Code"] for line in invoice.lines}
             assert sent <= jobs, (invoice.number, sent, jobs)
             assert invoice.amount == amounts[purchase]
