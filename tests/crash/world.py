@@ -67,7 +67,7 @@ class World:
         self.tagged: dict[int, History] = {}
         self.receipted: dict[int, History] = {}
         self.approved: dict[int, History] = {}
-        # So that there is something to change while lanes work: codes are there already.
+        # Codes are there already, and calls take long: lanes are at work meanwhile.
         refresh_all(tenant, cmic_client(tenant))
         pex.latency, cmic.latency = 0.1, 0.2
         self._snapshot: list[tuple[Any, list[Any]]] | None = None
