@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
@@ -24,6 +24,8 @@ from sync.engine.upkeep import future, refreshes, retention, tokens
 from sync.models import Heartbeat
 
 logger = logging.getLogger(__name__)
+
+_BEAT = "beat"
 
 
 def send_on_commit(*steps: Step) -> None:
@@ -46,8 +48,10 @@ def prepare_run(run_id: int) -> None:
     _send(preparing.prepare(run_id))
 
 
-@shared_task(name="sync.sync_next")
-def sync_next(run_id: int, lane_set: int, beat: str | None = None) -> None:
+@shared_task(name="sync.sync_next", bind=True)
+def sync_next(self: Task[..., None], run_id: int, lane_set: int) -> None:
+    # Beside the arguments: a worker of the release before takes two of them.
+    beat = (self.request.headers or {}).get(_BEAT)
     known = datetime.fromisoformat(beat) if beat else None
     _send(lanes.sync_next(run_id, lane_set, known))
 
@@ -122,10 +126,6 @@ def _send_preview(preview_id: int) -> None:
         logger.exception("The broker took no message for preview %s", preview_id)
 
 
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
-
-
 def _send(steps: Iterable[Step]) -> None:
     """A broker that is away costs a minute, not the run: `recover` sends it again."""
     for step in steps:
@@ -136,9 +136,10 @@ def _send(steps: Iterable[Step]) -> None:
                 )
             else:
                 sync_next.apply_async(
-                    (step.run_id, step.lane_set, _text(step.beat)),
+                    (step.run_id, step.lane_set),
                     queue=step.queue,
                     countdown=step.delay,
+                    headers={_BEAT: step.beat.isoformat()} if step.beat else {},
                 )
         except OperationalError:
             logger.exception("The broker took no message for run %s", step.run_id)

@@ -177,13 +177,18 @@ def _lists_of(kinds: Iterable[CodeKind]) -> list[CodeKind]:
     return list(dict.fromkeys(along.get(kind, kind) for kind in kinds))
 
 
+def has_unread(tenant: Tenant, kinds: Collection[CodeKind]) -> bool:
+    """Whether one of these kinds was never read."""
+    return bool({kind for kind in kinds if kind in _LISTED} - _read_since(tenant, None))
+
+
 def require_codes(tenant: Tenant, kinds: Collection[CodeKind]) -> None:
     """Raises `RefreshActiveError` while another process reads, and one of these kinds
     was never read: before that, nothing can be checked."""
     state = RefreshState.objects.filter(tenant=tenant).first()
     if state is None or not state.is_active(clock.now()):
         return
-    if {kind for kind in kinds if kind in _LISTED} - _read_since(tenant, None):
+    if has_unread(tenant, kinds):
         raise RefreshActiveError(tenant.name)
 
 

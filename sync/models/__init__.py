@@ -4,7 +4,6 @@ from sync.models.alert import Alert
 from sync.models.attempt import SyncAttempt
 from sync.models.decision import Decision, DecisionRefusedError
 from sync.models.heartbeat import Heartbeat
-from sync.models.outcome import RunOutcome
 from sync.models.preview import Preview, PreviewedPurchase, PreviewLostError
 from sync.models.purchase import (
     JudgementOutdatedError,
@@ -12,6 +11,7 @@ from sync.models.purchase import (
     PurchaseSync,
 )
 from sync.models.run import RunLostError, SyncRun
+from sync.models.run.outcome import RunOutcome
 from sync.models.states import TRANSITIONS, Status
 from sync.models.tagging import OptionAlias, TagSync
 

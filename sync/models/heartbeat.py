@@ -9,6 +9,10 @@ from datetime import datetime
 
 from django.db import models
 
+# The newest heartbeats of runs that this process has written.
+_newest: dict[int, datetime] = {}
+_MOST_RUNS = 1000
+
 
 class Heartbeat(models.Model):
     """One row each for the scheduler and for the workers together."""
@@ -27,3 +31,21 @@ class Heartbeat(models.Model):
     def beat(cls, part: Heartbeat.Part, now: datetime) -> None:
         """Keep that the part is alive now."""
         cls.objects.update_or_create(part=part, defaults={"at": now})
+
+
+def newest_beat(run_id: int, *others: datetime | None) -> datetime | None:
+    """The newest of the others and of what this process knows of the run: its lanes
+    together remember more than a database that is replaced by an older one."""
+    known = [each for each in (_newest.get(run_id), *others) if each is not None]
+    return max(known, default=None)
+
+
+def remember_beat(run_id: int, beat: datetime) -> None:
+    if len(_newest) >= _MOST_RUNS:
+        _newest.clear()
+    _newest[run_id] = max(beat, _newest.get(run_id, beat))
+
+
+def forget_beats(run_id: int) -> None:
+    """The run is begun anew from what the database says."""
+    _newest.pop(run_id, None)

@@ -8,24 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import Enum, auto
 from itertools import islice
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 
 from connector import clock
-from connector.api.cmic.types import FoundInvoice
 from connector.api.pex.types import Note
 from sync.models.purchase import PurchaseSync
 from sync.models.run import SyncRun
 from sync.models.states import Status, check_move
 from sync.rules.facts import to_json
 from sync.rules.invoicing import invoice_number
-from sync.rules.reasons import Reason, ReasonCode, Verdict
+from sync.rules.reasons import Verdict
 from sync.rules.selection import Judgement
 
 BATCH = 500
+
+
+class _Effect(Enum):
+    """What a list changes of a row."""
+
+    CHANGED = auto()
+    # Its judgement is the same, and younger.
+    JUDGED_ALIKE = auto()
+    # So it is, and what its run met while sending still holds.
+    STILL_HELD = auto()
+    # It is no longer to be judged, or a person was faster.
+    SEEN = auto()
+
 
 _COLUMNS = (
     "amount",
@@ -80,119 +92,6 @@ def record(
             _record_batch(run, batch, cardholders, listed_at, basis)
 
 
-def take_over_unfinished(run: SyncRun) -> None:
-    """Rows that an earlier run left half-way are this run's now, listed or not.
-
-    So is what is to be sent again: its day may have left the window by now.
-    """
-    half_way = Q(status__in=(Status.POSTING, Status.POSTED))
-    again = Q(status=Status.PENDING, resend_count__gt=0)
-    PurchaseSync.objects.filter(half_way | again, tenant=run.tenant_id).exclude(
-        run=run
-    ).update(run=run, is_deferred=False)
-
-
-def forget_authorizations(run: SyncRun, judgements: Iterable[Judgement]) -> None:
-    """Remove pending rows that have settled: PEX gives the settlement its own id.
-
-    Nothing was ever sent for them, and the settled row tells the purchase's story.
-    """
-    settled = {
-        judgement.purchase.authorization_id
-        for judgement in judgements
-        if judgement.purchase.authorization_id is not None
-        # A row that names itself has not settled under another id.
-        and judgement.purchase.authorization_id != judgement.purchase.transaction_id
-    }
-    gone = PurchaseSync.objects.filter(
-        tenant=run.tenant_id,
-        pex_transaction_id__in=settled,
-        status=Status.SKIPPED,
-        reasons__contains=[{"code": ReasonCode.PENDING}],
-        attempts=None,
-    )
-    gone.delete()
-
-
-def leave_out(row: PurchaseSync, reason: Reason) -> None:
-    """It is not sent in the row's run, for that reason."""
-    waiting = PurchaseSync.objects.filter(
-        pk=row.pk, run=row.run_id, status=Status.PENDING
-    )
-    waiting.update(reasons=[reason.to_json()], is_deferred=True, updated_at=clock.now())
-
-
-def adopt(run: SyncRun, found: Mapping[str, FoundInvoice]) -> int:
-    """PENDING rows whose number CMiC has already: POSTED, not sent. Returns how many.
-
-    An amount that differs is no adoption: the purchase fails with both amounts.
-    """
-    adopted = 0
-    if not found:
-        return adopted
-    now = clock.now()
-    for row in PurchaseSync.objects.filter(run=run, status=Status.PENDING).iterator():
-        number = row.computed_number
-        invoice = found.get(number)
-        if invoice is None:
-            continue
-        # Whoever holds a pending one is of an older set of lanes.
-        free = PurchaseSync.objects.filter(pk=row.pk, status=Status.PENDING)
-        settings = run.tenant.transactions
-        known = {
-            "invoice_number": number,
-            "company_code": settings.company_code,
-            "vendor_code": settings.vendor_code,
-            "claimed_by": None,
-            "claimed_until": None,
-            "updated_at": now,
-        }
-        if reason := row.objection_to(invoice):
-            check_move(row.status, Status.FAILED)
-            free.update(status=Status.FAILED, reasons=[reason.to_json()], **known)
-            continue
-        check_move(row.status, Status.POSTED)
-        adopted += free.update(
-            status=Status.POSTED,
-            posted_at=now,
-            cmic_invoice_uuid=invoice.uuid,
-            reasons=[],
-            **known,
-        )
-    return adopted
-
-
-def settle_asked(run: SyncRun, row: PurchaseSync, invoice: FoundInvoice) -> bool:
-    """A row that waits for a person, and that CMiC shows by now: POSTED, or FAILED with
-    another amount. False if that is known already, or if a person was first.
-    """
-    now = clock.now()
-    is_free = Q(claimed_until=None) | Q(claimed_until__lte=now)
-    waiting = PurchaseSync.objects.filter(
-        is_free, pk=row.pk, status=row.status, needs_person=row.needs_person
-    )
-    found: dict[str, Any] = {"status": Status.POSTED, "posted_at": now, "reasons": []}
-    if reason := row.objection_to(invoice):
-        if row.status == Status.FAILED:
-            return False
-        found = {"status": Status.FAILED, "reasons": [reason.to_json()]}
-    check_move(row.status, found["status"])
-    changed = waiting.update(
-        run=run,
-        cmic_invoice_uuid=invoice.uuid,
-        needs_person=False,
-        is_deferred=False,
-        claimed_by=None,
-        claimed_until=None,
-        not_before=None,
-        fault_count=0,
-        failed_lookups=0,
-        updated_at=now,
-        **found,
-    )
-    return changed == 1
-
-
 def _record_batch(
     run: SyncRun,
     batch: Sequence[Judgement],
@@ -208,21 +107,21 @@ def _record_batch(
             tenant=run.tenant_id, pex_transaction_id__in=ids
         )
     }
-    new, changed, unchanged, looked_at = [], [], [], []
+    new: list[PurchaseSync] = []
+    rows_by: dict[_Effect, list[PurchaseSync]] = {each: [] for each in _Effect}
     for judgement in batch:
         columns = _columns(judgement, cardholders)
         row = rows.get(judgement.purchase.transaction_id)
         if row is None:
             if judgement.is_purchase:
                 new.append(_new_row(run, judgement, {**columns, **judged}))
-        elif _update(row, run, judgement, columns, listed_at):
-            changed.append(row)
-            if row.is_judgeable:
-                row.judged_at, row.judged_with = listed_at, basis
-        elif row.is_judgeable:
-            unchanged.append(row.pk)
         else:
-            looked_at.append(row.pk)
+            effect = _update(row, run, judgement, columns, listed_at, basis)
+            rows_by[effect].append(row)
+    changed = rows_by[_Effect.CHANGED]
+    for row in changed:
+        if row.is_judgeable:
+            row.judged_at, row.judged_with = listed_at, basis
     PurchaseSync.objects.bulk_create(new)
     # An upsert of rows that are there and locked: Django's bulk_update writes a CASE
     # for every column of every row, and takes many times as long.
@@ -233,8 +132,14 @@ def _record_batch(
         update_fields=_UPDATED,
     )
     seen = {"run": run, "is_deferred": False}
-    PurchaseSync.objects.filter(pk__in=looked_at).update(**seen)
-    PurchaseSync.objects.filter(pk__in=unchanged).update(**seen, **judged)
+    free = {"claimed_by": None, "claimed_until": None}
+    for effect, values in (
+        (_Effect.SEEN, seen),
+        (_Effect.JUDGED_ALIKE, {**seen, **judged}),
+        (_Effect.STILL_HELD, {**free, **judged}),
+    ):
+        keys = [row.pk for row in rows_by[effect]]
+        PurchaseSync.objects.filter(pk__in=keys).update(**values)
 
 
 def _columns(judgement: Judgement, cardholders: Mapping[int, str]) -> dict[str, Any]:
@@ -275,16 +180,23 @@ def _update(
     judgement: Judgement,
     columns: Mapping[str, Any],
     listed_at: datetime,
-) -> bool:
-    """Whether the row changed by more than having been looked at."""
+    basis: str,
+) -> _Effect:
     if row.is_judgeable:
+        is_younger = row.judged_at is None and row.updated_at > listed_at
+        if is_younger and row.resend_count:
+            # A person sent it again after the list was asked for: it does not tell of
+            # what they have put right.
+            return _Effect.SEEN
         # Even out of a worker's hands: its lane is of an older set and sends no more,
         # and what it would hold back is judged by what PEX said before.
         if _has_kept_marker(row, judgement.purchase.notes):
             return _bring_back(row, run)
+        if _is_held_alike(row, run, judgement, columns, basis):
+            return _Effect.STILL_HELD
         return _judge_again(row, run, judgement, columns)
     if row.claimed_until is not None and row.claimed_until > clock.now():
-        return False
+        return _Effect.SEEN
     if judgement.purchase.is_marked:
         return _see_marker(row, run)
     # A list may be older than the marker: only one that PEX had before can have been
@@ -296,13 +208,36 @@ def _update(
         row.generation += 1
         row.marker_seen_at = row.completed_at = None
         _judge_again(row, run, judgement, columns)
-        return True
-    return False
+        return _Effect.CHANGED
+    return _Effect.SEEN
+
+
+def _is_held_alike(
+    row: PurchaseSync,
+    run: SyncRun,
+    judgement: Judgement,
+    columns: Mapping[str, Any],
+    basis: str,
+) -> bool:
+    """This very run has met what holds it back, and neither PEX nor the settings say
+    anything else by now: to try it again would cost the others their turn."""
+    is_held = row.status != Status.PENDING or row.is_deferred or row.not_before
+    alike = {
+        name: value
+        for name, value in columns.items()
+        if name != "has_attachments" or value is not None
+    }
+    return (
+        judgement.status is Verdict.PENDING
+        and bool(is_held)
+        and (row.run_id, row.judged_with) == (run.pk, basis)
+        and all(getattr(row, name) == value for name, value in alike.items())
+    )
 
 
 def _judge_again(
     row: PurchaseSync, run: SyncRun, judgement: Judgement, columns: Mapping[str, Any]
-) -> bool:
+) -> _Effect:
     reasons = [reason.to_json() for reason in judgement.reasons]
     wanted = {
         **columns,
@@ -325,7 +260,8 @@ def _judge_again(
     # A worker whose lease has run out must not send what was judged before.
     row.claimed_by = row.claimed_until = None
     row.run, row.updated_at = run, clock.now()
-    return had_claim or before != wanted
+    is_changed = had_claim or before != wanted
+    return _Effect.CHANGED if is_changed else _Effect.JUDGED_ALIKE
 
 
 def _has_kept_marker(row: PurchaseSync, notes: Iterable[Note]) -> bool:
@@ -339,7 +275,7 @@ def _has_kept_marker(row: PurchaseSync, notes: Iterable[Note]) -> bool:
     )
 
 
-def _bring_back(row: PurchaseSync, run: SyncRun) -> bool:
+def _bring_back(row: PurchaseSync, run: SyncRun) -> _Effect:
     """PENDING, SKIPPED or BLOCKED → COMPLETED: its marker only seemed to be gone."""
     check_move(row.status, Status.COMPLETED)
     now = clock.now()
@@ -350,19 +286,19 @@ def _bring_back(row: PurchaseSync, run: SyncRun) -> bool:
     row.run = run
     row.claimed_by = row.claimed_until = row.not_before = None
     row.is_deferred, row.fault_count = False, 0
-    return True
+    return _Effect.CHANGED
 
 
-def _see_marker(row: PurchaseSync, run: SyncRun) -> bool:
+def _see_marker(row: PurchaseSync, run: SyncRun) -> _Effect:
     now = clock.now()
-    if row.status == Status.POSTED:
+    if row.status in (Status.POSTED, Status.FAILED):
         check_move(row.status, Status.COMPLETED)
         row.status = Status.COMPLETED
         row.completed_at = now
         row.reasons = []
         row.needs_person = False
     elif row.status != Status.COMPLETED or row.marker_seen_at is not None:
-        return False
+        return _Effect.SEEN
     row.marker_seen_at = row.updated_at = now
     row.run, row.not_before = run, None
-    return True
+    return _Effect.CHANGED

@@ -26,12 +26,21 @@ GONE = Reason(
 
 def gone_on(day: date | None) -> Reason:
     """The reason of a purchase of that day."""
-    text = day.isoformat() if day is not None else "an unknown day"
-    return replace(GONE, message=GONE.message.replace(DAY, text))
+    return _on(GONE, day)
 
 
-def outside(window: Window) -> Reason:
-    """The reason of a purchase whose day a sync of `window` does not read."""
+def _on(reason: Reason, day: date | None) -> Reason:
+    text = day.isoformat() if day is not None else "unknown"
+    return replace(reason, message=reason.message.replace(DAY, text))
+
+
+def outside(window: Window, day: date | None) -> Reason:
+    """The reason of a purchase of that day, which a sync of `window` does not read."""
+    return _on(outside_on_a_day(window), day)
+
+
+def outside_on_a_day(window: Window) -> Reason:
+    """As `outside`, with `DAY` where its day is to stand."""
     return Reason(
         ReasonCode.OUTSIDE_WINDOW,
         f"The day of this purchase, {DAY}, is not among the days that the last sync "

@@ -16,6 +16,7 @@ from connector.api.cmic.client import CmicClient
 from connector.api.cmic.flysheets import Layout
 from connector.api.cmic.types import Location
 from connector.api.pex.client import PexClient
+from connector.api.pex.types import Tag
 from connector.clock import lease_time
 from connector.connections.clients import cmic_client, pex_client
 from connector.connections.probing import check_pex
@@ -37,6 +38,8 @@ class TenantContext:
     """
 
     run: SyncRun | None = None
+    # PEX's tag definitions, once they were asked for.
+    tags: list[Tag] | None = None
 
     def __init__(
         self,
@@ -107,11 +110,13 @@ class RunContext(TenantContext):
     def __init__(
         self, run: SyncRun, heartbeat: Callable[[], None] | None = None
     ) -> None:
-        # Before the settings: a change between the two is met as one, not missed.
-        self.basis = basis_of(run.tenant_id)
         # One reading of the settings for whoever has the context or only the run.
         whole = Tenant.objects.select_related("pex", "cmic", "transactions")
-        run.tenant = whole.prefetch_related("mappings").get(pk=run.tenant_id)
+        self.basis = ""
+        # Until no change has come between the two.
+        while self.basis != (basis := basis_of(run.tenant_id)):
+            self.basis = basis
+            run.tenant = whole.prefetch_related("mappings").get(pk=run.tenant_id)
         super().__init__(run.tenant, heartbeat or (lambda: run.beat(clock.now())))
         self.run = run
 

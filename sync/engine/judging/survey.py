@@ -6,25 +6,31 @@ a run would not do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from connector import clock
 from connector.api.exceptions import (
     AccessDeniedError,
-    InvalidRequestError,
+    ApiTimeoutError,
     NotFoundError,
+    ServerError,
+    UnexpectedResponseError,
 )
 from connector.api.pex.client import PexClient
 from connector.api.pex.types import Purchase, Tag
-from connector.codes.reading import kinds_to_code_with, refresh_stale, require_codes
+from connector.codes.reading import (
+    has_unread,
+    kinds_to_code_with,
+    refresh_stale,
+    require_codes,
+)
 from connector.models import PexConnection
 from sync.engine.judging.catalog import judge_all
 from sync.engine.judging.context import TenantContext
 from sync.engine.judging.markers import with_markers
 from sync.engine.judging.rules import selection_rules
-from sync.models import PurchaseSync
 from sync.rules.reasons import Verdict
 from sync.rules.selection import (
     Judgement,
@@ -38,6 +44,8 @@ _CARDHOLDERS_GOOD_FOR = timedelta(hours=24)
 _CARDHOLDERS_ASKED_EVERY = timedelta(minutes=10)
 _TOKEN_CHECKED_EVERY = timedelta(hours=24)
 _TOKEN_CHECKED_LATELY = timedelta(minutes=10)
+# Faults of one question that may be over with the next.
+PASSING = (ServerError, ApiTimeoutError, UnexpectedResponseError)
 
 
 @dataclass(frozen=True)
@@ -91,27 +99,17 @@ def survey(context: TenantContext, window: Window) -> Survey:
     return replace(seen, is_whole=is_whole)
 
 
-def survey_alone(context: TenantContext, rows: Sequence[PurchaseSync]) -> Survey:
-    """Judge these purchases only, each read from its cardholder's list of its day.
+def survey_alone(
+    context: TenantContext, account: int, day: date, wanted: Collection[int]
+) -> Survey:
+    """Judge these purchases of a cardholder's day only, read from its list.
 
     What PEX does not show has no judgement. Raises as `survey`.
     """
     listed_at = clock.now()
     remarks: list[str] = []
-    wanted = {row.pex_transaction_id for row in rows}
-    places = {
-        (row.pex_account_id, business_day(row.occurred_at))
-        for row in rows
-        if row.pex_account_id is not None and row.occurred_at is not None
-    }
-    purchases: list[Purchase] = []
-    for account, day in sorted(places):
-        try:
-            listed = context.pex.list_purchases_of(account, day)
-        except (AccessDeniedError, NotFoundError, InvalidRequestError) as error:
-            remarks.append(f"PEX does not show purchases of {day}: {error.message}")
-        else:
-            purchases += [each for each in listed if each.transaction_id in wanted]
+    listed = context.pex.list_purchases_of(account, day)
+    purchases = [each for each in listed if each.transaction_id in wanted]
     rules = selection_rules(context.tenant, _list_tags(context, remarks))
     return _judged(context, purchases, rules, listed_at, remarks)
 
@@ -139,8 +137,11 @@ def require_ready(context: TenantContext) -> None:
 
     Raises as `survey`.
     """
-    require_codes(context.tenant, kinds_to_code_with(context.tenant))
+    kinds = kinds_to_code_with(context.tenant)
+    require_codes(context.tenant, kinds)
     _check_token_if_due(context)
+    if has_unread(context.tenant, kinds):
+        refresh_stale(context.tenant, context.cmic, kinds, context.heartbeat)
 
 
 def _check_token_if_due(context: TenantContext) -> None:
@@ -191,7 +192,11 @@ def _with_receipts(
     if None not in moments:
         days = (business_day(moment) for moment in moments if moment)
         first = max(first, min(days) - timedelta(days=1))
-    receipted = client.find_receipted(first, window.last) or {}
+    try:
+        receipted = client.find_receipted(first, window.last) or {}
+    except PASSING:
+        # Not worth another list: each purchase is asked for its receipts then.
+        return purchases
     return [
         replace(each, has_attachments=receipted[each.transaction_id])
         if each.transaction_id in receipted
@@ -206,7 +211,7 @@ def _list_tags(context: TenantContext, remarks: list[str]) -> list[Tag] | None:
     if not any(mapping.tag for mapping in tenant.mappings.all()):
         return None
     try:
-        tags = context.pex.list_tags()
+        tags = context.tags = context.tags or context.pex.list_tags()
     except (AccessDeniedError, NotFoundError) as error:
         remarks.append(f"PEX does not show its tags: {error.message}")
         return tenant.pex.remembered_tags() or None
@@ -232,7 +237,7 @@ def _cardholders(
         return names
     try:
         names = client.list_cardholders()
-    except (AccessDeniedError, NotFoundError):
+    except (AccessDeniedError, NotFoundError, *PASSING):
         return names
     connection.cardholders = {str(account): name for account, name in names.items()}
     connection.cardholders_read_at = clock.now()

@@ -22,7 +22,7 @@ from connector.api.exceptions import (
 )
 from sync.engine.judging.context import RunContext
 from sync.models import PurchaseSync, Status
-from sync.models.ledger import settle_asked
+from sync.models.adoption import settle_asked
 from sync.rules.reasons import INVOICE
 
 logger = logging.getLogger(__name__)

@@ -26,6 +26,7 @@ from connector.api.exceptions import (
     RateLimitError,
     SettingsIncompleteError,
 )
+from connector.clock import lease_time
 from sync.engine.judging.access import CredentialsRefusedError, require_access
 from sync.engine.judging.context import RunContext
 from sync.engine.purchase.marking import refused_marker
@@ -39,7 +40,7 @@ from sync.engine.run.ending import (
     pause,
     pause_of,
 )
-from sync.engine.run.outages import is_outage, takes_no_marker
+from sync.engine.run.outages import is_outage, takes_no_marker, tried_again
 from sync.engine.steps import Step
 from sync.models import (
     JudgementOutdatedError,
@@ -79,15 +80,22 @@ def sync_next(run_id: int, lane_set: int, beat: datetime | None = None) -> list[
     run = SyncRun.objects.filter(pk=run_id, status=SyncRun.State.RUNNING).first()
     if run is None:
         return []
-    if run.is_older_than(lane_set, beat):
-        return _after_put_back(run, lane_set)
     if run.lane_set > lane_set:
         return []
+    if run.is_older_than(lane_set, beat) or _was_silent(run):
+        return _after_put_back(run, lane_set)
     steps = guarded(run, lambda: _work(RunContext(run)))
     if not steps:
         # What ended the slice may be that the database under it was put back.
         steps = _after_loss(run)
     return steps
+
+
+def _was_silent(run: SyncRun) -> bool:
+    """No lane has shown life for a lease although here comes one: the database may be
+    one of that time."""
+    beat = run.heartbeat_at
+    return beat is not None and beat < clock.now() - lease_time()
 
 
 def _after_loss(known: SyncRun) -> list[Step]:
@@ -100,12 +108,8 @@ def _after_loss(known: SyncRun) -> list[Step]:
 def _after_put_back(run: SyncRun, lane_set: int) -> list[Step]:
     """An older database was put back while lanes worked: what they sent since is not on
     record, but PEX and CMiC know of it."""
-    logger.warning("%s: an older database was put back; it is judged anew", run)
-    return _prepare_again(run, lane_set=lane_set)
-
-
-def _prepare_again(run: SyncRun, *, lane_set: int = 0) -> list[Step]:
-    run.prepare_again(clock.now(), lane_set=lane_set)
+    logger.warning("%s: the database is older than what lanes know; judged anew", run)
+    run.judge_anew(clock.now(), lane_set)
     return [Step(run.pk, run.queue)]
 
 
@@ -133,8 +137,9 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
     try:
         _advance(context, row)
     except (LeaseLostError, JudgementOutdatedError, RunLostError) as error:
-        return _after_change(run, row, error)
+        return _after_change(context, row, error)
     except ConnectorError as error:
+        run.note_progress()
         return _after_error(context, row, error)
     except (OperationalError, InterfaceError):
         # Nothing can be put on record now; the run is taken up again by `recover`.
@@ -142,20 +147,27 @@ def _sync_one(context: RunContext, row: PurchaseSync) -> list[Step] | None:
     except Exception:
         logger.exception("Purchase %s ran into a fault of the connector", row.pk)
         _let_go(row, row.defer, _OWN_FAULT)
+        run.note_progress()
     else:
+        run.note_progress()
         if row.status in _ANSWERED and (others := _wake_lanes(run)):
             return [*others, _next_slice(run)]
     return None
 
 
-def _after_change(run: SyncRun, row: PurchaseSync, error: Exception) -> list[Step]:
+def _after_change(
+    context: RunContext, row: PurchaseSync, error: Exception
+) -> list[Step]:
     """What the lane went by is not so any more: nothing was sent."""
+    run = context.run
     logger.info("%s", error)
     _let_go(row, row.release)
     if isinstance(error, RunLostError):
         raise error
     if isinstance(error, JudgementOutdatedError):
-        return _prepare_again(run)
+        was_judged = row.judged_at is not None and row.judged_with == context.basis
+        run.prepare_again(clock.now(), is_too_old=was_judged)
+        return [Step(run.pk, run.queue)]
     return [_next_slice(run)]
 
 
@@ -240,7 +252,7 @@ def _after_fault(
         # An earlier run had to leave it too: by itself it will not get its marker.
         _let_go(row, row.ask_person, refused_marker(error))
     else:
-        _let_go(row, row.defer, _reason(error))
+        _let_go(row, row.defer, tried_again(error))
         if row.status == Status.POSTED and not is_fault and takes_no_marker(run):
             said = f"PEX refuses the marker of one purchase after another: {error}"
             end_refused(run, error, said)
@@ -251,7 +263,7 @@ def _after_fault(
 def _put_off(row: PurchaseSync, error: ConnectorError, *, wait: timedelta) -> None:
     """Later in this run, or after too many faults in the next."""
     if row.fault_count + 1 >= _FAULTS_TO_DEFER:
-        _let_go(row, row.defer, _reason(error))
+        _let_go(row, row.defer, tried_again(error))
     else:
         later = clock.now() + wait * 2**row.fault_count
         _let_go(row, row.release_after_fault, later)
@@ -268,12 +280,3 @@ def _let_go(row: PurchaseSync, verb: Callable[..., None], *args: Any) -> None:
         verb(*args)
     except LeaseLostError as error:
         logger.warning("%s", error)
-
-
-def _reason(error: ConnectorError) -> Reason:
-    is_denied = isinstance(error, AccessDeniedError)
-    return Reason(
-        ReasonCode.CREDENTIALS_REFUSED if is_denied else ReasonCode.OUTAGE,
-        f"{error.message.rstrip('.')}. It is tried again at the next sync.",
-        Who.SUPPORT,
-    )

@@ -9,9 +9,14 @@ from __future__ import annotations
 from django.db.models import Max
 
 from connector import clock
-from connector.api.exceptions import ApiConnectionError, ConnectorError
+from connector.api.exceptions import (
+    AccessDeniedError,
+    ApiConnectionError,
+    ConnectorError,
+)
 from sync.engine.judging.context import RunContext
 from sync.models import PurchaseSync, Status, SyncRun
+from sync.rules.reasons import Reason, ReasonCode, Who
 
 _FAULTS_TO_PAUSE = 2
 # More than purchases that are locked or gone in PEX are likely to come in a row.
@@ -63,3 +68,13 @@ def require_answer(context: RunContext, system: str) -> None:
         context.pex.check_token()
     else:
         context.cmic.require_answer()
+
+
+def tried_again(error: ConnectorError) -> Reason:
+    """For a purchase that is left to the next run after that error."""
+    is_denied = isinstance(error, AccessDeniedError)
+    return Reason(
+        ReasonCode.CREDENTIALS_REFUSED if is_denied else ReasonCode.OUTAGE,
+        f"{error.message.rstrip('.')}. It is tried again at the next sync.",
+        Who.SUPPORT,
+    )

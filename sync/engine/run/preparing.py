@@ -7,7 +7,9 @@ what was judged long ago, with other settings, or what CMiC has already.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -18,8 +20,12 @@ from connector import clock
 from connector.api.cmic.types import FoundInvoice
 from connector.api.exceptions import (
     AccessDeniedError,
+    ApiConnectionError,
+    AuthenticationError,
+    ConnectorError,
     InvalidRequestError,
     NotFoundError,
+    RateLimitError,
     ServerError,
     UnexpectedResponseError,
 )
@@ -28,20 +34,20 @@ from sync.engine.judging.rules import require_complete
 from sync.engine.judging.survey import require_ready, survey, survey_alone
 from sync.engine.purchase.asked import look_up_asked
 from sync.engine.run.ending import end, guarded
-from sync.engine.run.outages import require_answer
+from sync.engine.run.outages import require_answer, tried_again
 from sync.engine.steps import Step
 from sync.engine.tags.sync import sync_before_purchases
 from sync.models import PurchaseSync, Status, SyncRun
-from sync.models.ledger import (
+from sync.models.adoption import (
     adopt,
     forget_authorizations,
     leave_out,
-    record,
     take_over_unfinished,
 )
+from sync.models.ledger import record
 from sync.models.purchase import judged_since
 from sync.models.purchase.backlog import explain_absent
-from sync.rules.absence import gone_on
+from sync.rules.absence import gone_on, outside
 from sync.rules.window import business_day
 
 # More than these of a run whose judgement is too old are cheaper in one list.
@@ -89,6 +95,9 @@ def _prepare(run: SyncRun) -> list[Step]:
     _judge_window(context)
     _judge_alone(context)
     _adopt(context)
+    if run.prepared_at is None:
+        # What was waited out was met while preparing, and preparing has succeeded.
+        run.note_success()
     run.finish_preparing(clock.now())
     return _start_lanes(run)
 
@@ -111,6 +120,9 @@ def _judge_window(context: RunContext) -> None:
     seen = survey(context, run.window)
     record(run, seen.judgements, seen.cardholders, seen.listed_at, context.basis)
     explain_absent(run, seen.listed, is_whole=seen.is_whole)
+    # What an earlier list of the run told and this one lacks is asked for alone.
+    waiting = PurchaseSync.objects.filter(run=run, status=Status.PENDING)
+    waiting.filter(judged_at__lt=seen.listed_at).update(judged_at=None)
     with transaction.atomic():
         context.heartbeat()
         forget_authorizations(run, seen.judgements)
@@ -129,15 +141,41 @@ def _judge_alone(context: RunContext) -> None:
     rows = list(_outdated(context))
     if not rows:
         return
-    seen = survey_alone(context, rows)
-    told = {judgement.purchase.transaction_id for judgement in seen.judgements}
+    places = defaultdict(list)
+    for row in rows:
+        day = business_day(row.occurred_at) if row.occurred_at else None
+        if row.pex_account_id is None or day is None:
+            leave_out(row, outside(context.run.window, day))
+        else:
+            places[row.pex_account_id, day].append(row)
+    remarks: dict[str, None] = {}
+    for (account, day), of_place in places.items():
+        remarks |= dict.fromkeys(_judge_place(context, account, day, of_place))
+    context.run.remember("alone", list(remarks))
+
+
+def _judge_place(
+    context: RunContext, account: int, day: date, rows: Sequence[PurchaseSync]
+) -> tuple[str, ...]:
+    """The purchases of a cardholder's day, on record at once: a limit that is met at
+    the next place costs them nothing. Returns sentences for people."""
     run = context.run
+    wanted = {row.pex_transaction_id for row in rows}
+    try:
+        seen = survey_alone(context, account, day, wanted)
+    except (AuthenticationError, RateLimitError, ApiConnectionError):
+        raise
+    except ConnectorError as error:
+        # The trouble of these purchases: the others do not wait for it.
+        for row in rows:
+            leave_out(row, tried_again(error))
+        return ()
     record(run, seen.judgements, seen.cardholders, seen.listed_at, context.basis)
+    told = set(seen.listed)
     for row in rows:
         if row.pex_transaction_id not in told:
-            day = business_day(row.occurred_at) if row.occurred_at else None
-            leave_out(row, gone_on(day))
-    run.remember("alone", seen.remarks)
+            leave_out(row, gone_on(day), for_good=True)
+    return seen.remarks
 
 
 def _outdated(context: RunContext) -> QuerySet[PurchaseSync]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from connector.clock import lease_time
@@ -57,7 +58,8 @@ def _kinds(
     free = {"claimed_by": None, "claimed_until": None}
     waiting = PurchaseSync.objects.unfinished()
     yield waiting, "claimed_until", lease_time(), free
-    yield waiting, "not_before", _DAY, {"not_before": None}
+    longest = _DAY + timedelta(seconds=max(settings.LOST_ANSWER_DELAYS))
+    yield waiting, "not_before", longest, {"not_before": None}
     yield waiting, "judged_at", at_once, {"judged_at": None}
     active = SyncRun.objects.active()
     # Silent, so that it is taken up.

@@ -21,7 +21,13 @@ from connector.models import PexConnection
 from connector.models.access import visible
 from sync.models.purchase.indexes import UNFINISHED_ROW
 from sync.models.run import SyncRun
-from sync.rules.absence import ABSENCES, AWAITED, DAY, GONE, outside
+from sync.rules.absence import (
+    ABSENCES,
+    AWAITED,
+    DAY,
+    GONE,
+    outside_on_a_day,
+)
 from sync.rules.reasons import Reason, ReasonCode, Who
 from sync.rules.selection import FINAL
 
@@ -163,7 +169,7 @@ def explain_absent(run: SyncRun, listed: Iterable[int], *, is_whole: bool) -> No
         "listed": list(listed),
         "now": clock.now(),
         "day": DAY,
-        "outside": json.dumps(outside(run.window).to_json()),
+        "outside": json.dumps(outside_on_a_day(run.window).to_json()),
         "gone": json.dumps(GONE.to_json()),
         "is_outside": _path([ReasonCode.OUTSIDE_WINDOW]),
         "is_gone": _path([ReasonCode.GONE_FROM_PEX]),

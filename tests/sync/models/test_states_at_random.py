@@ -35,7 +35,8 @@ from sync.models import (
     Status,
     SyncRun,
 )
-from sync.models.ledger import adopt, record, take_over_unfinished
+from sync.models.adoption import adopt, take_over_unfinished
+from sync.models.ledger import record
 from sync.models.purchase import judged_since
 from sync.models.states import JUDGEABLE
 from sync.rules.invoicing import invoice_number

@@ -6,71 +6,32 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import User
 from django.utils import timezone
 
 from connector import clock
-from connector.codes.reading import refresh_all
-from connector.connections.clients import cmic_client
-from connector.models import FieldMapping, Tenant, TransactionSettings
+from connector.models import FieldMapping, TransactionSettings
 from sync.engine.purchase import sending
 from sync.engine.run.ending import stop
 from sync.engine.run.lanes import sync_next
-from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import recover
-from sync.engine.run.requesting import request_run
 from sync.models import Decision, PurchaseSync, SyncRun
 from tests.support.driver import (
     codes_of,
     drive,
     execute,
+    job_of,
+    listings,
     number_of,
+    prepared,
     row_of,
     set_up,
+    time_passes,
 )
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
 
 JOB = "Job/Dept/Eqp."
-LISTING = "AllCardholderTransactions"
 FIVE = Decimal("5.00")
-
-
-@pytest.fixture
-def sam(db):
-    return User.objects.create_user("sam")
-
-
-@pytest.fixture
-def jobs(tenant, cmic):
-    """Codes of open jobs of company 001."""
-    refresh_all(tenant, cmic_client(tenant))
-    jobs = [job for job in cmic.books.contractor.jobs if job.company == "001"]
-    return [job.code for job in jobs if job.status_code != "C"]
-
-
-def prepared(tenant):
-    run, step = request_run(Tenant.objects.get(pk=tenant.pk), "manual")
-    lanes = prepare(step.run_id)
-    run.refresh_from_db()
-    return run, lanes
-
-
-def job_of(cmic, purchase):
-    (invoice,) = cmic.invoices(number_of(purchase))
-    return invoice.lines[0]["Aprid_Jobdepteqp_Code"]
-
-
-def listings(pex):
-    return [call for call in pex.calls if call.path.endswith(LISTING)]
-
-
-def time_passes(**delta):
-    """As if the runs had waited so long: everything they know is older by that."""
-    PurchaseSync.objects.exclude(judged_at=None).update(
-        judged_at=clock.now() - timedelta(**delta)
-    )
-    SyncRun.objects.active().update(judged_at=clock.now() - timedelta(**delta))
 
 
 class TestWhatChangedMeanwhile:

@@ -6,7 +6,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -14,123 +13,73 @@ from django.utils import timezone
 from connector import clock
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
-from connector.models import Tenant
+from sync.engine.judging import context
 from sync.engine.run.lanes import sync_next
 from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import recover
 from sync.engine.run.requesting import request_run
-from sync.models import PurchaseSync, RunOutcome, SyncAttempt, SyncRun
+from sync.models import Decision, PurchaseSync, SyncRun
 from tests.support.driver import (
+    LISTING,
+    codes_of,
     drive,
     execute,
+    listings,
     number_of,
+    prepared,
     row_of,
+    set_up,
+    time_passes,
 )
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
 
 JOB = "Job/Dept/Eqp."
-LISTING = "AllCardholderTransactions"
 FIVE = Decimal("5.00")
 
 
-@pytest.fixture
-def sam(db):
-    return User.objects.create_user("sam")
+def beats(queries):
+    return [each for each in queries if 'SET "heartbeat_at"' in each["sql"]]
 
 
-@pytest.fixture
-def jobs(tenant, cmic):
-    """Codes of open jobs of company 001."""
-    refresh_all(tenant, cmic_client(tenant))
-    jobs = [job for job in cmic.books.contractor.jobs if job.company == "001"]
-    return [job.code for job in jobs if job.status_code != "C"]
+class TestLongWork:
+    """A heartbeat is due after a part of a lease: here at every call."""
 
+    @pytest.fixture(autouse=True)
+    def at_every_call(self, monkeypatch):
+        monkeypatch.setattr(context, "_BEATS_A_LEASE", 10**9)
 
-def prepared(tenant):
-    run, step = request_run(Tenant.objects.get(pk=tenant.pk), "manual")
-    lanes = prepare(step.run_id)
-    run.refresh_from_db()
-    return run, lanes
-
-
-def job_of(cmic, purchase):
-    (invoice,) = cmic.invoices(number_of(purchase))
-    return invoice.lines[0]["Aprid_Jobdepteqp_Code"]
-
-
-def listings(pex):
-    return [call for call in pex.calls if call.path.endswith(LISTING)]
-
-
-def time_passes(**delta):
-    """As if the runs had waited so long: everything they know is older by that."""
-    PurchaseSync.objects.exclude(judged_at=None).update(
-        judged_at=clock.now() - timedelta(**delta)
-    )
-    SyncRun.objects.active().update(judged_at=clock.now() - timedelta(**delta))
-
-
-@pytest.fixture
-def snapshot():
-    """Takes the tables as they are; what it returns puts them back."""
-
-    def take():
-        kept = [
-            (model, list(model.objects.order_by("pk")))
-            for model in (SyncRun, PurchaseSync)
-        ]
-
-        def put_back():
-            for model in (SyncAttempt, RunOutcome, PurchaseSync, SyncRun):
-                model.objects.all().delete()
-            for model, rows in kept:
-                model.objects.bulk_create(rows)
-
-        return put_back
-
-    return take
-
-
-class TestAnOlderDatabase:
-    @pytest.mark.parametrize("duplicates", ["accept", "refuse"])
-    @pytest.mark.parametrize("taken_up_by", ["lane", "recovery"])
-    def test_what_was_sent_since_is_neither_sent_nor_marked_twice(
-        self, tenant, pex, cmic, snapshot, duplicates, taken_up_by
+    def test_every_page_of_a_long_list_shows_that_the_run_is_alive(
+        self, tenant, pex, cmic
     ):
-        cmic.duplicates = duplicates
-        purchases = [pex.add_purchase(amount=FIVE) for _ in range(3)]
-        run, lanes = prepared(tenant)
-        put_back = snapshot()
-        drive(lanes)
-        assert len(cmic.invoices()) == 3
-        known = SyncRun.objects.get(pk=run.pk)
-        put_back()
-        if taken_up_by == "lane":
-            drive(sync_next(run.pk, known.lane_set, known.heartbeat_at))
-        else:
-            SyncRun.objects.update(heartbeat_at=timezone.now() - timedelta(hours=3))
-            drive(recover())
-        assert len(cmic.invoices()) == 3
-        assert [pex.markers(each) for each in purchases] == [1, 1, 1]
-        assert SyncRun.objects.get().status == "succeeded"
+        refresh_all(tenant, cmic_client(tenant))
+        for hours in range(30):
+            pex.add_purchase(
+                amount=FIVE, when=timezone.now() - timedelta(days=2, hours=hours)
+            )
+        pex.page_size = 5
+        _run, step = request_run(tenant, "manual")
+        with CaptureQueriesContext(connection) as queries:
+            prepare(step.run_id)
+        pages = len(listings(pex))
+        assert pages >= 6
+        assert len(beats(queries)) >= pages
 
-    def test_a_lane_that_worked_meanwhile_stops_before_it_sends(
-        self, tenant, pex, cmic, snapshot, monkeypatch
+    def test_every_receipt_shows_that_run_and_purchase_are_worked_on(
+        self, tenant, pex, cmic
     ):
-        """CMiC does not show yet what was sent: only PEX's markers tell."""
-        purchases = [pex.add_purchase(amount=FIVE) for _ in range(3)]
-        run, lanes = prepared(tenant)
-        put_back = snapshot()
-        cmic.visibility_delay = 3600
-        drive(lanes[:1])
-        assert len(cmic.invoices()) == 3
-        known = SyncRun.objects.get(pk=run.pk)
-        put_back()
-        drive(sync_next(run.pk, known.lane_set, known.heartbeat_at))
-        assert len(cmic.invoices()) == 3
-        assert [pex.markers(each) for each in purchases] == [1, 1, 1]
+        refresh_all(tenant, cmic_client(tenant))
+        purchase = pex.add_purchase(amount=FIVE, receipts=["png"] * 7)
+        run, _lanes = prepared(tenant)
+        with CaptureQueriesContext(connection) as queries:
+            sync_next(run.pk, run.lane_set)
+        renewed = [each for each in queries if 'SET "status"' in each["sql"]]
+        assert len(beats(queries)) >= 8
+        assert len(renewed) >= 8
+        assert row_of(purchase).status == "completed"
 
+
+class TestStagesOfPreparing:
     def test_every_start_of_lanes_adopts_first(self, tenant, pex, cmic):
         purchase = pex.add_purchase(amount=FIVE)
         prepared(tenant)
@@ -142,49 +91,7 @@ class TestAnOlderDatabase:
         drive(recover())
         assert len(cmic.invoices()) == 1
         assert row_of(purchase).status == "completed"
-        assert len(listings(pex)) == 1
 
-
-def beats(queries):
-    return [each for each in queries if 'SET "heartbeat_at"' in each["sql"]]
-
-
-class TestLongWork:
-    """A heartbeat is due after a tenth of a lease: here at every call."""
-
-    def test_every_page_of_a_long_list_shows_that_the_run_is_alive(
-        self, tenant, pex, cmic, settings
-    ):
-        refresh_all(tenant, cmic_client(tenant))
-        for hours in range(30):
-            pex.add_purchase(
-                amount=FIVE, when=timezone.now() - timedelta(days=2, hours=hours)
-            )
-        pex.page_size = 5
-        _run, step = request_run(tenant, "manual")
-        settings.LEASE_SECONDS = 0.0
-        with CaptureQueriesContext(connection) as queries:
-            prepare(step.run_id)
-        pages = len(listings(pex))
-        assert pages >= 6
-        assert len(beats(queries)) >= pages
-
-    def test_every_receipt_shows_that_run_and_purchase_are_worked_on(
-        self, tenant, pex, cmic, settings
-    ):
-        refresh_all(tenant, cmic_client(tenant))
-        purchase = pex.add_purchase(amount=FIVE, receipts=["png"] * 7)
-        run, _lanes = prepared(tenant)
-        settings.LEASE_SECONDS = 0.0
-        with CaptureQueriesContext(connection) as queries:
-            sync_next(run.pk, run.lane_set)
-        renewed = [each for each in queries if 'SET "status"' in each["sql"]]
-        assert len(beats(queries)) >= 8
-        assert len(renewed) >= 8
-        assert row_of(purchase).status == "completed"
-
-
-class TestStagesOfPreparing:
     def test_a_hiccup_in_adoption_costs_no_second_list(self, tenant, pex, cmic):
         refresh_all(tenant, cmic_client(tenant))
         pex.add_purchase(amount=FIVE)
@@ -254,3 +161,126 @@ class TestStagesOfPreparing:
         assert run.status == "failed"
         assert "may be old" in run.message
         assert cmic.invoices() == []
+
+    def test_a_hiccup_of_what_is_asked_after_the_list_costs_no_second_list(
+        self, tenant, pex, cmic
+    ):
+        refresh_all(tenant, cmic_client(tenant))
+        pex.add_purchase(amount=FIVE, receipts=["png"])
+        pex.faults.set("server_error", match="Cardholder/Purchases", status=503)
+        assert execute(tenant).status == "succeeded"
+        assert len(listings(pex)) == 1
+        assert b"No Attachment" not in cmic.invoices()[0].file
+
+    def test_an_outage_that_preparing_has_waited_out_is_over(self, tenant, pex, cmic):
+        refresh_all(tenant, cmic_client(tenant))
+        pex.add_purchase(amount=FIVE)
+        pex.faults.set("server_error", match=LISTING, status=503, times=2)
+        run, step = request_run(tenant, "manual")
+        assert prepare(step.run_id)[0].delay == 5
+        SyncRun.objects.update(resume_at=clock.now())
+        (lane,) = prepare(step.run_id)
+        run.refresh_from_db()
+        assert lane.lane_set is not None
+        assert (run.reason, run.paused_at) == ("", None)
+
+    def test_what_this_run_has_held_back_is_not_tried_again_before_the_others(
+        self, tenant, pex, cmic
+    ):
+        refresh_all(tenant, cmic_client(tenant))
+        refused = pex.add_purchase(amount=FIVE, receipts=["png"])
+        good = pex.add_purchase(amount=FIVE)
+        pex.faults.set("server_error", match=f"{refused}/Attachment", status=403)
+        run, lanes = prepared(tenant)
+        waiting = PurchaseSync.objects.filter(pex_transaction_id=good)
+        waiting.update(not_before=clock.now() + timedelta(hours=1))
+        drive(lanes)
+        assert codes_of(refused) == {"receipt_unusable"}
+        asked = len(pex.calls)
+        time_passes(minutes=16)
+        waiting.update(not_before=None)
+        run.refresh_from_db()
+        drive(sync_next(run.pk, run.lane_set, run.heartbeat_at))
+        assert row_of(good).status == "completed"
+        assert codes_of(refused) == {"receipt_unusable"}
+        paths = [call.path for call in pex.calls[asked:]]
+        assert not any(f"{refused}/Attachment" in path for path in paths)
+
+    def test_what_this_run_has_held_back_is_tried_again_once_pex_says_otherwise(
+        self, tenant, pex, cmic
+    ):
+        refresh_all(tenant, cmic_client(tenant))
+        refused = pex.add_purchase(amount=FIVE, receipts=["png"])
+        good = pex.add_purchase(amount=FIVE)
+        pex.faults.set("server_error", match=f"{refused}/Attachment", status=403)
+        run, lanes = prepared(tenant)
+        PurchaseSync.objects.filter(pex_transaction_id=good).update(
+            not_before=clock.now() + timedelta(hours=1)
+        )
+        drive(lanes)
+        pex.faults.clear()
+        pex.change(refused, amount=Decimal("6.00"))
+        time_passes(minutes=16)
+        PurchaseSync.objects.update(not_before=None)
+        run.refresh_from_db()
+        drive(sync_next(run.pk, run.lane_set, run.heartbeat_at))
+        assert cmic.invoices(number_of(refused))[0].amount == Decimal("6.00")
+
+    def test_what_the_second_list_of_a_run_lacks_is_not_sent(self, tenant, pex, cmic):
+        refresh_all(tenant, cmic_client(tenant))
+        purchases = [pex.add_purchase(amount=FIVE) for _ in range(23)]
+        prepared(tenant)
+        gone = purchases[0]
+        # So many without a judgement are listed anew.
+        PurchaseSync.objects.exclude(pex_transaction_id=gone).update(judged_at=None)
+        pex.remove(gone)
+        later = PurchaseSync.objects.filter(pex_transaction_id=gone)
+        later.update(not_before=clock.now() + timedelta(hours=1))
+        run = SyncRun.objects.get()
+        drive(sync_next(run.pk, run.lane_set, run.heartbeat_at))
+        assert len(listings(pex)) == 2
+        assert cmic.invoices(number_of(gone)) == []
+        assert "gone_from_pex" in codes_of(gone)
+        assert len(cmic.invoices()) == 22
+
+
+class TestStartsThatAreNotInVain:
+    def test_a_look_up_that_was_answered_is_progress(self, tenant, pex, cmic, settings):
+        settings.LOST_ANSWER_DELAYS = [60, 300, 900, 3600, 3600]
+        refresh_all(tenant, cmic_client(tenant))
+        pex.add_purchase(amount=FIVE)
+        cmic.faults.set("reset_after_store", times=1)
+        cmic.visibility_delay = 36_000
+        run, lanes = prepared(tenant)
+        drive(lanes)
+        for _ in range(4):
+            PurchaseSync.objects.update(not_before=None)
+            SyncRun.objects.update(
+                heartbeat_at=clock.now() - timedelta(hours=1), resume_at=None
+            )
+            drive(recover())
+            run.refresh_from_db()
+            assert run.is_active, run.message
+
+    def test_what_a_person_sends_again_in_vain_ends_no_run(
+        self, tenant, pex, cmic, sam
+    ):
+        set_up(tenant, approved_only=True)
+        refused = [pex.add_purchase(amount=FIVE) for _ in range(4)]
+        waiting = pex.add_purchase(amount=FIVE)
+        cmic.faults.set("refuse_upload", times=4, message="Wrong job")
+        run, lanes = prepared(tenant)
+        PurchaseSync.objects.filter(pex_transaction_id=waiting).update(
+            not_before=clock.now() + timedelta(hours=1)
+        )
+        drive(lanes)
+        for purchase in refused:
+            pex.change(purchase, approved="Rejected")
+            Decision.objects.make(
+                row_of(purchase), Decision.Kind.RETRY, user=sam, why="Once more."
+            )
+            run.refresh_from_db()
+            drive(sync_next(run.pk, run.lane_set, run.heartbeat_at))
+            assert codes_of(purchase) == {"not_approved"}
+        run.refresh_from_db()
+        assert run.status == "running"

@@ -20,6 +20,8 @@ from connector import clock
 from connector.clock import lease_time
 from connector.models import Tenant
 from connector.models.access import visible
+from sync.models.heartbeat import forget_beats, newest_beat, remember_beat
+from sync.models.run.indexes import CONSTRAINTS, INDEXES
 from sync.models.states import Status
 from sync.rules.window import Window
 
@@ -110,40 +112,8 @@ class SyncRun(models.Model):
         verbose_name = _("run")
         ordering = ["-created_at", "-pk"]
         permissions = [("execute_sync", _("Can execute a sync"))]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["tenant"],
-                condition=Q(status__in=("queued", "running")),
-                name="run_one_active_a_tenant",
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    status__in=(
-                        "queued",
-                        "running",
-                        "succeeded",
-                        "partial",
-                        "failed",
-                        "stopped",
-                    )
-                ),
-                name="run_status_known",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["heartbeat_at"],
-                condition=Q(status__in=("queued", "running")),
-                name="run_active",
-            ),
-            models.Index(fields=["tenant", "-created_at"], name="run_of_tenant"),
-            models.Index(fields=["tenant", "-id"], name="run_newest_of_tenant"),
-            models.Index(fields=["status", "-id"], name="run_by_status"),
-            models.Index(fields=["created_at"], name="run_by_day"),
-            models.Index(
-                fields=["ended_at"], include=["tenant", "counts"], name="run_by_end"
-            ),
-        ]
+        constraints = CONSTRAINTS
+        indexes = INDEXES
 
     def __str__(self) -> str:
         return f"Run {self.pk} of {self.tenant}"
@@ -185,9 +155,18 @@ class SyncRun(models.Model):
                     default=F("restart_count"),
                     output_field=models.PositiveIntegerField(),
                 ),
+                # Whoever died may have been the database: what lanes have sent is told
+                # by PEX.
+                judged_at=Case(
+                    When(has_died & Q(prepared_at__isnull=False), then=None),
+                    default=F("judged_at"),
+                    output_field=models.DateTimeField(),
+                ),
             )
         )
         self.refresh_from_db()
+        if changed:
+            forget_beats(self.pk)
         return changed == 1
 
     def beat(self, now: datetime) -> None:
@@ -199,24 +178,29 @@ class SyncRun(models.Model):
         if not self._mine().update(heartbeat_at=_not_before(now)):
             raise RunLostError(f"{self} was taken over or has ended.")
         self.heartbeat_at = now
+        remember_beat(self.pk, now)
 
     def hold(self) -> None:
         """Keep the run from being taken over or ended until the transaction's end,
         beside other lanes. Raises `RunLostError` if it has been already."""
         with connection.cursor() as cursor:
             # PostgreSQL asks the conditions again after having waited for the row.
-            cursor.execute(_HOLD, [self.pk, self.lane_set, self.heartbeat_at])
+            cursor.execute(
+                _HOLD, [self.pk, self.lane_set, newest_beat(self.pk, self.heartbeat_at)]
+            )
             if cursor.fetchone() is None:
                 raise RunLostError(f"{self} was taken over or has ended.")
 
     def is_older_than(self, lane_set: int, beat: datetime | None) -> bool:
-        """Whether a lane knows a later state of it than this row: an older database was
-        put back, and what was done since is not on record."""
+        """Whether a lane, or another of this process, knows a later state of it than
+        this row: an older database was put back, and what was done since is not on
+        record."""
         if self.lane_set != lane_set:
             return self.lane_set < lane_set
-        return beat is not None and (
-            self.heartbeat_at is None or self.heartbeat_at < beat
-        )
+        newest = newest_beat(self.pk, beat)
+        if newest is None:
+            return False
+        return self.heartbeat_at is None or self.heartbeat_at < newest
 
     def remember(self, stage: str, remarks: Sequence[str], **changes: Any) -> None:
         """A stage of preparing is done, with what it has to say to people.
@@ -238,19 +222,29 @@ class SyncRun(models.Model):
             message=self.remarks_text,
         )
 
-    def prepare_again(self, now: datetime, *, lane_set: int = 0) -> bool:
+    def prepare_again(self, now: datetime, *, is_too_old: bool = False) -> bool:
         """Stop the lanes and have the run prepared; False if others were first.
 
-        With the `lane_set` of a lane that knows later things than the database, the
-        purchases are judged anew whatever the row says.
+        `is_too_old` counts: what was judged was too old before it could be sent.
         """
-        changes = {"judged_at": None} if lane_set else {}
         return self._change(
             resume_at=now,
-            lane_set=Greatest(F("lane_set"), lane_set) + 1,
-            restart_count=F("restart_count") + 1,
-            **changes,
+            lane_set=F("lane_set") + 1,
+            restart_count=F("restart_count") + int(is_too_old),
         )
+
+    def judge_anew(self, now: datetime, lane_set: int) -> None:
+        """The same for a lane of that set that knows later things than the database:
+        the purchases are judged anew whatever the row says."""
+        same = SyncRun.objects.filter(
+            pk=self.pk, status=self.State.RUNNING, lane_set=self.lane_set
+        )
+        same.update(
+            resume_at=now,
+            judged_at=None,
+            lane_set=Greatest(F("lane_set"), lane_set) + 1,
+        )
+        forget_beats(self.pk)
 
     def new_lanes(self, now: datetime) -> int:
         """A new fencing token for the next lanes; those with an older one stop."""
@@ -307,8 +301,7 @@ class SyncRun(models.Model):
         return self.purchases.filter(answered).exists()
 
     def note_success(self) -> None:
-        """A purchase got further: the outage is over, if there was one, and whoever
-        began the run anew did not do so in vain."""
+        """The other side answered: the outage is over, if there was one."""
         if self.paused_at is not None:
             self._change(
                 fault_count=0,
@@ -316,9 +309,12 @@ class SyncRun(models.Model):
                 reason="",
                 message=self.remarks_text,
                 paused_at=None,
-                restart_count=0,
             )
-        elif self.restart_count:
+
+    def note_progress(self) -> None:
+        """A purchase was worked on, whatever came of it: the run was not begun anew in
+        vain."""
+        if self.restart_count:
             self._change(restart_count=0)
 
     def end(
@@ -375,9 +371,8 @@ class SyncRun(models.Model):
         mine = SyncRun.objects.filter(
             pk=self.pk, status=self.State.RUNNING, lane_set=self.lane_set
         )
-        if self.heartbeat_at is None:
-            return mine
-        return mine.filter(heartbeat_at__gte=self.heartbeat_at)
+        known = newest_beat(self.pk, self.heartbeat_at)
+        return mine if known is None else mine.filter(heartbeat_at__gte=known)
 
 
 def _not_before(now: datetime) -> Greatest:
