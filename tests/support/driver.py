@@ -25,6 +25,14 @@ def execute(tenant: Tenant, *, trigger: str = SyncRun.Trigger.MANUAL) -> SyncRun
     return run
 
 
+def prepared(tenant: Tenant) -> tuple[SyncRun, list[Step]]:
+    """A run of the tenant whose lanes are to begin, and their steps."""
+    run, step = request_run(Tenant.objects.get(pk=tenant.pk), SyncRun.Trigger.MANUAL)
+    lanes = prepare(step.run_id)
+    run.refresh_from_db()
+    return run, lanes
+
+
 def drive(steps: list[Step]) -> None:
     """Do what Celery would: each step, and what follows from it."""
     waiting = deque(steps)

@@ -6,25 +6,23 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import User
 from django.utils import timezone
 
 from connector import clock
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
-from connector.models import FieldMapping, Tenant, TransactionSettings
+from connector.models import FieldMapping, TransactionSettings
 from sync.engine.purchase import sending
 from sync.engine.run.ending import stop
 from sync.engine.run.lanes import sync_next
-from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import recover
-from sync.engine.run.requesting import request_run
 from sync.models import Decision, PurchaseSync, SyncRun
 from tests.support.driver import (
     codes_of,
     drive,
     execute,
     number_of,
+    prepared,
     row_of,
     set_up,
 )
@@ -37,23 +35,11 @@ FIVE = Decimal("5.00")
 
 
 @pytest.fixture
-def sam(db):
-    return User.objects.create_user("sam")
-
-
-@pytest.fixture
 def jobs(tenant, cmic):
     """Codes of open jobs of company 001."""
     refresh_all(tenant, cmic_client(tenant))
     jobs = [job for job in cmic.books.contractor.jobs if job.company == "001"]
     return [job.code for job in jobs if job.status_code != "C"]
-
-
-def prepared(tenant):
-    run, step = request_run(Tenant.objects.get(pk=tenant.pk), "manual")
-    lanes = prepare(step.run_id)
-    run.refresh_from_db()
-    return run, lanes
 
 
 def job_of(cmic, purchase):

@@ -6,69 +6,23 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from connector import clock
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
-from connector.models import Tenant
 from sync.engine.run.lanes import sync_next
 from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import recover
 from sync.engine.run.requesting import request_run
 from sync.models import PurchaseSync, RunOutcome, SyncAttempt, SyncRun
-from tests.support.driver import (
-    drive,
-    execute,
-    number_of,
-    row_of,
-)
+from tests.support.driver import drive, execute, number_of, prepared, row_of
+from tests.sync.engine.run.test_moment_of_sending import listings
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
 
-JOB = "Job/Dept/Eqp."
-LISTING = "AllCardholderTransactions"
 FIVE = Decimal("5.00")
-
-
-@pytest.fixture
-def sam(db):
-    return User.objects.create_user("sam")
-
-
-@pytest.fixture
-def jobs(tenant, cmic):
-    """Codes of open jobs of company 001."""
-    refresh_all(tenant, cmic_client(tenant))
-    jobs = [job for job in cmic.books.contractor.jobs if job.company == "001"]
-    return [job.code for job in jobs if job.status_code != "C"]
-
-
-def prepared(tenant):
-    run, step = request_run(Tenant.objects.get(pk=tenant.pk), "manual")
-    lanes = prepare(step.run_id)
-    run.refresh_from_db()
-    return run, lanes
-
-
-def job_of(cmic, purchase):
-    (invoice,) = cmic.invoices(number_of(purchase))
-    return invoice.lines[0]["Aprid_Jobdepteqp_Code"]
-
-
-def listings(pex):
-    return [call for call in pex.calls if call.path.endswith(LISTING)]
-
-
-def time_passes(**delta):
-    """As if the runs had waited so long: everything they know is older by that."""
-    PurchaseSync.objects.exclude(judged_at=None).update(
-        judged_at=clock.now() - timedelta(**delta)
-    )
-    SyncRun.objects.active().update(judged_at=clock.now() - timedelta(**delta))
 
 
 @pytest.fixture
@@ -116,7 +70,7 @@ class TestAnOlderDatabase:
         assert SyncRun.objects.get().status == "succeeded"
 
     def test_a_lane_that_worked_meanwhile_stops_before_it_sends(
-        self, tenant, pex, cmic, snapshot, monkeypatch
+        self, tenant, pex, cmic, snapshot
     ):
         """CMiC does not show yet what was sent: only PEX's markers tell."""
         purchases = [pex.add_purchase(amount=FIVE) for _ in range(3)]
