@@ -108,7 +108,7 @@ class TestWhatChangedMeanwhile:
         purchase = purchases[-1]
         pex.change(purchase, tags={JOB: jobs[1]})
         cmic.faults.clear()
-        SyncRun.objects.update(resume_at=timezone.now())
+        SyncRun.objects.update(resume_at=clock.now())
         PurchaseSync.objects.update(not_before=None)
         drive(recover())
         assert job_of(cmic, purchase) == jobs[1]

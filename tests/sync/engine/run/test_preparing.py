@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from connector import clock
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
 from sync.engine.run.lanes import sync_next
@@ -146,11 +147,11 @@ class TestStagesOfPreparing:
         run, _ = prepared(tenant)
         assert run.reason == "outage"
         for _ in range(2):
-            SyncRun.objects.update(resume_at=timezone.now())
+            SyncRun.objects.update(resume_at=clock.now())
             drive(recover())
         assert len(listings(pex)) == 1
         cmic.faults.clear()
-        SyncRun.objects.update(resume_at=timezone.now())
+        SyncRun.objects.update(resume_at=clock.now())
         drive(recover())
         run.refresh_from_db()
         assert (run.status, len(cmic.invoices())) == ("succeeded", 1)
@@ -179,7 +180,7 @@ class TestStagesOfPreparing:
         drive(lanes)
         run.refresh_from_db()
         assert run.reason == "outage"
-        SyncRun.objects.update(resume_at=timezone.now())
+        SyncRun.objects.update(resume_at=clock.now())
         PurchaseSync.objects.update(not_before=None)
         cmic.faults.clear()
         drive(recover())
