@@ -17,7 +17,7 @@ from django.core.management.base import SystemCheckError
 
 TAG = "configuration"
 LIMITS = ("PEX_CALLS_PER_MINUTE", "CMIC_CALLS_PER_SECOND", "CMIC_CALLS_IN_FLIGHT")
-TIMEOUTS = ("HTTP_TIMEOUT", "EMAIL_TIMEOUT", "JUDGEMENT_GOOD_FOR")
+DURATIONS = ("HTTP_TIMEOUT", "EMAIL_TIMEOUT", "JUDGEMENT_GOOD_FOR")
 
 
 def register_all() -> None:
@@ -39,7 +39,7 @@ def check_settings(**options: Any) -> list[CheckMessage]:
         *_limits(),
         *_lanes(),
         *_delays(),
-        *_timeouts(),
+        *_durations(),
         *_codes(),
         *_encryption_keys(),
     ]
@@ -107,8 +107,8 @@ def _delays() -> Iterator[Error]:
         )
 
 
-def _timeouts() -> Iterator[Error]:
-    for name in TIMEOUTS:
+def _durations() -> Iterator[Error]:
+    for name in DURATIONS:
         if not getattr(settings, name) > 0:
             yield Error(
                 f"{name} ({getattr(settings, name):g}) must be more than 0 seconds.",

@@ -126,8 +126,9 @@ def refresh_now(
     kinds: Collection[CodeKind],
     heartbeat: Callable[[], None] = lambda: None,
 ) -> list[str]:
-    """Read these kinds, however old; returns and raises as `refresh_stale`. Where a
-    job (or piece of equipment) changed, what hangs on it is read along."""
+    """Read these kinds, however old; returns and raises as `refresh_stale`, but for a
+    list that fails no older codes serve. Where a job (or piece of equipment) changed,
+    what hangs on it is read along."""
     wanted = _lists_of(kinds)
     started = clock.now()
 
@@ -153,7 +154,7 @@ def _refresh(
             reader = _Reader(tenant, client, state, heartbeat)
             for kind in due():
                 reader.read_or_note(kind, may_serve_older=may_serve_older)
-            return reader.refused
+            return reader.remarks
     except RefreshActiveError as error:
         if set(_stale(tenant, kinds)) - _still_good(tenant):
             raise
@@ -221,7 +222,8 @@ def _claimed(
 class _Reader:
     """Reads lists with one client under one claim.
 
-    `refused` has a sentence for each list that the user may not see.
+    `remarks` has a sentence for each list that the user may not see, or for which older
+    codes serve.
     """
 
     def __init__(
@@ -236,7 +238,7 @@ class _Reader:
         self._state = state
         self._heartbeat = heartbeat
         self._company = _company(tenant)
-        self.refused: list[str] = []
+        self.remarks: list[str] = []
 
     def read_all(self) -> dict[str, int]:
         """Counts by kind; raises the refusal if every list is refused."""
@@ -261,7 +263,7 @@ class _Reader:
         except _OF_ONE_LIST as error:
             if not may_serve_older or kind not in _still_good(self._tenant):
                 raise
-            self.refused.append(
+            self.remarks.append(
                 f"CMiC did not give its {kind.label} list, so the codes read before "
                 f"were used: {error.message}"
             )
@@ -294,10 +296,10 @@ class _Reader:
         self._heartbeat()
 
     def _note(self, kind: CodeKind, error: ConnectorError) -> None:
-        self.refused.append(
+        self.remarks.append(
             f"CMiC does not show its {kind.label} list: {error.message}"
         )
-        self._state.message = " ".join(self.refused)
+        self._state.message = " ".join(self.remarks)
 
 
 def _company(tenant: Tenant) -> str:

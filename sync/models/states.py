@@ -37,7 +37,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
             Status.POSTING,
             Status.POSTED,
             Status.COMPLETED,
-            # CMiC has the number already, with another amount.
+            # CMiC has the number already, with another amount, or does not say.
             Status.FAILED,
         }
     ),

@@ -31,6 +31,14 @@ def execute(tenant: Tenant, *, trigger: str = SyncRun.Trigger.MANUAL) -> SyncRun
     return run
 
 
+def prepared(tenant: Tenant) -> tuple[SyncRun, list[Step]]:
+    """A run of the tenant whose lanes are to begin, and their steps."""
+    run, step = request_run(Tenant.objects.get(pk=tenant.pk), SyncRun.Trigger.MANUAL)
+    lanes = prepare(step.run_id)
+    run.refresh_from_db()
+    return run, lanes
+
+
 def drive(steps: list[Step]) -> None:
     """Do what Celery would: each step, and what follows from it."""
     waiting = deque(steps)
@@ -46,14 +54,6 @@ def drive(steps: list[Step]) -> None:
         else:
             waiting.extend(sync_next(step.run_id, step.lane_set, step.beat))
     raise AssertionError("The run does not come to an end.")
-
-
-def prepared(tenant: Tenant) -> tuple[SyncRun, list[Step]]:
-    """A run of the tenant whose lanes are about to start."""
-    run, step = request_run(Tenant.objects.get(pk=tenant.pk), "manual")
-    lanes = prepare(step.run_id)
-    run.refresh_from_db()
-    return run, lanes
 
 
 def time_passes(**delta: float) -> None:

@@ -146,8 +146,8 @@ class PexClient(TagCalls):
     def _iter_details(
         self, start: str, end: str
     ) -> Iterator[tuple[Any, Iterator[Any]]]:
-        """What PEX says of its pages, and rows, of each answer for one window; above
-        30,000 rows PEX cuts and says where to go on (§1.6)."""
+        """What PEX says of its pages, and the rows, of each answer for one window;
+        above 30,000 rows PEX cuts and says where to go on (§1.6)."""
         while True:
             answer = self.call(
                 "GET",

@@ -51,7 +51,7 @@ _QUESTIONS = {
     ),
     Decision.Kind.MARKER_WRITTEN: (
         "Have you written the note “Synced with CMiC” to this purchase in PEX? "
-        " PEX is asked for it now, and only then the purchase is completed."
+        "PEX is asked for it now, and only then the purchase is completed."
     ),
     Decision.Kind.NO_MARKER: (
         "Is PEX not to say that this purchase is in CMiC? It is completed without a "

@@ -74,6 +74,7 @@ class TenantContext:
             self.show_life()
 
     def show_life(self) -> None:
+        """A heartbeat now, of all that whoever has the context holds."""
         self.heartbeat()
 
     @cached_property

@@ -131,7 +131,8 @@ def wait_for_limit(run: SyncRun, error: RateLimitError) -> list[Step]:
 
 
 def is_for_ever(run: SyncRun, error: RateLimitError) -> bool:
-    """Whether the other side has said 429 so often in a row that it is no limit."""
+    """Whether the other side has said 429 so often in a row that it is no limit; this
+    one is counted."""
     if error.status != _TOO_MANY:
         return False
     count = run.count_fault(clock.now(), error.system)

@@ -59,6 +59,7 @@ logger = logging.getLogger(__name__)
 _SLICE = 1.0
 # A lane with nothing to do now looks again after this many seconds at the latest.
 _LONGEST_DELAY = 20.0
+# Where the other side does not tell how many seconds its limit lasts.
 _WAIT_FOR_LIMIT = 5.0
 _OWN_FAULT = Reason(
     ReasonCode.OUTAGE,

@@ -52,8 +52,12 @@ from sync.rules.window import business_day
 
 # More than these of a run whose judgement is too old are cheaper in one list.
 _MOST_ALONE = 20
+# Without a purchase getting further in between.
 _MOST_RESTARTS = 2
+# So much earlier than the run's wait ends its message may come.
 _MOST_EARLY = timedelta(seconds=4)
+# What an invoice's number is computed of.
+_NAMED = ("pex_transaction_id", "generation")
 
 
 def prepare(run_id: int) -> list[Step]:
@@ -103,7 +107,7 @@ def _prepare(run: SyncRun) -> list[Step]:
 
 
 def _sync_tags(context: RunContext) -> None:
-    """Once a run."""
+    """Let PEX's tag options follow CMiC, once a run."""
     run = context.run
     if run.tags_synced_at is None:
         remarks = sync_before_purchases(context)
@@ -111,7 +115,8 @@ def _sync_tags(context: RunContext) -> None:
 
 
 def _judge_window(context: RunContext) -> None:
-    """Unless it was, lately and with these settings."""
+    """List and judge the run's days, unless that was done lately and with these
+    settings."""
     run = context.run
     is_recent = run.judged_at is not None and run.judged_at >= judged_since()
     holds = is_recent and run.judged_with == context.basis
@@ -235,9 +240,6 @@ def _find_in_cmic(context: RunContext) -> dict[str, FoundInvoice]:
     since = earliest - timedelta(days=1)
     listed = context.cmic.iter_invoices(*place, since)
     return {invoice.number: invoice for invoice in listed}
-
-
-_NAMED = ("pex_transaction_id", "generation")
 
 
 def _start_lanes(run: SyncRun) -> list[Step]:

@@ -22,12 +22,12 @@ _LEFT = Q(status="pending") & (
     Q(reasons__contains=[{"code": "outside_window"}])
     | Q(reasons__contains=[{"code": "gone_from_pex"}])
 )
-LEFT_SQL = """(status = 'pending' AND (
+_LEFT_SQL = """(status = 'pending' AND (
     reasons @> '[{"code": "outside_window"}]' OR
     reasons @> '[{"code": "gone_from_pex"}]'))"""
 # It waits for a person.
 OPEN = Q(status__in=("blocked", "failed")) | Q(needs_person=True) | _LEFT
-OPEN_SQL = f"(status IN ('blocked', 'failed') OR needs_person OR {LEFT_SQL})"
+OPEN_SQL = f"(status IN ('blocked', 'failed') OR needs_person OR {_LEFT_SQL})"
 
 
 def words() -> SearchVector:

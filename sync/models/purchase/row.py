@@ -161,12 +161,12 @@ class PurchaseSync(models.Model):
         return self.status in JUDGEABLE
 
     def require_judged(self, basis: str, since: datetime) -> None:
-        """Raises `JudgementOutdatedError` unless it was judged with the settings of
-        this fingerprint, by what PEX said at that moment or later."""
+        """Raises `JudgementOutdatedError` unless it `was_judged` so."""
         if not self.was_judged(basis, since):
             raise JudgementOutdatedError(f"{self} has to be judged anew.")
 
     def was_judged(self, basis: str, since: datetime) -> bool:
+        """With the settings of this fingerprint, by what PEX said then or later."""
         is_recent = self.judged_at is not None and self.judged_at >= since
         return is_recent and self.judged_with == basis
 
@@ -349,7 +349,7 @@ class PurchaseSync(models.Model):
     def release(
         self, not_before: datetime | None = None, waits_for: Reason | None = None
     ) -> None:
-        """Give up the lease; the purchase may be claimed again from `not_before` on."""
+        """Give up the lease until `not_before`; `waits_for` is the reason, if any."""
         changes = {**_FREE, "not_before": not_before}
         if waits_for is not None:
             changes["reasons"] = [waits_for.to_json()]

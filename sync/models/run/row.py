@@ -176,7 +176,7 @@ class SyncRun(models.Model):
         run over before the end. Raises `RunLostError` if one has already.
         """
         if not self._mine().update(heartbeat_at=_not_before(now)):
-            raise RunLostError(f"{self} was taken over or has ended.")
+            raise self._lost()
         self.heartbeat_at = now
         remember_beat(self.pk, now)
 
@@ -189,7 +189,7 @@ class SyncRun(models.Model):
                 _HOLD, [self.pk, self.lane_set, newest_beat(self.pk, self.heartbeat_at)]
             )
             if cursor.fetchone() is None:
-                raise RunLostError(f"{self} was taken over or has ended.")
+                raise self._lost()
 
     def is_older_than(self, lane_set: int, beat: datetime | None) -> bool:
         """Whether a lane, or another of this process, knows a later state of it than
@@ -208,7 +208,7 @@ class SyncRun(models.Model):
         Raises `RunLostError` if others work on it by now.
         """
         if not self._change(remarks={**self.remarks, stage: list(remarks)}, **changes):
-            raise RunLostError(f"{self} was taken over or has ended.")
+            raise self._lost()
 
     @property
     def remarks_text(self) -> str:
@@ -216,6 +216,7 @@ class SyncRun(models.Model):
         return " ".join(each for found in self.remarks.values() for each in found)
 
     def finish_preparing(self, now: datetime) -> bool:
+        """With what its stages have to say as the message; False if others have it."""
         return self._change(
             prepared_at=Coalesce("prepared_at", now),
             heartbeat_at=_not_before(now),
@@ -366,6 +367,9 @@ class SyncRun(models.Model):
         if changed:
             self.refresh_from_db()
         return changed == 1
+
+    def _lost(self) -> RunLostError:
+        return RunLostError(f"{self} was taken over or has ended.")
 
     def _mine(self) -> models.QuerySet[SyncRun]:
         mine = SyncRun.objects.filter(

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from connector import clock
 from connector.codes.reading import refresh_requested
 from connector.models import CmicCode, CodeRefresh, RefreshState, Tenant
 from connector.transfer.importing import import_tenant
@@ -130,7 +131,7 @@ class TestLostMessages:
         RefreshState.objects.request(acme, before)
         RefreshState.objects.claim(acme, timezone.now())
         assert due_refreshes() == []
-        RefreshState.objects.update(claimed_until=timezone.now())
+        RefreshState.objects.update(claimed_until=clock.now())
         assert due_refreshes() == [acme.pk]
 
     def test_a_broker_that_is_away_costs_no_request(self, acme, monkeypatch):

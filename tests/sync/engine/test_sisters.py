@@ -4,7 +4,6 @@ of another business sends nothing."""
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
@@ -22,14 +21,14 @@ from sync.engine.judging.context import TenantContext
 from sync.engine.judging.sisters import SentByOtherTenantError, claim_for_tenant
 from sync.engine.judging.survey import survey
 from sync.engine.preview.previews import outlook
-from sync.engine.run.preparing import prepare
-from sync.engine.run.requesting import request_run, window_for
+from sync.engine.run.requesting import window_for
 from sync.models import Decision, PurchaseSync
 from tests.simulators.pex import PexSimulator
 from tests.simulators.pex.seeding.people import BUSINESS_NAME
 from tests.simulators.pex.tags import JOB
-from tests.support.driver import drive, execute, number_of, set_up
+from tests.support.driver import drive, execute, number_of, prepared, set_up
 from tests.support.factories import PEX_TOKEN, tenant_data
+from tests.support.locks import is_anybody_waiting
 from tests.support.tags import follow
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
@@ -59,11 +58,6 @@ def add_sister(pex, cmic, token=PEX_TOKEN):
     data |= {"slug": "beta", "name": "Beta Builders"}
     data["pex"]["token"] = token
     return import_tenant(data, {})[0]
-
-
-def prepared(tenant):
-    run, step = request_run(Tenant.objects.get(pk=tenant.pk), "manual")
-    return run, prepare(step.run_id)
 
 
 def row(tenant, purchase):
@@ -148,8 +142,8 @@ class TestTwoTenantsOfOneBusiness:
             with transaction.atomic():
                 claim_for_tenant(mine, connections[tenant.pk])
                 may_begin.set()
-                while not is_somebody_waiting():
-                    time.sleep(0.02)
+                while not is_anybody_waiting():
+                    assert not late.done()
                 PurchaseSync.objects.filter(pk=mine.pk).update(
                     status="posting", invoice_number=number_of(purchase)
                 )
@@ -287,14 +281,6 @@ def confirm_other(tenant, token):
     pex.token, pex.business_id, pex.business_name = token, 31001, "Beta Builders LLC"
     pex.checked_token = pex.token_mark
     pex.save()
-
-
-def is_somebody_waiting():
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        )
-        return cursor.fetchone()[0] == 1
 
 
 class TestTokenOfAnotherBusiness:

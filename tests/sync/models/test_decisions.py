@@ -6,7 +6,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -27,11 +26,6 @@ def lost(tenant, pex, cmic):
     execute(tenant)
     assert row_of(purchase).needs_person
     return purchase
-
-
-@pytest.fixture
-def sam(db):
-    return User.objects.create_user("sam")
 
 
 def page(purchase, *verb):

@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 from django.utils import timezone
 
+from connector import clock
 from connector.clock import lease_time
 from connector.models.judging_basis import basis_of
 from sync.models import (
@@ -212,7 +213,7 @@ def test_a_worker_that_gave_a_purchase_back_changes_nothing_any_more(run):
 
 def test_what_is_in_cmic_has_a_whole_lease_for_its_note(run):
     row = claim(make_row(run, Status.POSTING))
-    PurchaseSync.objects.update(claimed_until=timezone.now())
+    PurchaseSync.objects.update(claimed_until=clock.now())
     row.mark_posted()
     left = PurchaseSync.objects.get().claimed_until - timezone.now()
     assert left > LEASE - timedelta(seconds=10)

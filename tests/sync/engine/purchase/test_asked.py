@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import User
 from django.utils import timezone
 
 from connector.api.cmic.client import CmicClient
@@ -15,11 +14,6 @@ from tests.support.rows import add_purchase, add_run
 from tests.sync.engine.run.faults.test_answers import lose
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
-
-
-@pytest.fixture
-def sam(db):
-    return User.objects.create_user("sam")
 
 
 @pytest.fixture

@@ -1,17 +1,11 @@
-"""Who decides, and open jobs to choose from."""
+"""Open jobs to choose from."""
 
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import User
 
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
-
-
-@pytest.fixture
-def sam(db):
-    return User.objects.create_user("sam")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -29,11 +28,6 @@ pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
 
 JOB = "Job/Dept/Eqp."
 PURCHASES = reverse("admin:sync_purchasesync_changelist")
-
-
-@pytest.fixture
-def sam(db):
-    return User.objects.create_user("sam")
 
 
 @pytest.fixture

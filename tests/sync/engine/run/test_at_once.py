@@ -20,6 +20,7 @@ from sync.engine.run.requesting import RunRefusedError, request_run
 from sync.models import LeaseLostError, PurchaseSync, RunLostError, SyncRun
 from tests.support.driver import drive, row_of
 from tests.support.factories import make_tenant
+from tests.support.locks import is_anybody_waiting
 from tests.support.worker import environment
 
 CROWD = 6
@@ -155,9 +156,3 @@ def test_what_changes_while_sending_waits_for_a_lock_is_asked_again(
             other.commit()
             assert isinstance(late.exception(), (RunLostError, LeaseLostError))
     assert row_of(purchase).status == "pending"
-
-
-def is_anybody_waiting():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1")
-        return cursor.fetchone() is not None

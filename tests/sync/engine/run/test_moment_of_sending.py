@@ -6,7 +6,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.utils import timezone
 
 from connector import clock
 from connector.models import FieldMapping, TransactionSettings
@@ -83,7 +82,7 @@ class TestWhatChangedMeanwhile:
         purchase = purchases[-1]
         pex.change(purchase, tags={JOB: jobs[1]})
         cmic.faults.clear()
-        SyncRun.objects.update(resume_at=timezone.now())
+        SyncRun.objects.update(resume_at=clock.now())
         PurchaseSync.objects.update(not_before=None)
         drive(recover())
         assert job_of(cmic, purchase) == jobs[1]
@@ -133,7 +132,7 @@ class TestSettingsThatChanged:
             for vendor in cmic.books.contractor.vendors
             if vendor.company == "001" and vendor.active and vendor.code != "PEX01"
         ]
-        today = timezone.now().date()
+        today = clock.now().date()
         cmic.add_invoice(number_of(purchase), FIVE, today, vendor=vendors[0])
         _, lanes = prepared(tenant)
         TransactionSettings.objects.update(vendor_code=vendors[0])
@@ -189,13 +188,13 @@ class TestSentByAPerson:
         purchase = pex.add_purchase(
             amount=FIVE,
             tags={JOB: jobs[0]},
-            when=timezone.now() - timedelta(days=9),
+            when=clock.now() - timedelta(days=9),
         )
         cmic.faults.set("refuse_upload", times=1, message="This job is wrong")
         execute(tenant)
         assert row_of(purchase).status == "failed"
         pex.change(purchase, tags={JOB: jobs[1]}, receipts=["png"])
-        set_up(tenant, start_date=timezone.now().date() - timedelta(days=2))
+        set_up(tenant, start_date=clock.now().date() - timedelta(days=2))
         Decision.objects.make(
             row_of(purchase), Decision.Kind.RETRY, user=sam, why="Tag corrected."
         )
@@ -207,15 +206,13 @@ class TestSentByAPerson:
     def test_what_is_not_approved_any_more_is_not_sent_again(
         self, tenant, pex, cmic, sam
     ):
-        purchase = pex.add_purchase(
-            amount=FIVE, when=timezone.now() - timedelta(days=9)
-        )
+        purchase = pex.add_purchase(amount=FIVE, when=clock.now() - timedelta(days=9))
         cmic.faults.set("refuse_upload", times=1, message="This job is wrong")
         execute(tenant)
         pex.change(purchase, approved=False)
         set_up(
             tenant,
-            start_date=timezone.now().date() - timedelta(days=2),
+            start_date=clock.now().date() - timedelta(days=2),
             approved_only=True,
         )
         Decision.objects.make(
@@ -235,7 +232,7 @@ class TestSentByAPerson:
         )
         run, lanes = prepared(tenant)
         PurchaseSync.objects.filter(pex_transaction_id=other).update(
-            not_before=timezone.now() + timedelta(hours=1)
+            not_before=clock.now() + timedelta(hours=1)
         )
         drive(lanes)
         assert row_of(purchase).status == "failed"

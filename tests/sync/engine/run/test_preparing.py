@@ -8,7 +8,6 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from connector import clock
 from connector.codes.reading import refresh_all
@@ -55,7 +54,7 @@ class TestLongWork:
         refresh_all(tenant, cmic_client(tenant))
         for hours in range(30):
             pex.add_purchase(
-                amount=FIVE, when=timezone.now() - timedelta(days=2, hours=hours)
+                amount=FIVE, when=clock.now() - timedelta(days=2, hours=hours)
             )
         pex.page_size = 5
         _run, step = request_run(tenant, "manual")
@@ -85,9 +84,9 @@ class TestStagesOfPreparing:
         prepared(tenant)
         # A clerk gave it a date of another month.
         cmic.add_invoice(
-            number_of(purchase), FIVE, timezone.now().date() - timedelta(days=80)
+            number_of(purchase), FIVE, clock.now().date() - timedelta(days=80)
         )
-        SyncRun.objects.update(heartbeat_at=timezone.now() - timedelta(hours=3))
+        SyncRun.objects.update(heartbeat_at=clock.now() - timedelta(hours=3))
         drive(recover())
         assert len(cmic.invoices()) == 1
         assert row_of(purchase).status == "completed"
@@ -99,11 +98,11 @@ class TestStagesOfPreparing:
         run, _ = prepared(tenant)
         assert run.reason == "outage"
         for _ in range(2):
-            SyncRun.objects.update(resume_at=timezone.now())
+            SyncRun.objects.update(resume_at=clock.now())
             drive(recover())
         assert len(listings(pex)) == 1
         cmic.faults.clear()
-        SyncRun.objects.update(resume_at=timezone.now())
+        SyncRun.objects.update(resume_at=clock.now())
         drive(recover())
         run.refresh_from_db()
         assert (run.status, len(cmic.invoices())) == ("succeeded", 1)
@@ -132,7 +131,7 @@ class TestStagesOfPreparing:
         drive(lanes)
         run.refresh_from_db()
         assert run.reason == "outage"
-        SyncRun.objects.update(resume_at=timezone.now())
+        SyncRun.objects.update(resume_at=clock.now())
         PurchaseSync.objects.update(not_before=None)
         cmic.faults.clear()
         drive(recover())
@@ -145,7 +144,7 @@ class TestStagesOfPreparing:
         run, _ = prepared(tenant)
         for _ in range(3):
             assert run.is_active
-            SyncRun.objects.update(heartbeat_at=timezone.now() - timedelta(hours=3))
+            SyncRun.objects.update(heartbeat_at=clock.now() - timedelta(hours=3))
             for step in recover():
                 prepare(step.run_id)
             run.refresh_from_db()

@@ -6,7 +6,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.utils import timezone
 
 from connector import clock
 from sync.engine.purchase import sending
@@ -66,7 +65,7 @@ class TestAnOlderDatabase:
         if taken_up_by == "lane":
             drive(sync_next(run.pk, known.lane_set, known.heartbeat_at))
         else:
-            SyncRun.objects.update(heartbeat_at=timezone.now() - timedelta(hours=3))
+            SyncRun.objects.update(heartbeat_at=clock.now() - timedelta(hours=3))
             drive(recover())
         assert len(cmic.invoices()) == 3
         assert [pex.markers(each) for each in purchases] == [1, 1, 1]

@@ -11,6 +11,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector import clock
 from connector.models import Tenant
 from connector.transfer.importing import import_tenant
 from sync.engine.run import recovery
@@ -182,7 +183,7 @@ def test_a_dead_workers_purchase_is_waited_for_by_a_lane_that_is_alive(
     assert PurchaseSync.objects.claim_next(run, timezone.now())
     (again,) = sync_next(run.pk, lane.lane_set)
     assert again.delay == pytest.approx(20)
-    PurchaseSync.objects.update(claimed_until=timezone.now())
+    PurchaseSync.objects.update(claimed_until=clock.now())
     drive([replace(again, delay=0)])
     run.refresh_from_db()
     assert run.status == "succeeded"

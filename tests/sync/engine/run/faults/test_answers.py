@@ -6,7 +6,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import User
 from django.utils import timezone
 
 from sync.engine.run.preparing import prepare
@@ -79,11 +78,6 @@ def test_a_404_at_a_look_up_is_unknown_and_not_absent(tenant, pex, cmic):
     execute(tenant)
     assert row_of(purchase).status == "completed"
     assert len(cmic.invoices()) == 1
-
-
-@pytest.fixture
-def sam(db):
-    return User.objects.create_user("sam")
 
 
 def keep_open(run, tenant, pex):

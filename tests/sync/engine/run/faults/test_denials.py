@@ -11,19 +11,18 @@ from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
 from connector.models import CmicConnection, FieldMapping, PexConnection, Tenant
 from sync.engine.preview.previews import make_preview, request_preview
-from sync.engine.run.preparing import prepare
-from sync.engine.run.requesting import request_run
 from sync.models import PurchaseSync, Status
-from tests.support.driver import codes_of, drive, execute, number_of, row_of
+from tests.support.driver import (
+    codes_of,
+    drive,
+    execute,
+    number_of,
+    prepared,
+    row_of,
+)
 from tests.sync.engine.run.faults.test_outages import go_on, posts
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
-
-
-def prepared(tenant):
-    """A run whose lanes are to begin."""
-    run, step = request_run(tenant, "manual")
-    return run, prepare(step.run_id)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from connector import clock
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
 from connector.models import Tenant
@@ -30,7 +31,7 @@ def go_on(times):
     """As beat would, each minute, with every waiting purchase due again."""
     for _ in range(times):
         waiting = SyncRun.objects.active().exclude(resume_at=None)
-        waiting.update(resume_at=timezone.now())
+        waiting.update(resume_at=clock.now())
         PurchaseSync.objects.exclude(not_before=None).update(not_before=None)
         drive(recover())
         for run in SyncRun.objects.active().filter(resume_at=None):

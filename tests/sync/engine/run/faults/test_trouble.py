@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 import pytest
 from django.utils import timezone
 
+from connector import clock
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
 from connector.models import CmicConnection
@@ -194,7 +195,7 @@ def test_an_outage_pauses_the_run_and_it_goes_on_by_itself(tenant, pex, cmic):
     run = execute(tenant)
     assert (run.status, run.reason) == ("running", "outage")
     cmic.faults.clear()
-    SyncRun.objects.update(resume_at=timezone.now())
+    SyncRun.objects.update(resume_at=clock.now())
     drive(recover())
     run.refresh_from_db()
     assert (run.status, run.reason) == ("succeeded", "")
@@ -206,12 +207,12 @@ def test_pexs_list_is_not_asked_while_cmic_is_away(tenant, pex, cmic):
     cmic.faults.set("maintenance")
     run = execute(tenant)
     for _ in range(4):
-        SyncRun.objects.update(resume_at=timezone.now())
+        SyncRun.objects.update(resume_at=clock.now())
         drive(recover())
     listings = [call for call in pex.calls if "AllCardholder" in call.path]
     assert len(listings) == 1
     cmic.faults.clear()
-    SyncRun.objects.update(resume_at=timezone.now())
+    SyncRun.objects.update(resume_at=clock.now())
     drive(recover())
     run.refresh_from_db()
     assert run.status == "succeeded"
@@ -228,7 +229,7 @@ def test_purchases_that_fail_for_ever_do_not_hold_up_the_others(
         pex.faults.set(fault, match=str(purchase))
     run = execute(tenant)
     for _ in range(12):
-        SyncRun.objects.active().update(resume_at=timezone.now())
+        SyncRun.objects.active().update(resume_at=clock.now())
         PurchaseSync.objects.exclude(not_before=None).update(not_before=None)
         drive(recover())
     run.refresh_from_db()
@@ -268,7 +269,7 @@ def test_a_dead_host_is_asked_five_times_at_most(tenant, pex, cmic):
     uploads = [call for call in cmic.calls if call.method == "POST"]
     assert len(uploads) <= 5
     cmic.clear_calls()
-    SyncRun.objects.update(resume_at=timezone.now())
+    SyncRun.objects.update(resume_at=clock.now())
     drive(recover())
     assert len([call for call in cmic.calls if call.method == "POST"]) <= 2
 
@@ -280,7 +281,7 @@ def test_an_outage_of_an_hour_ends_the_run_and_the_purchases_stay(tenant, pex, c
     cmic.faults.set("maintenance")
     run = execute(tenant)
     SyncRun.objects.update(
-        resume_at=timezone.now(), paused_at=timezone.now() - timedelta(hours=2)
+        resume_at=clock.now(), paused_at=timezone.now() - timedelta(hours=2)
     )
     drive(recover())
     run.refresh_from_db()

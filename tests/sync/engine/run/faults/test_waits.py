@@ -80,11 +80,10 @@ def test_pauses_of_one_outage_grow_to_a_minute(tenant, cmic, purchase):
     run, step = request_run(tenant, "manual")
     cmic.faults.set("maintenance")
     waits = [each.delay for each in prepare(step.run_id)]
-    for seconds in (5, 15, 30, 60):
+    for _ in range(4):
         SyncRun.objects.update(paused_at=clock.now() - timedelta(seconds=sum(waits)))
         ((again,),) = begin_again()
         waits.append(again.delay)
-        assert seconds in waits
     assert waits == [5, 15, 30, 60, 60]
     cmic.faults.clear()
     (lanes,) = begin_again()
