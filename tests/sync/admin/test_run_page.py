@@ -213,6 +213,16 @@ class TestOnceItHasEnded:
         assert "approved only: off → on (a script," in said
         assert "Nothing is different" not in said
 
+    def test_a_machine_whose_clock_is_ahead_names_them_too(
+        self, admin_client, acme, time_machine
+    ):
+        add_run(acme)
+        time_machine.move_to(timezone.now() + timedelta(days=365), tick=True)
+        acme.transactions.approved_only = True
+        acme.transactions.save()
+        time_machine.move_to(timezone.now() - timedelta(days=365), tick=True)
+        assert "approved only: off → on" in words_of(admin_client, add_run(acme))
+
     def test_who_may_not_look_at_the_tenant_is_not_told_its_settings(
         self, client, acme
     ):
