@@ -155,11 +155,15 @@ def sister_warning(
     hidden = len(others) - len(names)
     if hidden:
         names.append("another tenant" if hidden == 1 else f"{hidden} other tenants")
+    reads, hold, from_all = (
+        ("reads", "the other one holds", "one of the two")
+        if len(others) == 1
+        else ("read", "the others hold", "all but one")
+    )
     return (
-        f"{_listed(names)} {'reads' if len(others) == 1 else 'read'} the same PEX "
-        f"business as {tenant}: {business}. Whichever tenant comes first sends a "
-        "purchase; the others hold it back. Disconnect PEX from all but one, unless "
-        "this is meant."
+        f"{_listed(names)} {reads} the same PEX business as {tenant}: {business}. Each "
+        f"purchase is sent by the tenant that comes first; {hold} it back. Unless this "
+        f"is meant, disconnect PEX from {from_all}."
     )
 
 

@@ -9,6 +9,8 @@ from django.dispatch import receiver
 from simple_history.models import HistoricalRecords
 from simple_history.signals import pre_create_historical_record
 
+from connector import clock
+
 
 class Recorded(models.Model):
     """`by` is the person's name, which stays when the account goes; empty: a script."""
@@ -32,5 +34,7 @@ def person_name() -> str:
 
 
 @receiver(pre_create_historical_record)
-def note_person(history_instance: Any, **signal: Any) -> None:
+def note_person_and_moment(history_instance: Any, **signal: Any) -> None:
+    """A run is compared with the moment: it is one of the same clock."""
     history_instance.by = person_name()
+    history_instance.history_date = clock.now()

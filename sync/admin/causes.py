@@ -21,7 +21,7 @@ from sync.admin.wording import PEOPLE
 from sync.causes import Cause, causes
 from sync.models import PurchaseSync
 from sync.money import Currencies, money
-from sync.rules.reasons import ReasonCode, Who, code_title
+from sync.rules.reasons import MARKER, ReasonCode, Who, code_title
 
 PAGE_SIZE = 25
 _MOST_PAGES = 400
@@ -30,6 +30,15 @@ _OF_CODES = (
     ReasonCode.VALUE_INACTIVE,
     ReasonCode.COMBINATION_INVALID,
 )
+# Their sentences tell a day or a number of one purchase.
+_OF_ONE = (
+    ReasonCode.LOST_ANSWER,
+    ReasonCode.SENT_BY_OTHER_TENANT,
+    ReasonCode.OUTSIDE_WINDOW,
+    ReasonCode.GONE_FROM_PEX,
+)
+# Most of these are in CMiC or never will be: no sync sends them, whatever is done.
+_NEVER_GO = (ReasonCode.SENT_BY_OTHER_TENANT, ReasonCode.GONE_FROM_PEX)
 
 
 def urls(admin: ModelAdmin[PurchaseSync]) -> list[URLPattern]:
@@ -73,12 +82,15 @@ def cause_row(cause: Cause, currencies: Currencies) -> dict[str, Any]:
     """One cause in words, with its links."""
     reason = cause.reason
     code, who = reason.get("code", ""), reason.get("who", "")
+    is_marker = reason.get("field") == MARKER
     query = urlencode({"tenant__id__exact": cause.tenant.pk, "cause": cause.key})
     return {
         "cause": cause,
-        "title": capfirst(code_title(code)),
+        "title": "Marker refused by PEX" if is_marker else capfirst(code_title(code)),
         "what": _what(reason),
         "message": reason.get("message", ""),
+        "is_of_one": is_marker or code in _OF_ONE,
+        "goes": not (is_marker or code in _NEVER_GO),
         "amount": money(cause.amount, currencies.of_tenant(cause.tenant.pk)),
         "since": minute(cause.since) if cause.since else "–",
         "who": PEOPLE.get(who, ""),

@@ -90,8 +90,8 @@ _REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     ),
     ReasonCode.SENT_BY_OTHER_TENANT: (
         "Decide which of the two tenants is to sync this PEX business, and disconnect "
-        "PEX from the other one. What that one has sent stays as it is in CMiC; what "
-        "CMiC refused it, the next sync sends from the tenant that is left.",
+        "PEX from the other one. Invoices that the other one has sent stay in CMiC; "
+        "purchases that CMiC refused there go with this tenant's next sync.",
         (_CONNECTIONS,),
     ),
     ReasonCode.OUTSIDE_WINDOW: (

@@ -72,6 +72,11 @@ _SOURCES = {
 REASON_CHOICES = [(str(code), code_title(code)) for code in ReasonCode]
 
 
+def ended(sentence: str) -> str:
+    """With a full stop: what PEX and CMiC answer often has none."""
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
 def first_reason(reasons: Sequence[Mapping[str, str]]) -> str:
     if not reasons:
         return ""

@@ -111,6 +111,7 @@ def play(stage: Stage) -> int:
         agrees = show(run, stage.ports)
         say(f"\nAdmin: {stage.admin}   login: {USER} / {stage.password}")
         say("The other tenant has trouble of every kind; that takes a moment …")
+    troubled.make_late_trouble(stage.ports, load_with_codes)
     agrees &= troubled.show(say, SLUG)
     return exit_code if agrees else 1
 
@@ -152,9 +153,7 @@ def load_tenants(ports: dict[str, int]) -> None:
     acme = load_tenant(json.loads(TENANT_FILE.read_text()), *both)
     read_codes(acme)
     troubled_data = json.loads(troubled.TENANT_FILE.read_text())
-    read_codes(
-        load_tenant(troubled_data, ports["troubled_pex"], ports["troubled_cmic"])
-    )
+    load_with_codes(troubled_data, ports["troubled_pex"], ports["troubled_cmic"])
     preview(acme)
     base = json.loads(TENANT_FILE.read_text())
     history.write(
@@ -162,6 +161,10 @@ def load_tenants(ports: dict[str, int]) -> None:
         lambda changes: load_tenant({**base, **changes}, *both),
         lambda business, name: issue_token(ports["pex"], business, name),
     )
+
+
+def load_with_codes(data: dict[str, Any], pex: int, cmic: int) -> None:
+    read_codes(load_tenant(data, pex, cmic))
 
 
 def load_tenant(data: dict[str, Any], pex: int, cmic: int) -> Tenant:

@@ -79,7 +79,8 @@ def _pictures() -> list[Picture]:
     waiting = Tenant.objects.get(slug="delta")
     run = SyncRun.objects.filter(tenant=tenant).latest("pk")
     preview = Preview.objects.filter(tenant=tenant).latest("pk")
-    lost = PurchaseSync.objects.get(tenant__slug=troubled.SLUG, needs_person=True)
+    asked = PurchaseSync.objects.filter(tenant__slug=troubled.SLUG, needs_person=True)
+    lost = asked.get(status="posting")
     purchase = "sync/purchasesync/{}/change/"
     return [
         Picture("first-page", "", 1270),

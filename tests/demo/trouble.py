@@ -1,6 +1,7 @@
-"""A second demo tenant that has trouble of every kind, with its own PEX and CMiC.
+"""A second demo tenant that has trouble of every kind, with its own PEX and CMiC, and a
+third one that reads the same PEX business.
 
-Between the two tenants each reason that a purchase can have is to be seen; the demo
+Between these tenants each reason that a purchase can have is to be seen; the demo
 fails if one is not.
 """
 
@@ -12,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import date
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from django.core.management import call_command
 from tests.support.processes import ROOT, free_port, post_json, running, url, wait_for
 
 SLUG = "birch"
+# Reads the same PEX business.
+SISTER = "birch-interiors"
 TENANT_FILE = Path(__file__).resolve().parent / "troubled_tenant.json"
 PURCHASES = 60
 _LONGEST = 120
@@ -66,11 +70,42 @@ def make_trouble(ports: dict[str, int]) -> None:
         post_json(f"{side}/_sim/faults", fault)
 
 
+def make_late_trouble(
+    ports: dict[str, int], load: Callable[[dict[str, Any], int, int], Any]
+) -> None:
+    """What only a second sync finds: a purchase that PEX lists no longer, days that are
+    not covered any more, and another tenant of the business, which `load` makes."""
+    from connector.models import TransactionSettings
+    from sync.models import PurchaseSync
+    from sync.rules.window import business_day
+
+    def days(status: str) -> list[tuple[date, int]]:
+        """Of the tenant's purchases with that status, with their transaction ids."""
+        rows = PurchaseSync.objects.filter(tenant__slug=SLUG, status=status)
+        found = rows.values_list("occurred_at", "pex_transaction_id")
+        return sorted((business_day(at), number) for at, number in found if at)
+
+    blocked = days("blocked")
+    start = next(day for day, _ in blocked if day > blocked[0][0])
+    TransactionSettings.objects.filter(tenant__slug=SLUG).update(start_date=start)
+    door = f"{url(ports['troubled_pex'])}/_sim/remove"
+    post_json(door, {"transaction_id": blocked[-1][1]})
+    with executing():
+        pass
+    day = days("failed")[0][0].isoformat()
+    data = json.loads(TENANT_FILE.read_text())
+    data |= {"slug": SISTER, "name": "Birch Interiors"}
+    data["transactions"] |= {"start_date": day, "end_date": day}
+    load(data, ports["troubled_pex"], ports["troubled_cmic"])
+    with executing(SISTER):
+        pass
+
+
 @contextmanager
-def executing() -> Iterator[None]:
+def executing(slug: str = SLUG) -> Iterator[None]:
     """The tenant's Execute goes on beside whatever is done inside."""
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "execute", SLUG, *_OPTIONS],
+        [sys.executable, "manage.py", "execute", slug, *_OPTIONS],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
     )
@@ -90,11 +125,12 @@ def show(say: Callable[[str], Any], *others: str) -> bool:
     from sync.models import PurchaseSync
     from sync.rules.reasons import ReasonCode
 
-    rows = PurchaseSync.objects.filter(tenant__slug__in=(SLUG, *others)).values_list(
+    slugs = (SLUG, SISTER, *others)
+    rows = PurchaseSync.objects.filter(tenant__slug__in=slugs).values_list(
         "reasons", flat=True
     )
     found = Counter(reason["code"] for reasons in rows for reason in reasons)
-    say("\nReasons of purchases that are not in CMiC, or not marked, by both tenants:")
+    say("\nReasons of purchases that are not in CMiC, or not marked, of these tenants:")
     for code in ReasonCode:
         if code is not ReasonCode.NOT_A_PURCHASE:
             say(f"  {code:<22} {found[code]:>4}")

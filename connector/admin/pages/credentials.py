@@ -198,7 +198,7 @@ def _replace(
     with transaction.atomic():
         replace(row, list(form.fields), finding, seen, confirmed)
         if confirmed is not None:
-            sentence = f"Confirmed that PEX is {confirmed} from now on."
+            sentence = f"Confirmed that the PEX business is {confirmed} from now on."
             admin.log_change(request, row.tenant, sentence)
         if not finding.is_ok:
             name = SIDES[row.SYSTEM].name

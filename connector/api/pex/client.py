@@ -95,6 +95,8 @@ class PexClient(TagCalls):
         try:
             data = answer.json()
         except UnexpectedResponseError:
+            if "<html" in answer.text[:500].casefold():
+                return "", ""
             return super().explain(answer)
         return "", read_text(data.get("Message")) if isinstance(data, Mapping) else ""
 

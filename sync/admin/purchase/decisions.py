@@ -25,6 +25,7 @@ from connector.admin.page import person, render_page, row_page
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.types import MARKER_TEXT
 from connector.connections.probing import BROWSER_SECONDS
+from sync.admin.wording import ended
 from sync.engine.judging.context import TenantContext
 from sync.engine.judging.markers import is_marked
 from sync.models import Decision, DecisionRefusedError, PurchaseSync
@@ -40,9 +41,9 @@ _QUESTIONS = {
         "sends it once more, under the same number."
     ),
     Decision.Kind.RETRY: (
-        "Is what was refused put right? What CMiC refused is judged anew by the next "
-        "sync and sent once more, under the same number; where only PEX's marker is "
-        "missing, it writes that."
+        "Has what was refused been put right? What CMiC refused is judged anew by the "
+        "next sync and sent once more, under the same number. Where only PEX's marker "
+        "is missing, the next sync writes the marker and sends nothing."
     ),
     Decision.Kind.MARK_SYNCED: (
         "Is this purchase in CMiC by other means, or not to be there? It is never "
@@ -50,12 +51,37 @@ _QUESTIONS = {
         "your name."
     ),
     Decision.Kind.MARKER_WRITTEN: (
-        "Have you written the note “Synced with CMiC” to this purchase in PEX? "
-        "PEX is asked for it now, and only then the purchase is completed."
+        "Have you written the note “Synced with CMiC” on this purchase in PEX? PEX is "
+        "asked for the note now; the purchase is completed only if it is there."
     ),
     Decision.Kind.NO_MARKER: (
-        "Is PEX not to say that this purchase is in CMiC? It is completed without a "
-        "marker and never sent again."
+        "Is PEX to have no marker for this purchase, although it is in CMiC? The "
+        "purchase is completed without one and never sent again."
+    ),
+}
+# Where several are asked about at once and the question would speak of one.
+_OF_SEVERAL = {
+    Decision.Kind.IS_THERE: (
+        "Have you seen each of these invoices in CMiC's Image Manager, under its "
+        "number? The next sync then only marks the purchases in PEX."
+    ),
+    Decision.Kind.SEND_AGAIN: (
+        "Have you looked for each of these invoices in CMiC's Image Manager, and is "
+        "none of them there? The next sync sends each once more, under the same number."
+    ),
+    Decision.Kind.MARK_SYNCED: (
+        "Are all of these purchases in CMiC by other means, or not to be there? They "
+        "are never sent then, and the next sync writes “Synced with CMiC” to each in "
+        "PEX, with your name."
+    ),
+    Decision.Kind.MARKER_WRITTEN: (
+        "Have you written the note “Synced with CMiC” on each of these purchases in "
+        "PEX? PEX is asked for the notes now; only purchases that have one are "
+        "completed."
+    ),
+    Decision.Kind.NO_MARKER: (
+        "Is PEX to have no marker for these purchases, although they are in CMiC? They "
+        "are completed without one and never sent again."
     ),
 }
 # The names of the buttons, and with “_selected” of the list's actions.
@@ -78,7 +104,7 @@ class WhyForm(forms.Form):
     why = forms.CharField(
         label="Why",
         max_length=500,
-        help_text="For those who look at this purchase later.",
+        help_text="For those who look into this later.",
         widget=UnfoldAdminTextInputWidget,
     )
 
@@ -119,7 +145,7 @@ def _decide(
     form = WhyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if _make_all(request, [row], kind, form.cleaned_data["why"]):
-            said = f"“{kind.label}” is on record for {row}{_next(kind)}"
+            said = f"“{kind.label}” is on record for {row}; {_next(kind, 1)}"
             messages.success(request, said)
         return HttpResponseRedirect(_page(row))
     return _ask(
@@ -150,11 +176,11 @@ def _decide_several(
     if is_answer and form.is_valid():
         why = form.cleaned_data["why"]
         made = _make_all(request, chosen, kind, why)
-        messages.success(
-            request,
-            f"“{kind.label}” is on record for {made} of the {len(chosen)} it "
-            f"applied to{_next(kind)}",
-        )
+        if made:
+            messages.success(request, _on_record(kind, made, len(chosen)))
+        else:
+            said = f"“{kind.label}” is on record for none of the chosen purchases."
+            messages.warning(request, said)
         return None
     total = rows.count()
     return _ask(
@@ -162,7 +188,7 @@ def _decide_several(
         request,
         kind,
         form,
-        f"{kind.label}: {total} purchases",
+        f"{kind.label}: {'1 purchase' if total == 1 else f'{total} purchases'}",
         several=True,
         total=total,
         count=len(chosen),
@@ -182,6 +208,8 @@ def _ask(
     kind: Decision.Kind,
     form: WhyForm,
     title: str,
+    *,
+    several: bool = False,
     **context: Any,
 ) -> HttpResponse:
     return render_page(
@@ -189,7 +217,8 @@ def _ask(
         request,
         "admin/sync/decision.html",
         title,
-        question=_QUESTIONS[kind],
+        question=(_OF_SEVERAL if several else {}).get(kind, _QUESTIONS[kind]),
+        several=several,
         verb=kind.label,
         form=form,
         **context,
@@ -219,7 +248,9 @@ def _make_all(
             seconds = until - time.monotonic()
             if seconds <= 0:
                 messages.warning(
-                    request, "PEX takes long to answer: press it again for the rest."
+                    request,
+                    "PEX is slow to answer, so some were not asked about. Choose these "
+                    "and press the action again.",
                 )
                 break
             objection = _marker_objection(row, seconds)
@@ -237,8 +268,9 @@ def _marker_objection(row: PurchaseSync, seconds: float) -> str:
             return ""
     except ConnectorError as error:
         return (
-            f"Whether {row} has the marker could not be read from PEX: {error.message} "
-            "Try again later, or press “Leave without marker”."
+            f"Whether {row} has the marker could not be read from PEX: "
+            f"{ended(error.message)} Try again later, or press "
+            f"“{Decision.Kind.NO_MARKER.label}”."
         )
     return (
         f"PEX shows no note “{MARKER_TEXT}” on {row}. Write it there, then press "
@@ -246,8 +278,19 @@ def _marker_objection(row: PurchaseSync, seconds: float) -> str:
     )
 
 
-def _next(kind: Decision.Kind) -> str:
-    return "; it is completed." if kind in _ENDS else "; the next sync goes on."
+def _on_record(kind: Decision.Kind, made: int, chosen: int) -> str:
+    if made < chosen:
+        of = f"{made} of the {chosen} purchases that it applied to"
+    else:
+        of = "1 purchase" if made == 1 else f"{made} purchases"
+    return f"“{kind.label}” is on record for {of}; {_next(kind, made)}"
+
+
+def _next(kind: Decision.Kind, made: int) -> str:
+    """What follows for so many purchases, as the end of a sentence."""
+    if kind in _ENDS:
+        return "it is completed." if made == 1 else "they are completed."
+    return f"the next sync takes {'it' if made == 1 else 'them'} up."
 
 
 def _make(

@@ -5,6 +5,7 @@ What can be done about it are the verbs of `sync.admin.purchase.decisions`.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -12,15 +13,23 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from connector import clock
 from connector.admin.moments import minute, time_of_day
 from sync.admin.lists.export import ExportAdmin
 from sync.admin.purchase.invoice import invoice_card
 from sync.admin.purchase.receipts import document_words
 from sync.admin.purchase.story import MOST_ATTEMPTS, attempts_of, run_link, story_of
 from sync.admin.remedies import remedy_for
-from sync.admin.wording import NO_REASONS, PEOPLE, PURCHASE_COLOURS, tenant_link
+from sync.admin.wording import (
+    NO_REASONS,
+    PEOPLE,
+    PURCHASE_COLOURS,
+    ended,
+    tenant_link,
+)
 from sync.models import Decision, PurchaseSync, Status, SyncRun
 from sync.money import Currencies, money
+from sync.rules.absence import ABSENCES
 
 SENDABLE = (Status.PENDING, Status.POSTING)
 _TO_BE_SENT = (Status.PENDING, Status.POSTING, Status.POSTED)
@@ -154,11 +163,14 @@ def _lede(row: PurchaseSync) -> str:
         sentences.append(NO_REASONS.get(Status(row.status), ""))
     if row.needs_person:
         sentences.append("It waits for a person.")
+    elif any(reason.get("code") in ABSENCES for reason in row.reasons):
+        # The reason itself says that no sync looks at it.
+        pass
     elif row.status in _TO_BE_SENT:
         sentences.append(_when(row))
     elif row.status == Status.BLOCKED:
         sentences.append(
-            "Every sync looks at it again and sends it once nothing is left."
+            "Every sync looks at it again, and sends it once nothing stands in the way."
         )
     if row.not_before is not None:
         sentences.append(f"It goes on by itself at {minute(row.not_before)}.")
@@ -204,12 +216,12 @@ def _when(row: PurchaseSync) -> str:
     run = SyncRun.objects.filter(tenant=row.tenant_id).order_by("-pk").first()
     if run is not None and run.is_active and not row.is_deferred:
         if run.resume_at is not None:
-            at = time_of_day(run.resume_at)
-            return f"Run {run.pk} waits and goes on at {at}: {run.message}"
+            return f"Run {run.pk} {_waits(run, run.resume_at)}"
         return f"Run {run.pk} is at work and takes it up."
     sentences = []
     if run is not None and run.status == SyncRun.State.FAILED:
-        sentences.append(f"Run {run.pk} ended before it was done: {run.message}")
+        said = ended(run.message)
+        sentences.append(f"Run {run.pk} ended before it was done: {said}")
     tenant = row.tenant
     if tenant.auto_sync and tenant.next_auto_sync_at:
         at = minute(tenant.next_auto_sync_at)
@@ -217,6 +229,13 @@ def _when(row: PurchaseSync) -> str:
     else:
         sentences.append("The next Execute takes it up; auto-sync is off.")
     return " ".join(sentences)
+
+
+def _waits(run: SyncRun, until: datetime) -> str:
+    if until <= clock.now():
+        return "goes on in a moment."
+    at = f"waits and goes on at {time_of_day(until)}"
+    return f"{at}: {ended(run.message)}" if run.message else f"{at}."
 
 
 def _times(count: int) -> str:

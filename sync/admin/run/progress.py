@@ -28,7 +28,8 @@ _SHOWN = ("seen", "completed", "waiting", "blocked", "skipped", "failed")
 
 # What became of the others: of one, of several.
 _LEFT = {
-    "blocked": ("cannot be sent yet", "cannot be sent yet"),
+    # Not all of these are still to be sent: some are asked about, or lack the marker.
+    "blocked": ("needs somebody", "need somebody"),
     "failed": ("was refused by CMiC", "were refused by CMiC"),
     "waiting": ("waits for the next sync", "wait for the next sync"),
     "skipped": ("is left out", "are left out"),
@@ -114,6 +115,8 @@ def _doing(run: SyncRun, pace: Pace) -> str:
     if not run.is_active:
         return ""
     if run.resume_at is not None:
+        if run.resume_at <= clock.now():
+            return "It goes on in a moment, with what PEX says now."
         return f"It waits and goes on by itself at {time_of_day(run.resume_at)}."
     if run.status == SyncRun.State.QUEUED:
         return "It waits for a worker."

@@ -25,16 +25,16 @@ _STATES = (
     ("is blocked", "are blocked", Status.BLOCKED),
     ("was refused by CMiC", "were refused by CMiC", Status.FAILED),
 )
-# The same of the reasons why no sync looks at some of them.
+# The same of the reasons why no sync looks at some of these.
 _ABSENCES = (
     (
-        "is of a day that no sync reads",
-        "are of days that no sync reads",
+        "of them is of a day that no sync reads",
+        "of them are of days that no sync reads",
         ReasonCode.OUTSIDE_WINDOW,
     ),
     (
-        "is listed by PEX no longer",
-        "are listed by PEX no longer",
+        "of them is no longer listed by PEX",
+        "of them are no longer listed by PEX",
         ReasonCode.GONE_FROM_PEX,
     ),
 )

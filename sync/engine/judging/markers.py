@@ -52,11 +52,14 @@ def with_markers(
     has_notes = any(each.notes for each in purchases)
     gone = _gone(context, doubtful, has_notes=has_notes)
     if left := len(doubtful) - len(gone):
-        remarks.append(
-            f"PEX's list shows {left} purchases without the marker that they had, and "
-            "PEX did not confirm that it is gone. They count as marked; the next sync "
-            "asks again."
+        which = (
+            "1 purchase without the marker that it had, and PEX did not confirm that "
+            "it is gone. It counts"
+            if left == 1
+            else f"{left} purchases without the markers that they had, and PEX did not "
+            "confirm that these are gone. They count"
         )
+        remarks.append(f"PEX's list shows {which} as marked; the next sync asks again.")
     kept = {row.pex_transaction_id for row in rows} - gone
     return [
         replace(each, notes=(*each.notes, _MARKER))

@@ -200,6 +200,8 @@ def _done(held: PurchaseSync) -> str:
     number = held.invoice_number or held.computed_number
     if held.status == Status.POSTING:
         return f"is sending it as invoice {number}"
+    if held.status == Status.FAILED:
+        return f"has sent it as invoice {number}, which CMiC refused"
     if held.status not in _HOLDING:
         return f"has begun to send it as invoice {number}"
     if held.posting_at is None:

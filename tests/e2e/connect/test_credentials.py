@@ -108,7 +108,7 @@ def test_the_token_of_another_business_is_stored_once_that_is_named(
     page.fill("#id_token", token)
     page.get_by_label("Type “Beta Builders LLC” to confirm").fill("Beta")
     press(page, "Save credentials")
-    expect(warning).to_contain_text("is not the name of the new business")
+    expect(warning).to_contain_text("is not the name of the other business")
     assert PexConnection.objects.get().token == PEX_TOKEN
 
     page.fill("#id_token", token)

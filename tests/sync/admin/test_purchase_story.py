@@ -24,6 +24,7 @@ from tests.support.rows import (
 )
 
 SWIPED = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+LATER = datetime(2099, 3, 2, 15, 0, tzinfo=UTC)
 LINE = {
     "type": "J",
     "codes": ["017401", "02.100", "4000"],
@@ -236,9 +237,14 @@ def test_the_page_costs_the_same_for_any_history(admin_client, acme):
         (None, False, "The next Execute takes it up; auto-sync is off."),
         ({"status": "running"}, True, "is at work and takes it up."),
         (
-            {"status": "running", "resume_at": SWIPED, "message": "CMiC is down."},
+            {"status": "running", "resume_at": LATER, "message": "CMiC is down."},
             True,
             "waits and goes on at 10:00:00 EST: CMiC is down.",
+        ),
+        (
+            {"status": "running", "resume_at": SWIPED, "message": "CMiC is down."},
+            True,
+            "goes on in a moment.",
         ),
         (
             {"status": "failed", "message": "The password is wrong."},
@@ -255,6 +261,17 @@ def test_what_is_to_be_sent_says_when(admin_client, acme, run, auto_sync, words)
     if run:
         add_run(acme, **run)
     assert words in words_of(admin_client, row)
+
+
+@pytest.mark.parametrize("status", ["pending", "blocked"])
+@pytest.mark.parametrize("code", ["outside_window", "gone_from_pex"])
+def test_of_what_no_sync_looks_at_no_sync_is_promised(admin_client, acme, status, code):
+    reason = {"code": code, "message": "No sync looks at it.", "who": "support"}
+    row = add_purchase(add_run(acme), 4711, status=status, reasons=[reason])
+    said = words_of(admin_client, row)
+    assert "No sync looks at it." in said
+    assert "takes it up" not in said
+    assert "Every sync" not in said
 
 
 def test_what_was_only_marked_does_not_claim_to_be_in_cmic(admin_client, acme):

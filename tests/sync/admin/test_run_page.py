@@ -132,6 +132,18 @@ class TestWhileItIsActive:
         _, said = panel_of(admin_client, run)
         assert "It sends the purchases." in said
 
+    def test_one_that_is_due_does_not_wait_for_a_moment_that_has_passed(
+        self, admin_client, acme
+    ):
+        run = add_run(acme, "running", resume_at=timezone.now())
+        row = add_purchase(run, 70001, status="pending")
+        assert "It goes on in a moment, with what PEX says now." in words_of(
+            admin_client, run
+        )
+        url = reverse("admin:sync_purchasesync_change", args=[row.pk])
+        said = _words(admin_client.get(url).content.decode())
+        assert f"Run {run.pk} goes on in a moment." in said
+
 
 class TestOnceItHasEnded:
     def test_the_outcome_is_a_sentence_with_the_amount(self, admin_client, acme):
@@ -162,7 +174,7 @@ class TestOnceItHasEnded:
         assert (
             "It brought 2 purchases over 2,001.00 USD into CMiC in 2 min 0 s." in said
         )
-        assert "1 cannot be sent yet and 1 was refused by CMiC." in said
+        assert "1 needs somebody and 1 was refused by CMiC." in said
 
     def test_a_run_that_had_nothing_to_send_says_so(self, admin_client, acme):
         run = add_run(acme, counts={"seen": 4, "skipped": 4})
@@ -212,6 +224,16 @@ class TestOnceItHasEnded:
         said = words_of(admin_client, add_run(acme))
         assert "approved only: off → on (a script," in said
         assert "Nothing is different" not in said
+
+    def test_a_machine_whose_clock_is_ahead_names_them_too(
+        self, admin_client, acme, time_machine
+    ):
+        add_run(acme)
+        time_machine.move_to(timezone.now() + timedelta(days=365), tick=True)
+        acme.transactions.approved_only = True
+        acme.transactions.save()
+        time_machine.move_to(timezone.now() - timedelta(days=365), tick=True)
+        assert "approved only: off → on" in words_of(admin_client, add_run(acme))
 
     def test_who_may_not_look_at_the_tenant_is_not_told_its_settings(
         self, client, acme

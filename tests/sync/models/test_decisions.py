@@ -284,6 +284,8 @@ class TestAMarkerThatPexRefuses:
             said = text_of(support, url)
             assert "ModifyTransactionNotes" in said
             assert "press “Leave without marker”" in said
+        assert "Marker refused by PEX" in said
+        assert "Once it is put right" not in said
 
     def test_several_are_asked_of_pex_one_by_one(self, pex, tenant, unmarked, support):
         other = pex.add_purchase(amount=Decimal("3.00"))
@@ -301,9 +303,20 @@ class TestAMarkerThatPexRefuses:
             },
             follow=True,
         )
-        assert "on record for 1 of the 2" in answer.content.decode()
+        assert (
+            "on record for 1 of the 2 purchases that it applied to; it is completed."
+            in answer.content.decode()
+        )
         assert row_of(unmarked).needs_person
         assert row_of(other).status == "completed"
+        chosen = {"_selected_action": [row_of(unmarked).pk]}
+        data = {"action": "marker_written_selected", **chosen}
+        url = reverse("admin:sync_purchasesync_changelist")
+        asked = support.post(url, data, follow=True).content.decode()
+        assert "on each of these purchases in PEX?" in asked
+        assert "Marker written by hand: 1 purchase<" in asked
+        none = support.post(url, {**data, "decide": "yes", "why": "x"}, follow=True)
+        assert "is on record for none of the chosen" in none.content.decode()
 
     def test_nothing_else_is_left_without_one(self, lost, sam):
         for kind in (MARKER_WRITTEN, NO_MARKER):
@@ -338,7 +351,8 @@ class TestSeveral:
         without = self.send(client, refused, "retry", decide="yes", why="")
         assert "This field is required" in without.content.decode()
         done = self.send(client, refused, "retry", decide="yes", why="Opened.")
-        assert "on record for 2 of the 2" in done.content.decode()
+        said = "on record for 2 purchases; the next sync takes them up."
+        assert said in done.content.decode()
         assert {each.why for each in Decision.objects.all()} == {"Opened."}
         assert execute(tenant).status == "succeeded"
         assert len(cmic.invoices()) == 3

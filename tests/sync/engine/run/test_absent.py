@@ -341,7 +341,7 @@ def test_pages_count_what_no_sync_looks_at_with_a_link(
         body = " ".join(text_of(admin_client, url).split())
         assert "Gone from PEX" in body, url
     body = " ".join(text_of(admin_client, page).split())
-    assert ">2</a> are listed by PEX no longer" in body
+    assert ">2</a> of them are no longer listed by PEX" in body
     link = f"{PURCHASES}?tenant__id__exact={tenant.pk}&reason=gone_from_pex"
     assert link.replace("&", "&amp;") in body
     listed = text_of(
