@@ -7,9 +7,9 @@ decides, and a process only counts the seconds since it last asked for it.
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from time import monotonic
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +22,14 @@ _ASKED_EVERY = 600.0
 _lock = Lock()
 # The database's moment, and this process's count of seconds at that moment.
 _known: tuple[datetime, float] | None = None
+
+
+def monotonic() -> float:
+    """Seconds that no change of a clock moves, those of a suspended machine included
+    where the system counts them."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 def now() -> datetime:

@@ -216,10 +216,17 @@ def retry_after(value: str | None, date: str | None = None) -> float | None:
         seconds = float(value)
     except ValueError:
         try:
-            begun = parsedate_to_datetime(date).timestamp() if date else time.time()
-            seconds = parsedate_to_datetime(value).timestamp() - begun
+            until = parsedate_to_datetime(value).timestamp()
         except (ValueError, OverflowError):
             return None
+        seconds = until - _begun(date)
     if math.isnan(seconds):
         return None
     return min(max(0.0, seconds), _LONGEST_RETRY_AFTER)
+
+
+def _begun(date: str | None) -> float:
+    try:
+        return parsedate_to_datetime(date or "").timestamp()
+    except (ValueError, OverflowError):
+        return time.time()

@@ -267,6 +267,7 @@ class _Reader:
                 f"CMiC did not give its {kind.label} list, so the codes read before "
                 f"were used: {error.message}"
             )
+            self._state.message = " ".join(self.remarks)
 
     def read(self, kind: CodeKind) -> dict[str, int]:
         """Read one list (and what is read along) whole; counts by kind.

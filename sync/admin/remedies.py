@@ -103,7 +103,8 @@ _REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     ReasonCode.GONE_FROM_PEX: (
         "Look for it in PEX. What stands there under another transaction id is synced "
         "as that one, and what was cancelled is never sent; if CMiC has an invoice of "
-        "it, have that one reversed there.",
+        "it, have that one reversed there. To take it off this list, press “Mark as "
+        "synced”.",
         (),
     ),
 }

@@ -131,11 +131,15 @@ def _move(kind: Decision.Kind, row: PurchaseSync) -> tuple[Status, dict[str, Any
         return Status.POSTED, {"posted_at": clock.now()}
     if kind == Decision.Kind.MARK_SYNCED:
         # The number that it would have had: nothing else may get it.
-        number = row.computed_number
-        return Status.POSTED, {
-            "posted_at": clock.now(),
-            "invoice_number": row.invoice_number or number,
+        now = clock.now()
+        settled = {
+            "posted_at": now,
+            "invoice_number": row.invoice_number or row.computed_number,
         }
+        if any(each["code"] == ReasonCode.GONE_FROM_PEX for each in row.reasons):
+            # PEX has nothing left to write a marker to.
+            return Status.COMPLETED, {"completed_at": now, **settled}
+        return Status.POSTED, settled
     if kind == Decision.Kind.MARKER_WRITTEN:
         now = clock.now()
         seen = {"marker_written_at": now, "marker_seen_at": now}

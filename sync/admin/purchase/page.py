@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from connector import clock
 from connector.admin.moments import minute, time_of_day
+from connector.models import Tenant
 from sync.admin.lists.export import ExportAdmin
 from sync.admin.purchase.invoice import invoice_card
 from sync.admin.purchase.receipts import document_words
@@ -30,6 +32,7 @@ from sync.admin.wording import (
 from sync.models import Decision, PurchaseSync, Status, SyncRun
 from sync.money import Currencies, money
 from sync.rules.absence import ABSENCES
+from sync.rules.reasons import ReasonCode
 
 SENDABLE = (Status.PENDING, Status.POSTING)
 _TO_BE_SENT = (Status.PENDING, Status.POSTING, Status.POSTED)
@@ -84,7 +87,9 @@ class PurchasePage(ExportAdmin):
             colour=PURCHASE_COLOURS[Status(row.status)],
             what=what_it_is(row, currency),
             lede=_lede(row),
-            reasons=[_reason(each, row.tenant_id) for each in row.reasons],
+            reasons=[
+                _reason(each, row.tenant_id, request.user) for each in row.reasons
+            ],
             invoice=invoice_card(row, attempts[-1] if attempts else None),
             story=story_of(row, attempts, currency),
             older_attempts=max(0, row.attempt_count - MOST_ATTEMPTS),
@@ -242,12 +247,25 @@ def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def _reason(reason: dict[str, str], tenant_id: int) -> dict[str, Any]:
+def _reason(
+    reason: dict[str, str], tenant_id: int, user: AbstractBaseUser | AnonymousUser
+) -> dict[str, Any]:
     code, field = reason.get("code", ""), reason.get("field", "")
     remedy = remedy_for(code, tenant_id, field)
     return {
-        "message": reason.get("message", ""),
+        "message": f"{reason.get('message', '')}{_other_tenant(reason, user)}",
         "who": PEOPLE.get(reason.get("who", ""), "") if remedy.asks else "",
         "how": remedy.sentence,
         "links": remedy.links,
     }
+
+
+def _other_tenant(
+    reason: dict[str, str], user: AbstractBaseUser | AnonymousUser
+) -> str:
+    """Which tenant has the purchase, for those who may see that one."""
+    key = reason.get("value", "")
+    if reason.get("code") != ReasonCode.SENT_BY_OTHER_TENANT or not key.isdecimal():
+        return ""
+    other = Tenant.objects.visible_to(user).filter(pk=int(key)).first()
+    return f" The other tenant is {other}." if other else ""

@@ -115,7 +115,7 @@ def codes_of(tenant: Tenant) -> dict[str, Any]:
 def _age(moment: datetime) -> str:
     if clock.now() - moment < timedelta(minutes=1):
         return "just now"
-    return f"{timesince(moment)} ago"
+    return f"{timesince(moment, clock.now())} ago"
 
 
 def _doing(state: RefreshState, last: int | None) -> str:

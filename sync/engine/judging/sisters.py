@@ -189,10 +189,10 @@ def _reason(sister: _Sister, held: PurchaseSync) -> Reason:
     reads = "reads the same PEX business" if sister.reads else "once read this business"
     return Reason(
         ReasonCode.SENT_BY_OTHER_TENANT,
-        f"The tenant {sister.tenant} {reads} and {_done(held)}. It is not sent a "
-        "second time.",
+        # Without her name: not everybody who reads this may see her.
+        f"Another tenant {reads} and {_done(held)}. It is not sent a second time.",
         Who.SUPPORT,
-        value=sister.tenant.slug,
+        value=str(sister.tenant.pk),
     )
 
 

@@ -259,8 +259,8 @@ def _start_lanes(run: SyncRun) -> list[Step]:
 def _in_vain() -> str:
     minutes = settings.JUDGEMENT_GOOD_FOR / 60
     return (
-        f"It was begun anew {_MOST_RESTARTS + 1} times and no purchase got further in "
-        "between: each time its worker died, or reading the purchases took longer than "
-        f"the {minutes:g} minutes that they may be old when they are sent. Look at the "
+        f"It was started again {_MOST_RESTARTS + 1} times without any purchase getting "
+        "further: each time its worker died, or reading the purchases took longer than "
+        f"the {minutes:g} minutes after which they must be read again. Look at the "
         "workers' logs."
     )

@@ -67,6 +67,7 @@ _OUT_ON = f"CASE WHEN {_OUT.format(_OCCURRED)} THEN {_OCCURRED} ELSE {_SETTLED} 
 _IS_LISTED = "(pex_transaction_id = ANY (%(listed)s::bigint[]))"
 _IS_UNLISTED = f"{_IS_LISTED} IS NOT TRUE"
 # What is to be sent again, or was begun, is taken up whatever the days.
+_WOULD_BE_SENT = "(status = 'blocked' OR status = 'pending' AND resend_count = 0)"
 _IS_LEFT = """(status IN ('blocked', 'failed') OR status = 'posting' AND needs_person
     OR status = 'pending' AND resend_count = 0)"""
 _IS_AWAITED = (
@@ -85,7 +86,9 @@ _NOT_ABSENT = _EXPLAIN.format(
 _OUTSIDE = _EXPLAIN.format(
     reasons=_SAYING.format("outside", _OUT_ON),
     # What is known to be gone is not brought back by other days.
-    which=f"{_IS_LEFT} AND {_IS_OUT} AND {_IS_UNLISTED} AND NOT reasons @? %(is_gone)s",
+    # Nor are days of any weight to what a person decides about.
+    which=f"{_WOULD_BE_SENT} AND {_IS_OUT} AND {_IS_UNLISTED} "
+    "AND NOT reasons @? %(is_gone)s",
 )
 _GONE = _EXPLAIN.format(
     reasons=_SAYING.format("gone", f"coalesce({_OCCURRED}, {_SETTLED})"),

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from connector.connections.credentials import disconnect
@@ -29,6 +30,7 @@ from tests.simulators.pex.tags import JOB
 from tests.support.driver import drive, execute, number_of, prepared, set_up
 from tests.support.factories import PEX_TOKEN, tenant_data
 from tests.support.locks import is_anybody_waiting
+from tests.support.people import add_staff
 from tests.support.tags import follow
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
@@ -97,11 +99,27 @@ class TestTwoTenantsOfOneBusiness:
         assert [each.number for each in cmic.invoices()] == [number_of(purchase)]
         assert states(sister, purchase) == ("blocked", [CODE])
         [reason] = row(sister, purchase).reasons
-        assert "The tenant Acme Construction reads the same PEX" in reason["message"]
+        assert "Another tenant reads the same PEX" in reason["message"]
+        assert "Acme" not in str(reason)
         assert number_of(purchase) in reason["message"]
         assert reason["who"] == "support"
         late.refresh_from_db()
         assert (late.status, late.counts["blocked"]) == ("succeeded", 1)
+
+    def test_who_may_see_the_other_tenant_is_told_its_name(
+        self, tenant, sister, pex, cmic, purchase, client
+    ):
+        execute(tenant)
+        pex.remove_note(purchase)
+        execute(sister)
+        assert states(sister, purchase) == ("blocked", [CODE])
+        key = row(sister, purchase).pk
+        url = reverse("admin:sync_purchasesync_change", args=[key])
+        for name, tenants, is_told in (("all", None, True), ("one", [sister], False)):
+            client.force_login(add_staff(name, "Support", tenants=tenants))
+            page = client.get(url).content.decode()
+            assert "Another tenant reads the same PEX business" in page
+            assert ("Acme Construction" in page) == is_told
 
     def test_lanes_at_the_same_moment_send_each_purchase_once(
         self, tenant, sister, pex, cmic

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from sync.models import Decision, DecisionRefusedError, PurchaseSync
-from tests.support.driver import execute, number_of, row_of, set_up
+from tests.support.driver import codes_of, execute, number_of, row_of, set_up
 from tests.support.rows import LOOKING, add_person, text_of
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
@@ -176,6 +176,22 @@ class TestMarkAsSynced:
         execute(tenant)
         assert cmic.invoices() == []
         assert pex.markers(blocked) == 1
+
+    def test_what_is_gone_from_pex_is_completed_without_a_marker(
+        self, tenant, pex, cmic, sam
+    ):
+        gone = pex.add_purchase(
+            amount=Decimal("5.00"), tags={"Job/Dept/Eqp.": "999999"}
+        )
+        pex.add_purchase(amount=Decimal("6.00"))
+        execute(tenant)
+        pex.remove(gone)
+        execute(tenant)
+        assert "gone_from_pex" in codes_of(gone)
+        Decision.objects.make(row_of(gone), MARK_SYNCED, user=sam, why="Cancelled.")
+        assert (row_of(gone).status, row_of(gone).reasons) == ("completed", [])
+        assert execute(tenant).status == "succeeded"
+        assert not cmic.invoices(number_of(gone))
 
     def test_a_lost_answer_can_be_marked_too(self, tenant, pex, cmic, lost, sam):
         Decision.objects.make(row_of(lost), MARK_SYNCED, user=sam, why="Paid by hand.")

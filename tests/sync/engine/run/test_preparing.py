@@ -149,7 +149,7 @@ class TestStagesOfPreparing:
                 prepare(step.run_id)
             run.refresh_from_db()
         assert run.status == "failed"
-        assert "begun anew 3 times" in run.message
+        assert "started again 3 times" in run.message
 
     def test_a_bound_that_no_list_can_keep_ends_the_run_and_says_so(
         self, tenant, pex, cmic, settings
@@ -158,7 +158,7 @@ class TestStagesOfPreparing:
         pex.add_purchase(amount=FIVE)
         run = execute(tenant)
         assert run.status == "failed"
-        assert "may be old" in run.message
+        assert "must be read again" in run.message
         assert cmic.invoices() == []
 
     def test_a_hiccup_of_what_is_asked_after_the_list_costs_no_second_list(
