@@ -9,8 +9,9 @@ from datetime import datetime
 
 from django.db import models
 
-# The newest heartbeats of runs that this process has written.
-_newest: dict[int, datetime] = {}
+# The newest heartbeats that this process has written, by run: its number and when it
+# was made, because an older database gives numbers again.
+_newest: dict[tuple[int, datetime], datetime] = {}
 _MOST_RUNS = 1000
 
 
@@ -33,19 +34,19 @@ class Heartbeat(models.Model):
         cls.objects.update_or_create(part=part, defaults={"at": now})
 
 
-def newest_beat(run_id: int, *others: datetime | None) -> datetime | None:
+def newest_beat(run: tuple[int, datetime], *others: datetime | None) -> datetime | None:
     """The newest of the others and of what this process knows of the run: its lanes
     together remember more than a database that is replaced by an older one."""
-    known = [each for each in (_newest.get(run_id), *others) if each is not None]
+    known = [each for each in (_newest.get(run), *others) if each is not None]
     return max(known, default=None)
 
 
-def remember_beat(run_id: int, beat: datetime) -> None:
+def remember_beat(run: tuple[int, datetime], beat: datetime) -> None:
     if len(_newest) >= _MOST_RUNS:
         _newest.clear()
-    _newest[run_id] = max(beat, _newest.get(run_id, beat))
+    _newest[run] = max(beat, _newest.get(run, beat))
 
 
-def forget_beats(run_id: int) -> None:
+def forget_beats(run: tuple[int, datetime]) -> None:
     """The run is begun anew from what the database says."""
-    _newest.pop(run_id, None)
+    _newest.pop(run, None)

@@ -132,6 +132,10 @@ class SyncRun(models.Model):
         """People do not wait behind the night's runs."""
         return "manual" if self.trigger == self.Trigger.MANUAL else "auto"
 
+    @property
+    def _identity(self) -> tuple[int, datetime]:
+        return self.pk, self.created_at
+
     def start_preparing(self, now: datetime) -> bool:
         """Claim the preparing of a run that is queued, lost its heartbeat or has waited
         long enough; False if somebody has it.
@@ -166,7 +170,7 @@ class SyncRun(models.Model):
         )
         self.refresh_from_db()
         if changed:
-            forget_beats(self.pk)
+            forget_beats(self._identity)
         return changed == 1
 
     def beat(self, now: datetime) -> None:
@@ -178,7 +182,7 @@ class SyncRun(models.Model):
         if not self._mine().update(heartbeat_at=_not_before(now)):
             raise self._lost()
         self.heartbeat_at = now
-        remember_beat(self.pk, now)
+        remember_beat(self._identity, now)
 
     def hold(self) -> None:
         """Keep the run from being taken over or ended until the transaction's end,
@@ -186,7 +190,12 @@ class SyncRun(models.Model):
         with connection.cursor() as cursor:
             # PostgreSQL asks the conditions again after having waited for the row.
             cursor.execute(
-                _HOLD, [self.pk, self.lane_set, newest_beat(self.pk, self.heartbeat_at)]
+                _HOLD,
+                [
+                    self.pk,
+                    self.lane_set,
+                    newest_beat(self._identity, self.heartbeat_at),
+                ],
             )
             if cursor.fetchone() is None:
                 raise self._lost()
@@ -197,7 +206,7 @@ class SyncRun(models.Model):
         record."""
         if self.lane_set != lane_set:
             return self.lane_set < lane_set
-        newest = newest_beat(self.pk, beat)
+        newest = newest_beat(self._identity, beat)
         if newest is None:
             return False
         return self.heartbeat_at is None or self.heartbeat_at < newest
@@ -245,7 +254,7 @@ class SyncRun(models.Model):
             judged_at=None,
             lane_set=Greatest(F("lane_set"), lane_set) + 1,
         )
-        forget_beats(self.pk)
+        forget_beats(self._identity)
 
     def new_lanes(self, now: datetime) -> int:
         """A new fencing token for the next lanes; those with an older one stop."""
@@ -375,7 +384,7 @@ class SyncRun(models.Model):
         mine = SyncRun.objects.filter(
             pk=self.pk, status=self.State.RUNNING, lane_set=self.lane_set
         )
-        known = newest_beat(self.pk, self.heartbeat_at)
+        known = newest_beat(self._identity, self.heartbeat_at)
         return mine if known is None else mine.filter(heartbeat_at__gte=known)
 
 
