@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
+from django.db.models import F
+from django.db.models.functions import Greatest
 
 # The newest heartbeats that this process has written, by run: its number and when it
 # was made, because an older database gives numbers again.
@@ -50,3 +52,9 @@ def remember_beat(run: tuple[int, datetime], beat: datetime) -> None:
 def forget_beats(run: tuple[int, datetime]) -> None:
     """The run is begun anew from what the database says."""
     _newest.pop(run, None)
+
+
+def not_earlier(now: datetime) -> Greatest:
+    """`now`, or a little later where another process has written that: a heartbeat
+    goes back only with the whole database."""
+    return Greatest(F("heartbeat_at"), now)

@@ -20,7 +20,12 @@ from connector import clock
 from connector.clock import lease_time
 from connector.models import Tenant
 from connector.models.access import visible
-from sync.models.heartbeat import forget_beats, newest_beat, remember_beat
+from sync.models.heartbeat import (
+    forget_beats,
+    newest_beat,
+    not_earlier,
+    remember_beat,
+)
 from sync.models.run.indexes import CONSTRAINTS, INDEXES
 from sync.models.states import Status
 from sync.rules.window import Window
@@ -179,10 +184,12 @@ class SyncRun(models.Model):
         Inside a transaction it also locks the row, so that no other worker takes the
         run over before the end. Raises `RunLostError` if one has already.
         """
-        if not self._mine().update(heartbeat_at=_not_before(now)):
+        if not self._mine().update(heartbeat_at=not_earlier(now)):
             raise self._lost()
         self.heartbeat_at = now
-        remember_beat(self._identity, now)
+        if not connection.in_atomic_block:
+            # Nobody else sees what is not committed, and it may never be.
+            remember_beat(self._identity, now)
 
     def hold(self) -> None:
         """Keep the run from being taken over or ended until the transaction's end,
@@ -207,9 +214,14 @@ class SyncRun(models.Model):
         if self.lane_set != lane_set:
             return self.lane_set < lane_set
         newest = newest_beat(self._identity, beat)
-        if newest is None:
+        if newest is None or self._has_beaten(newest):
             return False
-        return self.heartbeat_at is None or self.heartbeat_at < newest
+        # It may have been read before another lane beat; what that committed is there.
+        self.refresh_from_db()
+        return self.lane_set == lane_set and not self._has_beaten(newest)
+
+    def _has_beaten(self, moment: datetime) -> bool:
+        return self.heartbeat_at is not None and self.heartbeat_at >= moment
 
     def remember(self, stage: str, remarks: Sequence[str], **changes: Any) -> None:
         """A stage of preparing is done, with what it has to say to people.
@@ -228,7 +240,7 @@ class SyncRun(models.Model):
         """With what its stages have to say as the message; False if others have it."""
         return self._change(
             prepared_at=Coalesce("prepared_at", now),
-            heartbeat_at=_not_before(now),
+            heartbeat_at=not_earlier(now),
             message=self.remarks_text,
         )
 
@@ -259,7 +271,7 @@ class SyncRun(models.Model):
     def new_lanes(self, now: datetime) -> int:
         """A new fencing token for the next lanes; those with an older one stop."""
         self._change(
-            lane_set=F("lane_set") + 1, heartbeat_at=_not_before(now), resume_at=None
+            lane_set=F("lane_set") + 1, heartbeat_at=not_earlier(now), resume_at=None
         )
         return self.lane_set
 
@@ -275,7 +287,7 @@ class SyncRun(models.Model):
             fault_at=None,
             fault_system=system,
             resume_at=resume_at,
-            heartbeat_at=_not_before(now),
+            heartbeat_at=not_earlier(now),
             lane_set=F("lane_set") + 1,
         )
 
@@ -284,7 +296,7 @@ class SyncRun(models.Model):
         return self._change(
             message=message,
             resume_at=resume_at,
-            heartbeat_at=_not_before(now),
+            heartbeat_at=not_earlier(now),
             lane_set=F("lane_set") + 1,
         )
 
@@ -386,9 +398,3 @@ class SyncRun(models.Model):
         )
         known = newest_beat(self._identity, self.heartbeat_at)
         return mine if known is None else mine.filter(heartbeat_at__gte=known)
-
-
-def _not_before(now: datetime) -> Greatest:
-    """`now`, or a little later where another process has written that: a heartbeat
-    goes back only with the whole database."""
-    return Greatest(F("heartbeat_at"), now)

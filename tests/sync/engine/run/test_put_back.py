@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from connector import clock
 from sync.engine.purchase import sending
@@ -15,6 +16,7 @@ from sync.models import PurchaseSync, RunOutcome, SyncAttempt, SyncRun
 from tests.support.driver import (
     drive,
     execute,
+    listings,
     number_of,
     prepared,
     row_of,
@@ -151,3 +153,23 @@ class TestAnOlderDatabase:
         pex.add_note(purchase, f"Synced with CMiC {number_of(purchase)}")
         execute(tenant)
         assert (row_of(purchase).status, cmic.invoices()) == ("completed", [])
+
+    def test_a_lane_that_beat_between_two_lines_is_no_sign_of_it(
+        self, tenant, pex, cmic
+    ):
+        """Two threads of one worker: what the one reads the other has just outdated."""
+        pex.add_purchase(amount=FIVE)
+        prepared(tenant)
+        read, beating = SyncRun.objects.get(), SyncRun.objects.get()
+        beating.beat(clock.now())
+        assert not read.is_older_than(read.lane_set, None)
+
+    def test_a_heartbeat_that_was_rolled_back_is_none(self, tenant, pex, cmic):
+        pex.add_purchase(amount=FIVE)
+        run, lanes = prepared(tenant)
+        with transaction.atomic():
+            run.beat(clock.now() + timedelta(seconds=9))
+            transaction.set_rollback(True)
+        drive(lanes)
+        run = SyncRun.objects.get()
+        assert (run.status, len(listings(pex))) == ("succeeded", 1)
