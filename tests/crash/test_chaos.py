@@ -37,7 +37,7 @@ SHORT = {
 }
 # From the moment at which sending begins to that at which CMiC has it, on a machine
 # with much else to do.
-ON_THE_WAY = 2.0
+ON_THE_WAY = 3.0
 PURCHASES = 16
 KILLS = 2
 CHANGES = 3  # for each worker that is killed

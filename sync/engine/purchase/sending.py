@@ -84,7 +84,7 @@ def _send(context: RunContext, row: PurchaseSync) -> bool:
     content = content_of(context, row, row.computed_number)
     # The permit first: who waits for one while an outage begins must not send then.
     with client.permitted():
-        context.show_life()
+        context.stay_alive()
         try:
             parcel = _begin(context, row, content, fetched.document, fetched)
         except SentByOtherTenantError as error:
