@@ -97,6 +97,9 @@ def _prepare(run: SyncRun) -> list[Step]:
     # and what is sent have one fingerprint.
     context = RunContext(run)
     _judge_window(context)
+    if run.prepared_at is None:
+        # Once a run, whatever it is prepared for again.
+        look_up_asked(context)
     _judge_alone(context)
     _adopt(context)
     if run.prepared_at is None:
@@ -132,7 +135,6 @@ def _judge_window(context: RunContext) -> None:
         context.heartbeat()
         forget_authorizations(run, seen.judgements)
         take_over_unfinished(run)
-    look_up_asked(context)
     judged: dict[str, Any] = {"judged_at": seen.listed_at, "judged_with": context.basis}
     if run.judged_with != context.basis:
         # Whoever changes settings has not begun it anew in vain.
