@@ -103,10 +103,6 @@ def claim_for_tenant(row: PurchaseSync, pex: PexConnection) -> None:
         return
     if not now.reads(known):
         raise OtherBusinessError(now.tenant, now.business, known)
-    sisters = _sisters(now, known)
-    if not sisters:
-        # Who becomes one just now has to list the purchase first.
-        return
     with connection.cursor() as cursor:
         # Two numbers: locks of one number are those of tag syncs. Equal hashes of two
         # purchases cost no more than a wait.
@@ -114,6 +110,8 @@ def claim_for_tenant(row: PurchaseSync, pex: PexConnection) -> None:
             "SELECT pg_advisory_xact_lock(hashtext(%s), hashtext(%s))",
             [f"{known.place} {known.number}", str(row.pex_transaction_id)],
         )
+    # Under the lock: who became one a moment ago is among them.
+    sisters = _sisters(now, known)
     reasons = _reasons(row.tenant_id, sisters, [row.pex_transaction_id])
     if reason := reasons.get(row.pex_transaction_id):
         raise SentByOtherTenantError(reason)
