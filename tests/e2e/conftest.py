@@ -76,6 +76,8 @@ def show():
     folder = os.environ.get("SCREENSHOTS")
 
     def look(page: Page, name: str) -> None:
+        # A click ends once the next page has begun: it may have no document yet.
+        page.wait_for_load_state("load")
         for width, (wide, high) in SHAPES.items():
             page.set_viewport_size({"width": wide, "height": high})
             for theme in ("light", "dark"):
