@@ -32,7 +32,7 @@ class AlertAdmin(ReadOnlyAdmin):
         "state",
         "kind",
         "addresses",
-        "said",
+        "causes_told",
         "written",
         "left",
         "next_try",
@@ -73,7 +73,7 @@ class AlertAdmin(ReadOnlyAdmin):
         return ", ".join(alert.recipients)
 
     @admin.display(description="Says")
-    def said(self, alert: Any) -> SafeString:
+    def causes_told(self, alert: Any) -> SafeString:
         return format_html_join(
             "",
             "<p>{}: <strong>{}</strong> {} {}</p>",

@@ -129,7 +129,7 @@ def progress_page(
     return JsonResponse(
         {
             "is_active": preview.is_active,
-            "said": context["said"],
+            "announcement": context["summary"],
             "html": render_to_string("admin/sync/preview_panel.html", context),
         }
     )
@@ -146,7 +146,7 @@ def csv_page(
 
 
 def _panel(preview: Preview) -> dict[str, Any]:
-    said = {
+    unmade = {
         Preview.State.QUEUED: "It waits for a worker.",
         Preview.State.RUNNING: "It lists the purchases in PEX and checks their codes.",
         Preview.State.FAILED: "It could not be made.",
@@ -156,7 +156,7 @@ def _panel(preview: Preview) -> dict[str, Any]:
     return {
         "preview": preview,
         "colour": PREVIEW_COLOURS[state],
-        "said": said.get(state) or _summary(preview, parts),
+        "summary": unmade.get(state) or _summary(preview, parts),
         "parts": parts,
     }
 

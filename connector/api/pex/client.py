@@ -359,10 +359,10 @@ def _has_all(pages: Any, count: int) -> bool:
 
     Pages that follow are counted with their own answers.
     """
-    said = pages if isinstance(pages, Mapping) else {}
-    total = said.get("TotalRecords")
+    counts = pages if isinstance(pages, Mapping) else {}
+    total = counts.get("TotalRecords")
     if isinstance(total, int) and not isinstance(total, bool):
-        return total <= count or (read_id(said.get("NumberOfPages")) or 1) > 1
+        return total <= count or (read_id(counts.get("NumberOfPages")) or 1) > 1
     return 0 < count < _MOST_ROWS
 
 

@@ -114,8 +114,8 @@ document.addEventListener("DOMContentLoaded", () => {
       if (!answer.ok || mine !== asked) {
         return;
       }
-      const said = await answer.json();
-      for (const [field, row] of Object.entries(said.rows)) {
+      const changed = await answer.json();
+      for (const [field, row] of Object.entries(changed.rows)) {
         const line = document.querySelector(`[data-words="${field}"]`);
         if (line) {
           // From our server, which has escaped it.
@@ -125,13 +125,13 @@ document.addEventListener("DOMContentLoaded", () => {
       }
       const warning = document.getElementById("type-change");
       if (warning) {
-        fill(warning, said.warnings, "li");
-        warning.hidden = said.warnings.length === 0;
+        fill(warning, changed.warnings, "li");
+        warning.hidden = changed.warnings.length === 0;
       }
-      if (said.settings) {
+      if (changed.settings) {
         document
           .querySelectorAll('[data-words="settings"]')
-          .forEach((element) => fill(element, said.settings, "p"));
+          .forEach((element) => fill(element, changed.settings, "p"));
       }
     } catch (error) {
       // The server is away for a moment; the next change asks again.

@@ -145,8 +145,8 @@ def _decide(
     form = WhyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if _make_all(request, [row], kind, form.cleaned_data["why"]):
-            said = f"“{kind.label}” is on record for {row}; {_next(kind, 1)}"
-            messages.success(request, said)
+            done = f"“{kind.label}” is on record for {row}; {_next(kind, 1)}"
+            messages.success(request, done)
         return HttpResponseRedirect(_page(row))
     return _ask(
         admin,
@@ -179,8 +179,8 @@ def _decide_several(
         if made:
             messages.success(request, _on_record(kind, made, len(chosen)))
         else:
-            said = f"“{kind.label}” is on record for none of the chosen purchases."
-            messages.warning(request, said)
+            none = f"“{kind.label}” is on record for none of the chosen purchases."
+            messages.warning(request, none)
         return None
     total = rows.count()
     return _ask(

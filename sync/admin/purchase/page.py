@@ -192,8 +192,8 @@ def _state(row: PurchaseSync) -> str:
     unmarked = _left_unmarked(row)
     marked = row.decisions.filter(kind=Decision.Kind.MARK_SYNCED).last()
     if marked is not None and row.posting_at is None:
-        said = f"Marked as synced by {_who(marked)}; the connector did not send it."
-        return f"{said} {unmarked}".strip()
+        sentence = f"Marked as synced by {_who(marked)}; the connector did not send it."
+        return f"{sentence} {unmarked}".strip()
     if row.status == Status.POSTED:
         return f"It is in CMiC as {row.invoice_number}; only PEX's marker is missing."
     if unmarked:
@@ -225,8 +225,8 @@ def _when(row: PurchaseSync) -> str:
         return f"Run {run.pk} is at work and takes it up."
     sentences = []
     if run is not None and run.status == SyncRun.State.FAILED:
-        said = ended(run.message)
-        sentences.append(f"Run {run.pk} ended before it was done: {said}")
+        why = ended(run.message)
+        sentences.append(f"Run {run.pk} ended before it was done: {why}")
     tenant = row.tenant
     if tenant.auto_sync and tenant.next_auto_sync_at:
         at = minute(tenant.next_auto_sync_at)

@@ -44,11 +44,11 @@ def progress_page(
 
 
 def progress_json(run: SyncRun, user: User | AnonymousUser) -> dict[str, Any]:
-    """`said` is for those who listen: only when it changes is it worth a word."""
+    """`announcement` is for those who listen; only its changes are read out."""
     context = panel_context(run, user)
     return {
         "is_active": run.is_active,
-        "said": context["outcome"] or context["doing"],
+        "announcement": context["outcome"] or context["doing"],
         "html": render_to_string("admin/sync/run_panel.html", context),
     }
 

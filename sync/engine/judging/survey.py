@@ -72,12 +72,12 @@ def survey(context: TenantContext, window: Window) -> Survey:
     """Judge the window.
 
     What only matters for purchases that are to be sent is asked only when there are
-    some: a window in which all is known costs PEX's list and nothing else.
+    some: a window in which all is known costs PEX's list and nothing else. Whoever
+    asks has called `require_ready`.
 
     Raises the errors of `connector.api.exceptions`.
     """
     tenant = context.tenant
-    require_ready(context)
     kinds = kinds_to_code_with(tenant)
     client = context.pex
     context.heartbeat()

@@ -21,7 +21,7 @@ from connector.clock import lease_time
 from connector.models import Tenant
 from sync.engine.judging.context import TenantContext
 from sync.engine.judging.rules import require_complete
-from sync.engine.judging.survey import Survey, survey
+from sync.engine.judging.survey import Survey, require_ready, survey
 from sync.engine.purchase.invoices import content_of
 from sync.engine.run.requesting import RunRefusedError, window_for
 from sync.engine.steps import MESSAGE_LOST_AFTER
@@ -130,6 +130,7 @@ def _make(preview: Preview) -> None:
     tenant = preview.tenant
     require_complete(tenant)
     context = TenantContext(tenant, lambda: preview.beat(clock.now()))
+    require_ready(context)
     seen = survey(context, preview.window)
     rows = list(outlook(tenant, seen))
     for row in rows:

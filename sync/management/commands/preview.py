@@ -12,7 +12,7 @@ from connector.api.exceptions import ConnectorError
 from connector.management.tenants import get_tenant
 from sync.engine.judging.context import TenantContext
 from sync.engine.judging.rules import require_complete
-from sync.engine.judging.survey import survey
+from sync.engine.judging.survey import require_ready, survey
 from sync.engine.preview.previews import outlook
 from sync.engine.run.requesting import window_for
 from sync.models import SyncRun
@@ -31,7 +31,9 @@ class Command(BaseCommand):
         try:
             require_complete(tenant)
             window = window_for(tenant, SyncRun.Trigger.MANUAL, clock.now())
-            seen = survey(TenantContext(tenant), window)
+            context = TenantContext(tenant)
+            require_ready(context)
+            seen = survey(context, window)
         except ConnectorError as error:
             raise CommandError(error.message, returncode=1) from error
         data = preview_json(window, outlook(tenant, seen))

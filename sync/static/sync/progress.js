@@ -7,7 +7,7 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!panel) {
     return;
   }
-  const spoken = document.querySelector("[data-progress-said]");
+  const spoken = document.querySelector("[data-progress-announcement]");
   const pause = 2000;
   let timer = null;
 
@@ -22,8 +22,8 @@ document.addEventListener("DOMContentLoaded", () => {
         const run = await answer.json();
         panel.innerHTML = run.html;
         // Only what is new: a reader is not to be told the same every two seconds.
-        if (spoken && run.said && spoken.textContent !== run.said) {
-          spoken.textContent = run.said;
+        if (spoken && run.announcement && spoken.textContent !== run.announcement) {
+          spoken.textContent = run.announcement;
         }
         if (!run.is_active) {
           if ("reload" in panel.dataset) {

@@ -98,7 +98,7 @@ class TestWhileItIsActive:
         answer, said = panel_of(admin_client, run)
         assert "30 of 50 worked on, 10 a minute, about 2 min 0 s left." in said
         assert 'max="50" value="30"' in answer["html"]
-        assert answer["said"] == "It sends the purchases."
+        assert answer["announcement"] == "It sends the purchases."
 
     def test_before_anything_is_done_it_promises_no_end(self, admin_client, acme):
         run = add_run(acme, "running", prepared_at=timezone.now())

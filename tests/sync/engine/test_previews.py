@@ -170,7 +170,9 @@ class TestStates:
         assert Preview.objects.get().state == "done"
 
     def test_a_fault_of_ours_ends_it_in_words_and_is_not_hidden(self, db, monkeypatch):
-        monkeypatch.setattr("sync.engine.preview.previews.survey", lambda *_: 1 / 0)
+        monkeypatch.setattr(
+            "sync.engine.preview.previews.require_ready", lambda *_: 1 / 0
+        )
         preview = request_preview(make_tenant(), None)
         with pytest.raises(ZeroDivisionError):
             make_preview(preview.pk)
@@ -241,7 +243,7 @@ class TestOnThePage:
         Preview.objects.update(state="done", ended_at=timezone.now())
         answer = admin_client.get(url).json()
         assert not answer["is_active"]
-        assert "would have sent nothing" in answer["said"]
+        assert "would have sent nothing" in answer["announcement"]
 
     def test_its_csv_has_every_purchase_and_no_formula(self, admin_client, db):
         preview = add_preview(
