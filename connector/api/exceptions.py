@@ -145,6 +145,10 @@ class UnexpectedResponseError(ConnectorError):
         self.body = body
 
 
+class ListMovedError(UnexpectedResponseError):
+    """A list changed between two of its pages: what was read lacks rows, or may."""
+
+
 class UnprovenAnswerError(UnexpectedResponseError):
     """A yes that names nothing that was stored: look whether it is there."""
 

@@ -17,6 +17,7 @@ from django.db import DatabaseError
 
 from connector import clock
 from connector.api.cmic.client import CmicClient
+from connector.api.cmic.paging import read_at_rest
 from connector.api.cmic.types import CodeKind
 from connector.api.exceptions import (
     AccessDeniedError,
@@ -263,11 +264,10 @@ class _Reader:
         except _OF_ONE_LIST as error:
             if not may_serve_older or kind not in _still_good(self._tenant):
                 raise
-            self.remarks.append(
+            self._remark(
                 f"CMiC did not give its {kind.label} list, so the codes read before "
                 f"were used: {error.message}"
             )
-            self._state.message = " ".join(self.remarks)
 
     def read(self, kind: CodeKind) -> dict[str, int]:
         """Read one list (and what is read along) whole; counts by kind.
@@ -277,30 +277,42 @@ class _Reader:
         """
         started = clock.now()
         scope = "" if kind in SHARED_KINDS else self._company
-        self._report(kind, 0)
         rows = 0
         with StagedCodes() as staged:
-            for page in self._client.iter_code_pages(kind, scope):
-                staged.add(page)
-                rows += len(page)
-                self._report(kind, rows)
-            return staged.merge(
+
+            def stage() -> int:
+                staged.start_again()
+                count = 0
+                self._report(kind, count)
+                for page in self._client.iter_code_pages(kind, scope):
+                    staged.add(page)
+                    count += len(page)
+                    self._report(kind, count)
+                return count
+
+            rows = read_at_rest(stage)
+            merged = staged.merge(
                 self._tenant.pk,
                 (kind, *_READ_ALONG.get(kind, ())),
                 scope,
                 started,
                 lambda: self._report(kind, rows),
             )
+        for name, change in merged.items():
+            self._remark(change.remark(CodeKind(name).label))
+        return {name: change.count for name, change in merged.items()}
 
     def _report(self, kind: CodeKind, rows: int) -> None:
         self._state.report(kind, rows, clock.now())
         self._heartbeat()
 
     def _note(self, kind: CodeKind, error: ConnectorError) -> None:
-        self.remarks.append(
-            f"CMiC does not show its {kind.label} list: {error.message}"
-        )
-        self._state.message = " ".join(self.remarks)
+        self._remark(f"CMiC does not show its {kind.label} list: {error.message}")
+
+    def _remark(self, sentence: str) -> None:
+        if sentence:
+            self.remarks.append(sentence)
+            self._state.message = " ".join(self.remarks)
 
 
 def _company(tenant: Tenant) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any
@@ -40,11 +41,32 @@ SELECT DISTINCT ON ({", ".join(f'{c} COLLATE "C"' for c in _PLACE.split(", "))})
 FROM staged
 ORDER BY {", ".join(f'{c} COLLATE "C"' for c in _PLACE.split(", "))},
   is_active DESC, name"""  # noqa: S608
-_VANISH = f"""
+# A list may lack a code for a moment, or for good: two readings tell them apart.
+_CLOSED_AFTER = timedelta(hours=1)
+# So few that a question to a person costs more than it saves.
+_FEW = 10
+_OF_LIST = """known.tenant_id = %(tenant)s AND known.kind = ANY(%(kinds)s)
+  AND (%(company)s = '' OR known.company = %(company)s)"""
+_IS_TOLD = f"EXISTS (SELECT FROM told WHERE {_SAME_PLACE})"
+_COUNTS = """
+SELECT listed.kind, (SELECT count(*) FROM told WHERE told.kind = listed.kind),
+  coalesce(refresh.count, 0)
+FROM unnest(%(kinds)s::text[]) AS listed (kind)
+LEFT JOIN connector_coderefresh AS refresh ON refresh.tenant_id = %(tenant)s
+  AND refresh.kind = listed.kind AND refresh.company = %(company)s"""
+_MISS = f"""
+UPDATE connector_cmiccode AS known SET missing_since = %(at)s
+WHERE {_OF_LIST} AND is_active AND missing_since IS NULL AND NOT {_IS_TOLD}"""  # noqa: S608
+_FIND_AGAIN = f"""
+UPDATE connector_cmiccode AS known SET missing_since = NULL
+WHERE {_OF_LIST} AND missing_since IS NOT NULL AND {_IS_TOLD}"""  # noqa: S608
+_CLOSE = f"""
 UPDATE connector_cmiccode AS known SET is_active = false, seen_at = %(at)s
-WHERE tenant_id = %(tenant)s AND kind = ANY(%(kinds)s) AND is_active
-  AND (%(company)s = '' OR company = %(company)s)
-  AND NOT EXISTS (SELECT FROM told WHERE {_SAME_PLACE})"""  # noqa: S608
+WHERE {_OF_LIST} AND known.kind <> ALL(%(doubted)s) AND is_active
+  AND missing_since <= %(at)s - %(closed_after)s"""  # noqa: S608
+_MISSING = f"""
+SELECT known.kind, count(*) FROM connector_cmiccode AS known
+WHERE {_OF_LIST} AND is_active AND missing_since IS NOT NULL GROUP BY known.kind"""  # noqa: S608
 _UPDATE = f"""
 UPDATE connector_cmiccode AS known
 SET name = told.name, currency = told.currency, status = told.status,
@@ -66,8 +88,43 @@ SELECT %(tenant)s, kind, %(company)s, %(at)s,
   (SELECT count(*) FROM told WHERE told.kind = listed.kind)
 FROM unnest(%(kinds)s::text[]) AS listed (kind)
 ON CONFLICT (tenant_id, kind, company) DO UPDATE
-SET refreshed_at = EXCLUDED.refreshed_at, count = EXCLUDED.count
-RETURNING kind, count"""
+SET refreshed_at = EXCLUDED.refreshed_at,
+  count = CASE WHEN EXCLUDED.kind = ANY(%(doubted)s)
+    THEN connector_coderefresh.count ELSE EXCLUDED.count END,
+  short_count = CASE WHEN EXCLUDED.kind = ANY(%(doubted)s) THEN EXCLUDED.count END"""
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a list has changed: `count` codes now, `before` at the reading before.
+
+    `missing` are known, active and not in the list; they are closed once a reading an
+    hour later lacks them too. `is_doubted`, they are not: a person is asked.
+    """
+
+    count: int
+    before: int
+    missing: int
+    is_doubted: bool
+
+    def remark(self, title: str) -> str:
+        """What people are told of the list of that title; empty if it lacks nothing."""
+        codes = "1 code" if self.count == 1 else f"{self.count:,} codes"
+        lacking = f"CMiC's {title} list has {codes}"
+        if self.is_doubted:
+            return (
+                f"{lacking}; the time before, it had {self.before:,}. Nothing was "
+                "closed for that: if the list is complete, say so on the tenant's "
+                "Connect tab."
+            )
+        if not self.missing:
+            return ""
+        if self.count * 10 < self.before * 9:
+            lacking += f"; the time before, it had {self.before:,}"
+        return (
+            f"{lacking}. It lacks {self.missing:,} that it had; those are closed once "
+            "it is read again an hour later and still lacks them."
+        )
 
 
 class StagedCodes:
@@ -117,12 +174,13 @@ class StagedCodes:
         company: str,
         at: datetime,
         confirm: Callable[[], None],
-    ) -> dict[str, int]:
-        """Make the cache say what the list says; how many codes of each kind it has.
+    ) -> dict[str, Merged]:
+        """Make the cache say what the list says; what that changed, by kind.
 
         What the cache has of these kinds (and of the company, if one is named) and the
-        list has not is inactive from then on. `confirm` is called last, and what it
-        raises undoes everything.
+        list has not is missing, and inactive if it was an hour ago, but for a list that
+        has become less than half. `confirm` is called last, and what it raises undoes
+        everything.
         """
         values: dict[str, Any] = {
             "tenant": tenant_id,
@@ -137,21 +195,37 @@ class StagedCodes:
             self._copy(cursor)
             cursor.execute(_TELL_APART)
             cursor.execute("ANALYZE told")
-            for statement in (_VANISH, _UPDATE, _INSERT):
+            cursor.execute(_COUNTS, values)
+            counts = {kind: (count, before) for kind, count, before in cursor}
+            doubted = [kind for kind in counts if _is_doubted(*counts[kind])]
+            values |= {"doubted": doubted, "closed_after": _CLOSED_AFTER}
+            for statement in (_MISS, _FIND_AGAIN, _CLOSE, _UPDATE, _INSERT, _RECORD):
                 cursor.execute(statement, values)
-            cursor.execute(_RECORD, values)
-            counts = dict(cursor.fetchall())
+            cursor.execute(_MISSING, values)
+            missing = dict(cursor.fetchall())
             cursor.execute("DROP TABLE staged, told")
             cursor.execute("SET LOCAL enable_nestloop TO DEFAULT")
             confirm()
-        if sum(counts.values()) >= _MANY:
+        if sum(count for count, _ in counts.values()) >= _MANY:
             # Until its statistics know them, a search in these codes takes seconds.
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE connector_cmiccode")
-        return {kind: counts[kind] for kind in values["kinds"]}
+        return {
+            kind: Merged(*counts[kind], missing.get(kind, 0), kind in doubted)
+            for kind in values["kinds"]
+        }
+
+    def start_again(self) -> None:
+        """Forget the pages: CMiC tells the list from its start."""
+        self._file.seek(0)
+        self._file.truncate()
 
     def _copy(self, cursor: Any) -> None:
         self._file.seek(0)
         with cursor.copy(_COPY) as copy:
             while chunk := self._file.read(_CHUNK):
                 copy.write(chunk)
+
+
+def _is_doubted(count: int, before: int) -> bool:
+    return before >= _FEW and count * 2 < before

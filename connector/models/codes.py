@@ -68,7 +68,8 @@ class CmicCode(models.Model):
     """One cached value: kind, code, the codes it hangs on, name, active or not.
 
     `status` is CMiC's own word for a job's, such as I for in progress.
-    `seen_at` is when CMiC was first seen to say what the row says now.
+    `seen_at` is when CMiC was first seen to say what the row says now; `missing_since`
+    when its list first lacked the code, until the list has it again.
     """
 
     State = CodeState
@@ -84,6 +85,7 @@ class CmicCode(models.Model):
     status = models.CharField(max_length=30, blank=True, default="", db_default="")
     is_active = models.BooleanField(default=True)
     seen_at = models.DateTimeField()
+    missing_since = models.DateTimeField(null=True)
 
     objects = CmicCodeManager()
 
@@ -110,8 +112,19 @@ class CmicCode(models.Model):
         return f"{self.code} – {self.name}" if self.name else self.code
 
 
+class CodeRefreshQuerySet(models.QuerySet["CodeRefresh"]):
+    def doubted(self, tenant: Tenant) -> CodeRefreshQuerySet:
+        """Lists of the company that became so short that a person is asked."""
+        of_company = self.filter(tenant=tenant, company__in=("", tenant.company_code))
+        return of_company.exclude(short_count=None).order_by("kind")
+
+
 class CodeRefresh(models.Model):
-    """When one kind was last read whole for one company."""
+    """When one kind was last read whole for one company, and how many it has.
+
+    `short_count` is what the last reading had where that was too few to be believed;
+    `count` then is of the one before, until a person believes the shorter list.
+    """
 
     tenant = models.ForeignKey(
         Tenant, on_delete=models.CASCADE, related_name="code_refreshes"
@@ -120,6 +133,9 @@ class CodeRefresh(models.Model):
     company = models.CharField(max_length=8, blank=True)
     refreshed_at = models.DateTimeField()
     count = models.PositiveIntegerField()
+    short_count = models.PositiveIntegerField(null=True)
+
+    objects = CodeRefreshQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -130,3 +146,9 @@ class CodeRefresh(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} of {self.tenant}"
+
+    def believe(self, short_count: int) -> bool:
+        """What the shorter list lacks is really gone; False if another list was read
+        since, or if somebody else was first."""
+        same = CodeRefresh.objects.filter(pk=self.pk, short_count=short_count)
+        return same.update(count=short_count, short_count=None) == 1

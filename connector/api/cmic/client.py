@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from connector.api.cmic.answers import verdict_of
 from connector.api.cmic.modules import is_not_licensed, module_state
 from connector.api.cmic.oauth import OAuthCredentials, OAuthToken
-from connector.api.cmic.paging import PAGE_SIZE, Page, Row, iter_pages, parse_page
+from connector.api.cmic.paging import (
+    PAGE_SIZE,
+    Page,
+    Row,
+    iter_pages,
+    parse_page,
+    read_at_rest,
+)
 from connector.api.cmic.reference import MODULES, RESOURCES, text
 from connector.api.cmic.types import (
     Code,
@@ -50,6 +58,14 @@ _PATIENCE = 30.0
 _NUMBERS_A_CALL = 150
 _REGISTERED = "ap-rest-api/rest/1/apreginv"
 _VOUCHERS = "ap-rest-api/rest/1/apallvouchers"
+_InvoiceList = tuple[str, str, str]
+# Path, what its columns begin with, order. An invoice that becomes a voucher between
+# the two lists is in the second.
+_INVOICE_LISTS: tuple[_InvoiceList, ...] = (
+    (_REGISTERED, "Apri", "ApriVUuid:asc"),
+    (_VOUCHERS, "Vou", "default"),
+)
+_INVOICE_KEYS = ("ApriVUuid", "ApriInvCode", "VouNum", "VouInvCode")
 _UPLOAD = "ecm-rest-api/jersey/v1/UploadData/uploadApRegInvoice"
 
 
@@ -159,7 +175,8 @@ class CmicClient(ApiClient):
         params = {"orderBy": resource.order_by}
         if column and company:
             params["q"] = f"{column} = {_quoted(company)}"
-        for rows in self._iter_pages(resource.path, params, _PATIENCE):
+        pages = self._iter_pages(resource.path, params, resource.place, _PATIENCE)
+        for rows in pages:
             yield [
                 code
                 for row in rows
@@ -188,40 +205,60 @@ class CmicClient(ApiClient):
         found: dict[str, FoundInvoice] = {}
         for start in range(0, len(numbers), _NUMBERS_A_CALL):
             portion = numbers[start : start + _NUMBERS_A_CALL]
-            for invoice in self._iter_invoices(
-                company, vendor, "InvCode", [f"= {_quoted(each)}" for each in portion]
-            ):
-                if invoice.number in portion:
-                    found.setdefault(invoice.number, invoice)
+            wanted = [f"= {_quoted(each)}" for each in portion]
+            for list_of in _INVOICE_LISTS:
+                pages = self._invoice_pages(list_of, company, vendor, "InvCode", wanted)
+                for invoice in chain.from_iterable(pages):
+                    if invoice.number in portion:
+                        found.setdefault(invoice.number, invoice)
         return found
 
-    def iter_invoices(
+    def find_invoices_since(
         self, company: str, vendor: str, since: date
-    ) -> Iterator[FoundInvoice]:
-        """The vendor's invoices dated `since` or later, vouchers last (D8)."""
-        wanted = f">= '{since.isoformat()}T00:00:00-0500'"
-        return self._iter_invoices(company, vendor, "InvDate", [wanted])
+    ) -> tuple[dict[str, FoundInvoice], bool]:
+        """The vendor's invoices dated `since` or later by number, vouchers going before
+        registered ones; and whether CMiC gave each of the two lists in one page (D8).
+        """
+        wanted = [f">= '{since.isoformat()}T00:00:00-0500'"]
 
-    def _iter_invoices(
-        self, company: str, vendor: str, column: str, wanted: Sequence[str]
-    ) -> Iterator[FoundInvoice]:
-        for path, prefix, order in (
-            (_REGISTERED, "Apri", "ApriVUuid:asc"),
-            (_VOUCHERS, "Vou", "default"),
-        ):
-            one_of = " or ".join(f"{prefix}{column} {each}" for each in wanted)
-            q = (
-                f"{prefix}CompCode = {_quoted(company)} and "
-                f"{prefix}VenCode = {_quoted(vendor)} and "
-                + (f"({one_of})" if len(wanted) > 1 else one_of)
-            )
-            pages = self._iter_pages(path, {"q": q, "orderBy": order})
-            for row in chain.from_iterable(pages):
-                if (
-                    text(row, f"{prefix}CompCode") == company
-                    and text(row, f"{prefix}VenCode") == vendor
-                ):
-                    yield _found_invoice(row, prefix)
+        def read(list_of: _InvoiceList) -> list[list[FoundInvoice]]:
+            pages = self._invoice_pages(list_of, company, vendor, "InvDate", wanted)
+            return list(pages)
+
+        found: dict[str, FoundInvoice] = {}
+        is_short = True
+        for list_of in _INVOICE_LISTS:
+            pages = read_at_rest(partial(read, list_of))
+            is_short = is_short and len(pages) == 1
+            found |= {each.number: each for each in chain.from_iterable(pages)}
+        return found, is_short
+
+    def _invoice_pages(
+        self,
+        list_of: _InvoiceList,
+        company: str,
+        vendor: str,
+        column: str,
+        wanted: Sequence[str],
+    ) -> Iterator[list[FoundInvoice]]:
+        path, prefix, order = list_of
+        one_of = " or ".join(f"{prefix}{column} {each}" for each in wanted)
+        q = (
+            f"{prefix}CompCode = {_quoted(company)} and "
+            f"{prefix}VenCode = {_quoted(vendor)} and "
+            + (f"({one_of})" if len(wanted) > 1 else one_of)
+        )
+
+        def identify(row: Row) -> tuple[str, ...]:
+            return tuple(text(row, name) for name in _INVOICE_KEYS)
+
+        for rows in self._iter_pages(path, {"q": q, "orderBy": order}, identify):
+            yield [
+                _found_invoice(row, prefix)
+                for row in rows
+                if text(row, f"{prefix}CompCode") == company
+                and text(row, f"{prefix}VenCode") == vendor
+            ]
 
     def upload_invoice(
         self, payload: Mapping[str, Any], document: Document
@@ -284,13 +321,17 @@ class CmicClient(ApiClient):
         return UploadAnswer(answer.status, body, verdict.invoice_uuid, verdict.image_id)
 
     def _iter_pages(
-        self, path: str, params: Mapping[str, Any], patience: float = 0.0
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        identify: Callable[[Row], Hashable],
+        patience: float = 0.0,
     ) -> Iterator[list[Row]]:
         def ask(offset: int) -> Page:
             page = {**params, "limit": PAGE_SIZE, "offset": offset}
             return self._page(path, page)
 
-        return iter_pages(ask, path, patience=patience)
+        return iter_pages(ask, path, identify, patience=patience)
 
     def _page(self, path: str, params: Mapping[str, Any]) -> Page:
         data = self.call("GET", path, params=params).json()

@@ -28,6 +28,13 @@ class Resource:
     read: Callable[[Row], Iterable[Code]]
     company_column: str = ""
 
+    def place(self, row: Row) -> tuple[tuple[str, ...], ...]:
+        """Where the row's codes stand: what tells rows apart, whatever their names."""
+        return tuple(
+            (code.company, code.grandparent, code.parent, code.code)
+            for code in self.read(row)
+        )
+
 
 def text(row: Row, name: str) -> str:
     """A code or a name as the string that it is: zeros and dots survive."""

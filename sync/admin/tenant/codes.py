@@ -36,6 +36,7 @@ def urls(admin: ModelAdmin[Tenant]) -> list[URLPattern]:
     return [
         route(admin, f"{page}refresh/", refresh_page, "refresh_codes"),
         route(admin, f"{page}progress/", progress_page, "codes_progress"),
+        route(admin, f"{page}believe/", believe_page, "believe_codes"),
     ]
 
 
@@ -52,6 +53,42 @@ def refresh_page(
         messages.success(request, _IS_ASKED_FOR)
     else:
         messages.info(request, "CMiC's codes are being read already.")
+    return _back(request, tenant)
+
+
+@row_page("change")
+@post_only
+def believe_page(
+    admin: ModelAdmin[Tenant], request: HttpRequest, tenant: Tenant
+) -> HttpResponse:
+    """A list that became short is complete, says the person: the rest is gone."""
+    kind, count = request.POST.get("kind", ""), request.POST.get("count", "")
+    short = CodeRefresh.objects.doubted(tenant).filter(kind=kind).first()
+    done, title = False, "code"
+    if short is not None and count == str(short.short_count):
+        title = CodeKind(short.kind).label
+        with transaction.atomic():
+            done = short.believe(int(count))
+            if done:
+                was = f"{count} codes, before {short.count:,}"
+                message = f"Confirmed that CMiC's {title} list is complete: {was}."
+                admin.log_change(request, tenant, message)
+    if done:
+        messages.success(
+            request,
+            f"CMiC's {title} list counts as complete. What it lacks is closed by the "
+            "next reading that lacks it too, an hour or more after the first.",
+        )
+    else:
+        messages.warning(
+            request,
+            f"Nothing was changed: CMiC's {title} list was read again or confirmed by "
+            "somebody else meanwhile. Look at what it has now.",
+        )
+    return _back(request, tenant)
+
+
+def _back(request: HttpRequest, tenant: Tenant) -> HttpResponse:
     url = reverse("admin:connector_tenant_change", args=[tenant.pk])
     tab = request.POST.get("tab", "")
     return HttpResponseRedirect(f"{url}#{tab}" if tab in TITLES else url)
@@ -106,6 +143,11 @@ def codes_of(tenant: Tenant) -> dict[str, Any]:
         "lists": [
             (each.get_kind_display(), f"{each.count:,}", each.refreshed_at)
             for each in lists
+        ],
+        "doubted": [
+            (each.kind, CodeKind(each.kind).label, each.short_count, each.count)
+            for each in lists
+            if each.short_count is not None
         ],
         "oldest": oldest,
         "age": _age(oldest) if oldest else "",

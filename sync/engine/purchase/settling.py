@@ -85,11 +85,13 @@ def was_sent_before(context: RunContext, row: PurchaseSync) -> bool:
     """Whether CMiC has it from an earlier try, whatever became of that one; it is then
     posted, or failed with another amount.
 
-    Asked before anything is sent for a second time. Where CMiC lets nobody look, or a
-    person was told that it fails at this number, that person has decided. Raises the
-    client's other errors: unknown is not absent.
+    Asked before anything is sent for a second time, and before the first where a list
+    of several pages is all that says that CMiC has it not. Where CMiC lets nobody look,
+    or a person was told that it fails at this number, that person has decided. Raises
+    the client's other errors: unknown is not absent.
     """
-    if not (row.attempt_count or row.resend_count):
+    is_again = bool(row.attempt_count or row.resend_count)
+    if not is_again and not context.run.looks_up_each:
         return False
     try:
         return _is_found(context, row)
@@ -99,7 +101,8 @@ def was_sent_before(context: RunContext, row: PurchaseSync) -> bool:
     except _NOT_TAKEN:
         raise
     except ConnectorError:
-        if row.failed_lookups < _FAILURES_TO_ASK:
+        # For a first time the list is proof enough where CMiC fails at numbers.
+        if is_again and row.failed_lookups < _FAILURES_TO_ASK:
             raise
         context.cmic.require_answer()
         return False

@@ -205,7 +205,7 @@ def _adopt(context: RunContext) -> None:
     if not waiting.exists():
         return
     try:
-        found = _find_in_cmic(context)
+        found, is_sure = _find_in_cmic(context)
     except (AccessDeniedError, NotFoundError, InvalidRequestError) as error:
         remark = (
             "CMiC does not show its invoices, so those that an older connector sent "
@@ -216,20 +216,29 @@ def _adopt(context: RunContext) -> None:
     with transaction.atomic():
         context.heartbeat()
         count = adopt(run, found)
+    remarks = []
     if count:
         invoices = "1 invoice was" if count == 1 else f"{count} invoices were"
-        run.remember("adoption", [f"{invoices} in CMiC already."])
+        remarks.append(f"{invoices} in CMiC already.")
+    if not is_sure:
+        remarks.append(
+            "CMiC lists the vendor's invoices on more than one page, so each purchase "
+            "is looked for by its number before it is sent."
+        )
+    if remarks or run.looks_up_each:
+        run.remember("adoption", remarks, looks_up_each=not is_sure)
 
 
-def _find_in_cmic(context: RunContext) -> dict[str, FoundInvoice]:
+def _find_in_cmic(context: RunContext) -> tuple[dict[str, FoundInvoice], bool]:
     """By number, because a clerk may have given them another date; by date where CMiC
-    does not answer such a question, but others."""
+    does not answer such a question, but others. And whether no other of the run's can
+    be there: a list of several pages is no proof of it."""
     chosen = context.tenant.transactions
     place = chosen.company_code, chosen.vendor_code
     waiting = PurchaseSync.objects.filter(run=context.run, status=Status.PENDING)
     numbers = [row.computed_number for row in waiting.only(*_NAMED).iterator()]
     try:
-        return context.cmic.find_invoices(*place, numbers)
+        return context.cmic.find_invoices(*place, numbers), True
     except (InvalidRequestError, ServerError, UnexpectedResponseError):
         context.cmic.require_answer()
     # Whichever of its days an earlier sync took for the invoice's.
@@ -238,10 +247,8 @@ def _find_in_cmic(context: RunContext) -> dict[str, FoundInvoice]:
     ).values()
     earliest = min((day for day in days if day is not None), default=None)
     if earliest is None:
-        return {}
-    since = earliest - timedelta(days=1)
-    listed = context.cmic.iter_invoices(*place, since)
-    return {invoice.number: invoice for invoice in listed}
+        return {}, False
+    return context.cmic.find_invoices_since(*place, earliest - timedelta(days=1))
 
 
 def _start_lanes(run: SyncRun) -> list[Step]:

@@ -97,14 +97,14 @@ class SyncRun(models.Model):
     fault_count = models.PositiveIntegerField(default=0)
     fault_at = models.DateTimeField(null=True)
     fault_system = models.CharField(max_length=10, blank=True)
-    # Stages of preparing that are done and are not done again after a hiccup in a later
-    # one, with what each has to say to people.
+    # Stages of preparing that are not done again, with what each has to tell people.
     tags_synced_at = models.DateTimeField(null=True)
     judged_at = models.DateTimeField(null=True)
     judged_with = models.CharField(max_length=32, blank=True, default="", db_default="")
     remarks = models.JSONField(
         default=dict, blank=True, db_default=Value({}, models.JSONField())
     )
+    looks_up_each = models.BooleanField(default=False, db_default=False)
     # How often it was begun anew without a purchase getting further in between.
     restart_count = models.PositiveIntegerField(default=0, db_default=0)
     # The fencing token of whoever prepares the run and of its lanes. It grows with each

@@ -20,6 +20,7 @@ from connector.connections.clients import cmic_client
 from connector.models import CmicCode, CodeRefresh
 from tests.simulators.contractor import Job, Vendor, build_contractor
 from tests.simulators.large import add_jobs
+from tests.support.database_clock import database_clock
 
 pytestmark = pytest.mark.django_db
 
@@ -74,16 +75,110 @@ def test_a_category_knows_its_cost_code_and_its_job(tenant, cmic):
     assert row.is_active
 
 
-def test_what_vanished_is_inactive_and_what_comes_back_is_active(tenant, cmic):
-    read(tenant, CodeKind.VENDOR)
-    before = rows_of("vendor")
-    cmic.remove_code("vendor", "FERG01")
-    read(tenant, CodeKind.VENDOR)
-    assert not known("vendor", code="FERG01").get().is_active
-    assert known("vendor", code="PEX01").get().is_active
-    cmic.reset()
-    read(tenant, CodeKind.VENDOR)
-    assert rows_of("vendor") == before
+class TestWhatAListLacks:
+    """One list that lacks a code closes nothing: it may have moved, or been cut."""
+
+    def test_two_readings_an_hour_apart_close_it(self, tenant, cmic):
+        read(tenant, CodeKind.VENDOR)
+        before = rows_of("vendor")
+        cmic.remove_code("vendor", "FERG01")
+        (remark,) = read(tenant, CodeKind.VENDOR)
+        assert "vendor list has 11 codes. It lacks 1 that it had" in remark
+        assert rows_of("vendor") == before
+        with database_clock(timezone.now() + timedelta(minutes=59)):
+            read(tenant, CodeKind.VENDOR)
+        assert rows_of("vendor") == before
+        with database_clock(timezone.now() + timedelta(minutes=61)):
+            assert read(tenant, CodeKind.VENDOR) == []
+        assert not known("vendor", code="FERG01").get().is_active
+        assert known("vendor", code="PEX01").get().is_active
+        cmic.reset()
+        read(tenant, CodeKind.VENDOR)
+        assert rows_of("vendor") == before
+
+    def test_what_is_back_in_between_begins_anew(self, tenant, cmic):
+        read(tenant, CodeKind.VENDOR)
+        before = rows_of("vendor")
+        for minutes in (0, 90):
+            with database_clock(timezone.now() + timedelta(minutes=minutes)):
+                cmic.remove_code("vendor", "FERG01")
+                read(tenant, CodeKind.VENDOR)
+                cmic.reset()
+                read(tenant, CodeKind.VENDOR)
+        assert rows_of("vendor") == before
+        assert not known("vendor", missing_since__isnull=False).exists()
+
+    def test_what_cmic_itself_says_is_believed_at_once(self, tenant, cmic):
+        read(tenant, CodeKind.JOB)
+        cmic.close_job("017402")
+        assert read(tenant, CodeKind.JOB) == []
+        assert not known("job", code="017402").get().is_active
+
+    def test_a_list_that_lost_more_than_a_tenth_says_how_many_it_had(
+        self, tenant, cmic
+    ):
+        read(tenant, CodeKind.JOB)
+        for code in known("job", is_active=True).values_list("code", flat=True)[:3]:
+            cmic.remove_code("job", code)
+        (remark,) = read(tenant, CodeKind.JOB)
+        assert "job list has 22 codes; the time before, it had 25" in remark
+        assert "lacks 3 that it had" in remark
+
+    def test_half_a_list_closes_nothing_until_a_person_believes_it(self, tenant, cmic):
+        read(tenant, CodeKind.JOB)
+        before = rows_of("job")
+        cmic.faults.set("last_page", match="jcjob", limit=4, rows=8)
+        for hours in (0, 2):
+            with database_clock(timezone.now() + timedelta(hours=hours)):
+                (remark,) = read(tenant, CodeKind.JOB)
+            assert "job list has 8 codes; the time before, it had 25" in remark
+            assert "Connect tab" in remark
+        assert rows_of("job") == before
+        (short,) = CodeRefresh.objects.doubted(tenant)
+        assert (short.count, short.short_count) == (25, 8)
+        assert not short.believe(9)
+        assert short.believe(8)
+        with database_clock(timezone.now() + timedelta(hours=3)):
+            assert read(tenant, CodeKind.JOB) == []
+        assert known("job", is_active=True).count() <= 8
+        assert not CodeRefresh.objects.doubted(tenant).exists()
+
+    def test_a_list_that_is_whole_again_is_doubted_no_longer(self, tenant, cmic):
+        read(tenant, CodeKind.JOB)
+        cmic.faults.set("last_page", match="jcjob", rows=0)
+        read(tenant, CodeKind.JOB)
+        assert CodeRefresh.objects.doubted(tenant).exists()
+        cmic.faults.clear()
+        assert read(tenant, CodeKind.JOB) == []
+        assert not CodeRefresh.objects.doubted(tenant).exists()
+
+    def test_a_list_that_moves_is_read_again_from_its_start(
+        self, tenant, cmic, monkeypatch
+    ):
+        monkeypatch.setattr("connector.api.cmic.client.PAGE_SIZE", 10)
+        read(tenant, CodeKind.JOB)
+        gone = known("job", is_active=True).order_by("pk").first().code
+        cmic.faults.set(
+            "list_changes",
+            times=1,
+            match="jcjob",
+            door="remove_code",
+            kind="job",
+            code=gone,
+        )
+        read(tenant, CodeKind.JOB)
+        assert known("job", missing_since__isnull=False).get().code == gone
+
+    def test_a_list_that_never_holds_still_leaves_the_codes_as_they_were(
+        self, tenant, cmic
+    ):
+        read(tenant, CodeKind.JOB)
+        before = rows_of("job")
+        cmic.faults.set("offset_ignored", match="jcjob")
+        cmic.faults.set("last_page", match="jcjob", limit=10)
+        (remark,) = read(tenant, CodeKind.JOB)
+        assert "changed while it was read" in remark
+        assert rows_of("job") == before
 
 
 def test_rows_that_say_the_same_are_not_written_again(tenant, cmic):
@@ -138,8 +233,8 @@ def test_a_refresh_that_fails_keeps_the_lists_read_before_it_failed(tenant, cmic
     cmic.faults.set("server_error", match="jcjob")
     with pytest.raises(ConnectorError):
         refresh_all(tenant, cmic_client(tenant))
-    assert not known("vendor", code="FERG01").get().is_active
-    assert known("job", is_active=True).count() == 23
+    assert known("vendor", code="FERG01").get().missing_since
+    assert not known("job", missing_since__isnull=False).exists()
 
 
 def test_another_company_s_codes_stay_as_they_are(tenant, cmic):

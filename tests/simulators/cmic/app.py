@@ -24,6 +24,7 @@ from tests.simulators.cmic.errors import (
 )
 from tests.simulators.cmic.reading.collection import (
     Listings,
+    Paging,
     collection_response,
     item_response,
 )
@@ -241,14 +242,25 @@ class CmicSimulator(Simulator):
             return trouble
         is_filtered = not self.faults.take("filter_ignored", *keys)
         unsorted = self.faults.take("unsorted", *keys)
-        return collection_response(
+        last_page = self.faults.take("last_page", *keys)
+        answer = collection_response(
             request,
             resource,
             self.books,
             self._listings,
             is_filtered=is_filtered,
             turned_by=7 * self.faults.used("unsorted") if unsorted else 0,
+            paging=Paging(
+                most_rows=last_page.get("limit") if last_page else None,
+                rows_known=last_page.get("rows") if last_page else None,
+                hides_more=last_page is not None,
+                ignores_offset=self.faults.take("offset_ignored", *keys) is not None,
+            ),
         )
+        if change := self.faults.take("list_changes", *keys):
+            arguments = {**change.params}
+            self.extra_doors[arguments.pop("door")](**arguments)
+        return answer
 
     def _upload(self, submission: Submission | None, keys: list[str]) -> Response:
         if submission is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +28,25 @@ from tests.simulators.exact_json import to_json
 
 COLLECTION_TYPE = "application/vnd.oracle.adf.resourcecollection+json"
 ITEM_TYPE = "application/vnd.oracle.adf.resourceitem+json"
+
+
+@dataclass(frozen=True)
+class Paging:
+    """What is wrong with the pages that a server gives: at most so many rows each, or
+    only the first of the list, or no word of more."""
+
+    most_rows: int | None = None
+    rows_known: int | None = None
+    hides_more: bool = False
+    ignores_offset: bool = False
+
+    def arguments(self, args: Mapping[str, str]) -> dict[str, str]:
+        asked = dict(args)
+        if self.most_rows is not None:
+            asked["limit"] = str(self.most_rows)
+        if self.ignores_offset:
+            asked["offset"] = "0"
+        return asked
 
 
 class Listings:
@@ -56,6 +76,7 @@ def collection_response(
     *,
     is_filtered: bool,
     turned_by: int,
+    paging: Paging,
 ) -> Response:
     """One page; raises RefusalError for parameters that cannot be applied.
 
@@ -71,12 +92,12 @@ def collection_response(
         rows = listings.find(key, choose)
     else:
         rows = choose()
-    page = cut_page(rows, request.args)
+    page = cut_page(rows[: paging.rows_known], paging.arguments(request.args))
     address = _address(request, resource)
     body: dict[str, Any] = {
         "items": _items(request.args, resource, page, address),
         "count": len(page.rows),
-        "hasMore": page.has_more,
+        "hasMore": page.has_more and not paging.hides_more,
         "limit": page.limit,
         "offset": page.offset,
         "links": [_link("self", address, resource.name, "collection")],
