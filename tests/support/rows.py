@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from connector.api.cmic.types import CodeKind
-from connector.models import CmicCode
+from connector.models import CmicCode, CodeRefresh
 from sync.models import (
     Alert,
     Preview,
@@ -18,6 +19,7 @@ from sync.models import (
     SyncRun,
     TagSync,
 )
+from tests.simulators.cmic import CmicSimulator
 
 LOOKING = (
     "connector.view_tenant",
@@ -151,3 +153,16 @@ UNKNOWN_JOB = {
     "message": "CMiC has no job “999”.",
     "who": "cardholder",
 }
+
+
+def remove_for_good(
+    cmic: CmicSimulator, kind: str, codes: Iterable[str], company: str = "001"
+) -> None:
+    """CMiC has them no more, and a reading two hours ago lacked them already; however
+    short the list is, a person has said that it is complete."""
+    codes = list(codes)
+    for code in codes:
+        cmic.remove_code(kind, code, company=company)
+    gone = CmicCode.objects.filter(kind=kind, company=company, code__in=codes)
+    gone.update(missing_since=timezone.now() - timedelta(hours=2))
+    CodeRefresh.objects.filter(kind=kind).update(count=0)

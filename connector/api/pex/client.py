@@ -44,6 +44,7 @@ T = TypeVar("T")
 
 NOTE_LIMIT = 200
 _PAGE_SIZE = 1000
+_MOST_LISTED = 1_000_000
 # What PEX lists in one answer at the most.
 _MOST_ROWS = 30_000
 _LONGEST_WINDOW = timedelta(days=365)
@@ -129,7 +130,7 @@ class PexClient(TagCalls):
         """
         found: dict[int, Purchase] = {}
         unidentified = 0
-        is_whole = True
+        is_whole, is_cut = True, False
         for start, end in _spans(first, last):
             for pages, rows in self._iter_details(start, end):
                 count = 0
@@ -141,9 +142,11 @@ class PexClient(TagCalls):
                         unidentified += 1
                     else:
                         found[purchase.transaction_id] = purchase
-                is_whole = is_whole and _has_all(pages, count)
+                has_all = _has_all(pages, count)
+                is_whole = is_whole and has_all
+                is_cut = is_cut or (count > 0 and not has_all)
         is_whole = is_whole and not unidentified
-        return PurchaseList(tuple(found.values()), unidentified, is_whole)
+        return PurchaseList(tuple(found.values()), unidentified, is_whole, is_cut)
 
     def _iter_details(
         self, start: str, end: str
@@ -202,7 +205,7 @@ class PexClient(TagCalls):
 
     def _iter_newer(self, start: str, end: str) -> Iterator[Mapping[str, Any]]:
         """Pages of the newer listing, whose page parameter has two spellings (§2.1)."""
-        page, spelling = 1, "PageIndex"
+        page, spelling, count = 1, "PageIndex", 0
         while True:
             data = self._newer_page(start, end, page, spelling)
             pagination = self._object(data.get("Pagination") or {})
@@ -213,9 +216,14 @@ class PexClient(TagCalls):
                 continue
             rows = self._list(data.get("Results"))
             yield from (row for row in rows if isinstance(row, Mapping))
+            count += len(rows)
             total = pagination.get("TotalCount")
-            if not rows or not isinstance(total, int) or page * _PAGE_SIZE >= total:
+            has_more = isinstance(total, int) and count < total
+            # A full page is not the last, whatever is said of the total.
+            if not rows or not (has_more or len(rows) >= _PAGE_SIZE):
                 return
+            if count > _MOST_LISTED:
+                raise self._unexpected("a list of purchases that does not end")
             page += 1
 
     def _newer_page(

@@ -112,12 +112,14 @@ class Purchase:
 class PurchaseList:
     """A window's rows, each once, and how many could not even be identified.
 
-    `is_whole` is false where rows are missing, or may be.
+    `is_whole` is false where rows are missing, or may be; `is_cut` is true where PEX
+    gave only some and not how to go on.
     """
 
     purchases: tuple[Purchase, ...]
     unidentified: int
     is_whole: bool
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ def believe_page(
         with transaction.atomic():
             done = short.believe(int(count))
             if done:
-                was = f"{count} codes, before {short.count:,}"
+                codes = "1 code" if count == "1" else f"{count} codes"
+                was = f"{codes}, before {short.count:,}"
                 message = f"Confirmed that CMiC's {title} list is complete: {was}."
                 admin.log_change(request, tenant, message)
     if done:

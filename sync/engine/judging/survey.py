@@ -167,6 +167,12 @@ def _list(
             "Rows of PEX's list without a readable transaction id were left out: "
             f"{listed.unidentified}."
         )
+    if listed.is_cut:
+        remarks.append(
+            f"PEX's list of {window} may lack purchases: PEX did not give all that it "
+            "counts, or as many as it gives at most, and not how to go on. Set a later "
+            "start date on the tenant and execute again."
+        )
     return list(listed.purchases), listed.is_whole and bool(listed.purchases)
 
 

@@ -10,6 +10,7 @@ from sync.engine.tags.sync import read_lists
 from tests.e2e.conftest import log_in
 from tests.simulators.pex.tags import JOB, PHASE
 from tests.support.factories import make_tenant
+from tests.support.rows import remove_for_good
 from tests.support.tags import follow, listed
 
 pytestmark = pytest.mark.browser
@@ -39,8 +40,8 @@ def test_from_the_tenants_page_to_pex(page, administrator, pex, cmic, show):
     page.click("details.connector-folded summary >> nth=0")
     show(page, "tags-done")
 
-    for job in [one.code for one in cmic.books.contractor.jobs]:
-        cmic.remove_code("job", job, company="001")
+    jobs = [each.code for each in cmic.books.contractor.jobs]
+    remove_for_good(cmic, "job", jobs)
     page.click("text=Read CMiC's lists now")
     page.wait_for_selector("text=Disable them all the same")
     show(page, "tags-waiting")

@@ -37,6 +37,7 @@ FAULTS = (
     "throttled",
     "timeout",
     "token_expired",
+    "total_wrong",
 )
 GATEWAY_CUT = 60.0
 USAGE_EXCEEDED = "Usage Limits Exceeded"

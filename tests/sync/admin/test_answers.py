@@ -52,6 +52,7 @@ def test_no_cache_keeps_it(admin_client, rows, name):
         "connector_tenant_create_tags",
         "connector_tenant_auto_sync",
         "connector_tenant_refresh_codes",
+        "connector_tenant_believe_codes",
     ],
 )
 def test_it_is_asked_for_by_post_only(admin_client, rows, name):

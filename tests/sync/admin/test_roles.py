@@ -53,6 +53,7 @@ PAGES = {
     "connector_tenant_sync_tags": (WORKERS, WORKERS),
     "connector_tenant_auto_sync": (WORKERS, WORKERS),
     "connector_tenant_refresh_codes": (WORKERS, WORKERS),
+    "connector_tenant_believe_codes": (WORKERS, WORKERS),
     "connector_tenant_codes_progress": (LOOKERS, LOOKERS),
     "sync_syncrun_changelist": (LOOKERS, LOOKERS),
     "sync_syncrun_add": (set(), set()),

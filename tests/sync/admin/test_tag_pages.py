@@ -11,6 +11,7 @@ from sync.models import TagSync
 from tests.connector.admin.test_tenant import said
 from tests.simulators.pex.tags import JOB, PHASE
 from tests.support.people import add_staff
+from tests.support.rows import remove_for_good
 from tests.support.tags import follow, listed, sync, writes
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
@@ -57,8 +58,8 @@ def test_the_difference_is_shown_and_written_only_by_the_button(
 def test_a_short_list_is_disabled_only_after_the_question(
     admin_client, tenant, page, pex, cmic
 ):
-    for job in [one.code for one in cmic.books.contractor.jobs]:
-        cmic.remove_code("job", job, company="001")
+    jobs = [each.code for each in cmic.books.contractor.jobs]
+    remove_for_good(cmic, "job", jobs)
     admin_client.post(page, {"act": "read"})
     admin_client.post(page, {"act": "apply"})
     before = listed(pex)

@@ -24,7 +24,7 @@ from sync.engine.upkeep.refreshes import due_refreshes
 from sync.models import SyncRun
 from tests.support.driver import execute
 from tests.support.factories import make_tenant, tenant_data
-from tests.support.rows import add_person, add_run
+from tests.support.rows import add_person, add_run, remove_for_good
 from tests.support.worker import running_worker
 
 DAY = timedelta(days=1)
@@ -188,6 +188,39 @@ class TestButton:
         assert client.post(self.url(acme)).status_code == 403
         assert not RefreshState.objects.exists()
 
+    def test_a_list_of_half_its_codes_is_asked_about_and_believed(self, acme):
+        permissions = ("connector.change_tenant", "connector.view_tenant")
+        client = self.client(*permissions)
+        CodeRefresh.objects.filter(tenant=acme).delete()
+        short = CodeRefresh.objects.create(
+            tenant=acme,
+            kind="job",
+            company=acme.company_code,
+            refreshed_at=timezone.now(),
+            count=310,
+            short_count=1,
+        )
+        url = reverse("admin:connector_tenant_change", args=[acme.pk])
+        page = client.get(url).content.decode()
+        assert "Is CMiC's job list complete?" in page
+        assert "It has 1 code; the time before, it had 310." in page
+
+        url = self.url(acme, "believe_codes")
+        answer = client.post(url, {"kind": "job", "count": "2"}, follow=True)
+        assert "Nothing was changed" in answer.content.decode()
+        short.refresh_from_db()
+        assert short.short_count == 1
+
+        answer = client.post(url, {"kind": "job", "count": "1"}, follow=True)
+        assert "counts as complete" in answer.content.decode()
+        short.refresh_from_db()
+        assert (short.count, short.short_count) == (1, None)
+        assert "job list is complete: 1 code, before 310." in (
+            LogEntry.objects.get().get_change_message()
+        )
+        answer = client.post(url, {"kind": "job", "count": "1"}, follow=True)
+        assert "Nothing was changed" in answer.content.decode()
+
     def test_the_progress_is_for_those_who_may_see_the_tenant(self, acme):
         url = self.url(acme, "codes_progress")
         assert self.client("sync.view_syncrun").get(url).status_code == 403
@@ -307,7 +340,7 @@ class TestWorker:
         RefreshState.objects.request(tenant, timezone.now())
         refresh_requested(tenant.pk)
         before = sorted(CmicCode.objects.values_list("pk", "is_active"))
-        cmic.remove_code("vendor", "FERG01")
+        remove_for_good(cmic, "vendor", ["FERG01"])
         cmic.hold("listing")
         RefreshState.objects.request(tenant, timezone.now())
         with running_worker(LEASE_SECONDS="4", HTTP_TIMEOUT="1.9") as worker:

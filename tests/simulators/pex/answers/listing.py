@@ -139,6 +139,9 @@ def _newer_list(
     order = enum_name(query.text("OrderBy") or "Desc", ("asc", "desc"))
     rows.sort(key=lambda row: (SORTS[sort](row), row.id), reverse=order == "desc")
     number, size = _page_asked(sim, query)
+    wrong = sim.faults.take("total_wrong", *request_keys(request))
+    if wrong is not None:
+        size = min(size, wrong.get("page_size", size))
     page = rows[(number - 1) * size : number * size]
     hide_after = sim.trouble.hide_notes_after(request_keys(request))
     return json_response(
@@ -150,7 +153,7 @@ def _newer_list(
                 "PageIndex": number,
                 "PageSize": size,
                 "ResultsCount": len(page),
-                "TotalCount": len(rows),
+                "TotalCount": wrong.get("total") if wrong else len(rows),
             },
         }
     )

@@ -119,6 +119,41 @@ class TestStagesOfPreparing:
         assert "cannot be recognised" in run.message
         assert len(cmic.invoices()) == 1
 
+    def listed_by_date_in_pages(self, tenant, pex, cmic, monkeypatch):
+        """Two purchases; CMiC refuses to be asked for several numbers at once."""
+        refresh_all(tenant, cmic_client(tenant))
+        monkeypatch.setattr("connector.api.cmic.client.PAGE_SIZE", 5)
+        for number in range(8):
+            cmic.add_invoice(f"CLERK-{number}", "1.00", clock.now().date())
+        cmic.faults.set("lookup_error", status=400, match=" or ")
+        purchases = [pex.add_purchase(amount=FIVE) for _ in range(2)]
+        return purchases, *prepared(tenant)
+
+    def test_a_list_of_several_pages_is_no_proof_that_cmic_has_it_not(
+        self, tenant, pex, cmic, monkeypatch
+    ):
+        pages = self.listed_by_date_in_pages(tenant, pex, cmic, monkeypatch)
+        (there, other), run, lanes = pages
+        assert "looked for by its number before it is sent" in run.message
+        cmic.add_invoice(number_of(there), FIVE, clock.now().date())
+        drive(lanes)
+        assert len(cmic.invoices(number_of(there))) == 1
+        assert len(cmic.invoices(number_of(other))) == 1
+        assert row_of(there).status == row_of(other).status == "completed"
+        assert row_of(there).attempt_count == 0
+
+    def test_where_cmic_answers_about_no_number_its_list_must_do(
+        self, tenant, pex, cmic, monkeypatch
+    ):
+        cmic.faults.set("lookup_error", status=400, match="InvCode")
+        pages = self.listed_by_date_in_pages(tenant, pex, cmic, monkeypatch)
+        purchases, run, lanes = pages
+        drive(lanes)
+        run.refresh_from_db()
+        assert run.status == "succeeded"
+        for purchase in purchases:
+            assert len(cmic.invoices(number_of(purchase))) == 1
+
     def test_an_outage_that_is_over_keeps_what_preparing_had_to_say(
         self, tenant, pex, cmic
     ):

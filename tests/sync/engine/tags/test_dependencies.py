@@ -24,6 +24,7 @@ from tests.simulators.pex.tags import (
     PHASE,
     PHASE_ID,
 )
+from tests.support.rows import remove_for_good
 from tests.support.tags import follow, sync, writes
 
 OURS, THEIRS = {"Name": "CMiC"}, {"Name": "Aplos"}
@@ -119,8 +120,8 @@ def test_both_filters_are_made_kept_and_not_written_when_nothing_differs(
     methods = [call.method for call in writes(pex) if "dependencies" in call.path]
     assert methods == ["PUT"]
 
-    for job in [one.code for one in cmic.books.contractor.jobs]:
-        cmic.remove_code("job", job, company="001")
+    jobs = [each.code for each in cmic.books.contractor.jobs]
+    remove_for_good(cmic, "job", jobs)
     rows = filter_rows(sync(tenant))
     assert "it stays as it is" in rows[0].message
     assert allowed(pex, PHASE_ID, "017401") is not None

@@ -12,6 +12,7 @@ from sync.models import TagSync
 from tests.connector.admin.test_tenant import said
 from tests.simulators.pex.tags import JOB, Option
 from tests.simulators.server import ConnectionDroppedError
+from tests.support.rows import remove_for_good
 from tests.support.tags import follow, listed, sync, writes
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
@@ -25,8 +26,8 @@ def tenant(tenant, pex, cmic):
     sync(tenant)
     cmic.close_job(CLOSED)
     sync(tenant)
-    for job in [one.code for one in cmic.books.contractor.jobs]:
-        cmic.remove_code("job", job, company="001")
+    jobs = [each.code for each in cmic.books.contractor.jobs]
+    remove_for_good(cmic, "job", jobs)
     read_lists(TenantContext(tenant))
     pex.clear_calls()
     return tenant

@@ -11,9 +11,12 @@ from django.db import connection
 
 from connector.api.exceptions import AuthenticationError
 from connector.models import Tenant
+from sync.engine.judging.context import TenantContext
+from sync.engine.tags.sync import read_lists
 from sync.models import OptionAlias, TagSync
 from sync.models.tagging import TagSyncActiveError, lock_number
 from tests.simulators.pex.tags import JOB, LEFTOVER_JOB, PHASE, RESTRICTED_JOB, Option
+from tests.support.rows import remove_for_good
 from tests.support.tags import disable, follow, listed, set_options, sync, writes
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
@@ -70,7 +73,7 @@ class TestFollowing:
         assert listed(pex)["017401"] == ("Main Street Garage", True)
 
     def test_a_job_that_vanished_is_disabled_and_never_deleted(self, tenant, pex, cmic):
-        cmic.remove_code("job", "017402", company="001")
+        remove_for_good(cmic, "job", ["017402"])
         assert counts(only(sync(tenant))) == {"disabled": 1}
         assert listed(pex)["017402"] == ("Oak Avenue Townhouses", False)
 
@@ -218,8 +221,8 @@ class TestTrouble:
         self, tenant, pex, cmic
     ):
         before = listed(pex)
-        for job in [one.code for one in cmic.books.contractor.jobs]:
-            cmic.remove_code("job", job, company="001")
+        jobs = [each.code for each in cmic.books.contractor.jobs]
+        remove_for_good(cmic, "job", jobs)
         row = only(sync(tenant))
         assert row.state == TagSync.State.WAITING
         assert listed(pex) == before
@@ -228,6 +231,16 @@ class TestTrouble:
         row = only(disable(tenant, JOB))
         assert row.state == TagSync.State.SUCCEEDED
         assert row.disabled == 23
+
+    def test_a_list_that_is_empty_at_once_closes_no_job_and_says_so(
+        self, tenant, pex, cmic
+    ):
+        before = listed(pex)
+        cmic.faults.set("last_page", match="jcjob", rows=0)
+        (remark,) = read_lists(TenantContext(tenant))
+        assert "job list has 0 codes; the time before, it had 25" in remark
+        assert counts(only(sync(tenant))) == {}
+        assert listed(pex) == before
 
     def test_a_business_without_tags_is_told(self, tenant, pex):
         pex.faults.set("tags_off")
