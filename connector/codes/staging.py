@@ -115,7 +115,7 @@ class Merged:
             return (
                 f"{lacking}; the time before, it had {self.before:,}. Nothing was "
                 "closed for that: if the list is complete, say so on the tenant's "
-                "Connect tab."
+                "Sync tab."
             )
         if not self.missing:
             return ""

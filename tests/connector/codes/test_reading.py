@@ -132,7 +132,7 @@ class TestWhatAListLacks:
             with database_clock(timezone.now() + timedelta(hours=hours)):
                 (remark,) = read(tenant, CodeKind.JOB)
             assert "job list has 8 codes; the time before, it had 25" in remark
-            assert "Connect tab" in remark
+            assert "Sync tab" in remark
         assert rows_of("job") == before
         (short,) = CodeRefresh.objects.doubted(tenant)
         assert (short.count, short.short_count) == (25, 8)
