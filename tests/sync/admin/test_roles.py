@@ -95,7 +95,7 @@ PAGES = {
     "auth_user_add": (MANAGERS, MANAGERS),
     "auth_user_change": (MANAGERS, MANAGERS),
     "auth_user_history": (MANAGERS, MANAGERS),
-    "auth_user_delete": (MANAGERS, MANAGERS),
+    "auth_user_delete": (set(), set()),
     "auth_user_password_change": (MANAGERS, MANAGERS),
     "auth_group_changelist": (MANAGERS, MANAGERS),
     "auth_group_add": (MANAGERS, MANAGERS),
@@ -138,7 +138,7 @@ ADMINISTRATORS = {
     "sync.purchasesync": DECISIONS,
     "sync.alert": set(),
     "sync.preview": set(),
-    "auth.user": {"delete_selected"},
+    "auth.user": set(),
     "auth.group": {"delete_selected"},
 }
 

@@ -1,0 +1,1 @@
+"""Attacks on the running product, each by whoever could try it."""
