@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import InvalidToken
-from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from fernet_fields import EncryptedTextField
 
@@ -16,19 +15,52 @@ else:
     _Base = EncryptedTextField
 
 
+class UnreadableSecret(str):
+    """A stored secret that no key opens: empty to whoever would use it, and written
+    back as it was stored, so that it is there again with its key."""
+
+    stored: bytes
+
+    def __new__(cls, stored: bytes) -> UnreadableSecret:
+        secret = super().__new__(cls, "")
+        secret.stored = stored
+        return secret
+
+    def __getnewargs__(self) -> tuple[bytes]:  # type: ignore[override]
+        return (self.stored,)
+
+
 class SecretField(_Base):
     """Text encrypted with the newest of FERNET_KEYS, read with any of them.
 
-    A secret that no key opens raises instead of reading as empty: an empty value
-    would be saved back over the secret.
+    One that no key opens is an `UnreadableSecret`: a row is read for many reasons, and
+    only who needs the secret is harmed.
     """
 
     def from_db_value(self, value: Any, *args: Any) -> str | None:
         try:
             opened: str | None = EncryptedTextField.from_db_value(self, value, *args)
-        except InvalidToken as error:
-            raise ImproperlyConfigured(
-                "A stored secret cannot be decrypted: FERNET_KEYS lacks the key it was "
-                "encrypted with. Add that key at the end of FERNET_KEYS."
-            ) from error
+        except InvalidToken:
+            return UnreadableSecret(bytes(value))
         return opened
+
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        if isinstance(value, UnreadableSecret):
+            return connection.Database.Binary(value.stored)
+        return super().get_db_prep_save(value, connection)
+
+
+def missing_secret(title: str, value: str) -> str:
+    """Why a secret cannot be used, as a sentence; empty if it can."""
+    if isinstance(value, UnreadableSecret):
+        return (
+            f"The stored {title} cannot be read with the keys that are set "
+            "(FERNET_KEYS): enter it again, or have the operator add the key that it "
+            "was stored with."
+        )
+    return "" if value else f"The {title} is missing."
+
+
+def is_stored(value: str) -> bool:
+    """Whether there is a secret, readable or not."""
+    return bool(value) or isinstance(value, UnreadableSecret)

@@ -16,7 +16,7 @@ from connector import clock
 from connector.api.addresses import AddressError, check_address, origin
 from connector.api.cmic.flysheets import Layout
 from connector.api.pex.types import Tag
-from connector.fields import SecretField
+from connector.fields import SecretField, is_stored, missing_secret
 from connector.models.business import Business, place_of
 from connector.models.tenant import Tenant
 
@@ -62,7 +62,7 @@ class Connection(models.Model):
         return [
             name
             for name, addresses in cls.SECRETS.items()
-            if before[name]
+            if is_stored(before[name])
             and any(
                 after.get(each) and origin(after[each]) != origin(before[each])
                 for each in addresses
@@ -138,7 +138,8 @@ class PexConnection(Connection):
     def missing_settings(self) -> list[str]:
         if self.is_disconnected:
             return ["PEX is disconnected."]
-        return [] if self.token else ["The PEX token is missing."]
+        missing = missing_secret("PEX token", self.token)
+        return [missing] if missing else []
 
     @property
     def business(self) -> Business | None:
@@ -295,20 +296,16 @@ class CmicConnection(Connection):
     def missing_settings(self) -> list[str]:
         if self.is_disconnected:
             return ["CMiC is disconnected."]
-        needed = (
-            {"user name": self.username, "password": self.password}
-            if self.auth == self.Auth.BASIC
-            else {
-                "token address": self.token_url,
-                "OAuth client id": self.oauth_client_id,
-                "OAuth secret": self.oauth_client_secret,
+        if self.auth == self.Auth.BASIC:
+            needed = {"CMiC user name": self.username, "CMiC password": self.password}
+        else:
+            needed = {
+                "CMiC token address": self.token_url,
+                "CMiC OAuth client id": self.oauth_client_id,
+                "CMiC OAuth secret": self.oauth_client_secret,
             }
-        )
-        return [
-            f"The CMiC {name} is missing."
-            for name, value in needed.items()
-            if not value
-        ]
+        missing = (missing_secret(name, value) for name, value in needed.items())
+        return [sentence for sentence in missing if sentence]
 
     @property
     def login(self) -> str:

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
 
 from connector import clock
@@ -110,7 +109,7 @@ def make_preview(preview_id: int) -> None:
         _make(preview)
     except PreviewLostError as error:
         logger.info("%s", error)
-    except (ConnectorError, ImproperlyConfigured) as error:
+    except ConnectorError as error:
         _fail(preview, str(error))
     except Exception:
         logger.exception("Preview %s ended by a fault of the connector", preview.pk)

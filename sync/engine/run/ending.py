@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
 
 from connector import clock
@@ -185,8 +184,6 @@ def guarded(run: SyncRun, work: Callable[[], list[Step]]) -> list[Step]:
         return wait_for_limit(run, error)
     except ConnectorError as error:
         return pause(run, error)
-    except ImproperlyConfigured as error:
-        end(run, SyncRun.State.FAILED, str(error))
     except (OperationalError, InterfaceError):
         # Nothing can be put on record now; `recover` takes the run up again.
         raise

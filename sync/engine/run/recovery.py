@@ -10,7 +10,6 @@ import hashlib
 import logging
 from datetime import datetime, timedelta
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
@@ -72,12 +71,7 @@ def due_tenants() -> list[Step]:
         Q(next_auto_sync_at=None) | Q(next_auto_sync_at__lte=now)
     )
     for tenant in due:
-        try:
-            step = _start_if_due(tenant, now)
-        except ImproperlyConfigured:
-            # A secret that no key opens is one tenant's trouble, not the others'.
-            logger.exception("The automatic run of %s was not started", tenant)
-            continue
+        step = _start_if_due(tenant, now)
         if step is not None:
             steps.append(step)
     return steps
