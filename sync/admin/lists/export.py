@@ -7,6 +7,7 @@ more memory than a page. Whoever may look at the list may take it along.
 from __future__ import annotations
 
 import csv
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
@@ -39,6 +40,8 @@ CHUNK = 1000
 MOST_IN_EXCEL = 1_048_575
 # A cell that begins so is a formula to Excel, LibreOffice and Google Sheets.
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Where Excel reads files by semicolons or tabs, a new cell begins in the midst of ours.
+_IN_THE_MIDST = re.compile(r"(?s)(?<=.)([;\t\r\n]\s*)(?=[=+\-@])")
 _EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -112,7 +115,7 @@ def csv_answer(
     table: Table, cells: Iterable[list[Cell]], name: str
 ) -> HttpResponseBase:
     """A file that is written while it is sent."""
-    writer = csv.writer(_Line())
+    writer = csv.writer(_Line(), quoting=csv.QUOTE_ALL)
 
     def lines() -> Iterator[str]:
         # Excel takes a file without this mark for the computer's own encoding.
@@ -129,7 +132,7 @@ def csv_answer(
 
 def plain_text(value: str) -> str:
     """The value as a cell that no spreadsheet computes; an apostrophe says so."""
-    clean = value.replace("\x00", "")
+    clean = _IN_THE_MIDST.sub(r"\1'", value.replace("\x00", ""))
     return f"'{clean}" if clean.startswith(_STARTS_A_FORMULA) else clean
 
 

@@ -105,6 +105,19 @@ def test_plain_cells_stay_as_they_are():
     assert plain_text("") == ""
 
 
+def test_no_formula_begins_where_excel_reads_by_semicolons(admin_client, acme):
+    add_purchase(add_run(acme), 1, merchant="Tools; =1+1 and\t@SUM(A1)")
+    content = b"".join(admin_client.get(url_of("csv")).streaming_content)
+    for line in content.decode("utf-8-sig").splitlines():
+        assert line.startswith('"')
+        assert line.endswith('"')
+        for reader in (";", "\t"):
+            for row in csv.reader([line], delimiter=reader):
+                assert not any(
+                    cell.strip().startswith(("=", "+", "-", "@")) for cell in row
+                )
+
+
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
 def test_only_what_is_filtered_and_found_is_taken_along(admin_client, acme, form):
     run = add_run(acme)
