@@ -39,7 +39,7 @@ from connector.api.exceptions import (
 )
 from connector.api.exchange import Timeouts
 from connector.api.http import ApiClient, Limits
-from connector.api.parsing import clean
+from connector.api.parsing import cents, clean, read_number
 from connector.api.transport import Answer
 
 # Seconds that a page of a long list may wait for its turn: to begin the list anew would
@@ -308,12 +308,14 @@ def _found_invoice(row: Mapping[str, Any], prefix: str) -> FoundInvoice:
 
 
 def _amount(value: Any) -> Decimal | None:
-    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
-        try:
-            return Decimal(value).quantize(Decimal("0.01"))
-        except ArithmeticError:
-            return None
-    return None
+    """As PEX's amounts are read; a real fraction of a cent stays, and is no amount of
+    ours. None where it is no number."""
+    try:
+        number = read_number(value)
+    except ValueError:
+        return None
+    money = cents(number)
+    return number if money is None else money
 
 
 def _day(value: Any) -> date | None:
