@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from connector.api.cmic.types import CodeKind, LineType
+from connector.api.code_texts import oddly
 from connector.models.codes import CmicCode
 from connector.models.invoice_fields import (
     CODE_FIELDS,
@@ -153,7 +154,7 @@ class FieldMapping(models.Model):
         company = "" if kind in SHARED_KINDS else self.tenant.company_code
         state = CmicCode.objects.state_of(self.tenant_id, kind, code, company=company)
         if state == CmicCode.State.UNKNOWN:
-            return {attribute: f"CMiC has no {kind.label} “{code}”."}
+            return {attribute: f"CMiC has no {kind.label} “{code}”{oddly(code)}."}
         if state == CmicCode.State.INACTIVE:
             return {attribute: f"The {kind.label} “{code}” is not active in CMiC."}
         return {}

@@ -5,16 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from connector.api.cmic.types import CodeKind, LineType
+from connector.api.code_texts import alike, oddly
 from connector.api.pex.split_types import TagValue
-from connector.api.pex.types import Tag, TagOption, is_same_name
+from connector.api.pex.types import Tag, is_same_name
 from sync.rules.reasons import Reason, ReasonCode, Who
+from sync.rules.tag_reading import TagReader
 
 
 class Source(StrEnum):
@@ -49,43 +52,6 @@ class FieldRule:
     def reader(self) -> TagReader:
         options = self.definition.options if self.definition is not None else ()
         return TagReader(options, self.adopted, self.former)
-
-
-class TagReader:
-    """Tells which code a tag's value stands for; built once for many purchases."""
-
-    def __init__(
-        self,
-        options: Iterable[TagOption],
-        adopted: Mapping[str, str] | None = None,
-        former: Mapping[str, str] | None = None,
-    ) -> None:
-        self._codes = dict(former or {})
-        listed = list(options)
-        codes = {
-            option.value.casefold(): (adopted or {}).get(
-                option.value.casefold(), option.value
-            )
-            for option in listed
-        }
-        # What is put in later counts more: a Value more than a name, a name that an
-        # option has more than one that an option had.
-        self._codes |= {
-            option.name.casefold(): codes[option.value.casefold()]
-            for option in listed
-            if option.name
-        }
-        self._codes |= codes
-        self._codes |= adopted or {}
-
-    def code_of(self, value: str) -> str:
-        """PEX may hold an option's Value or its Name; the order of matching is
-        api/pex.md §5.3: Value, Name, then the part after the last colon. Disabled
-        options count: they may have been chosen while they were enabled."""
-        for wanted in (value, value.rpartition(":")[2].strip()):
-            if found := self._codes.get(wanted.casefold()):
-                return found
-        return value
 
 
 @dataclass(frozen=True)
@@ -172,6 +138,27 @@ def places_of(line: CodedLine, rules: CodingRules) -> list[Place]:
         else:
             places.append((rule.kind, line.codes[0], line.codes[1], code))
     return places
+
+
+def spellings(line: CodedLine) -> Iterable[CodedLine]:
+    """The line, and those with the codes that its own look like."""
+    choices = ({code: None, alike(code): None} for code in line.codes)
+    return (replace(line, codes=codes) for codes in product(*choices))
+
+
+def spelt(line: CodedLine, rules: CodingRules, catalog: Catalog) -> CodedLine:
+    """The line with the codes as CMiC has them: one that only looks like a code that
+    CMiC has is that code."""
+    return replace(
+        line,
+        codes=tuple(
+            plain
+            if (rule.kind, code) not in catalog.anywhere
+            and (rule.kind, plain := alike(code)) in catalog.anywhere
+            else code
+            for code, rule in zip(line.codes, rules.fields, strict=True)
+        ),
+    )
 
 
 def check_line(line: CodedLine, rules: CodingRules, catalog: Catalog) -> list[Reason]:
@@ -270,9 +257,10 @@ def _who(source: str) -> Who:
 
 
 def _unknown(rule: FieldRule, code: str, source: str) -> Reason:
+    what = f"{rule.label}: CMiC has no {rule.kind.label} “{code}” ({source})"
     return Reason(
         ReasonCode.VALUE_UNKNOWN,
-        f"{rule.label}: CMiC has no {rule.kind.label} “{code}” ({source}).",
+        f"{what}{oddly(code)}.",
         _who(source),
         field=rule.label,
         kind=rule.kind,

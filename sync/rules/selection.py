@@ -19,6 +19,8 @@ from sync.rules.coding import (
     check_line,
     distinct,
     places_of,
+    spellings,
+    spelt,
 )
 from sync.rules.reasons import SKIPPING, Reason, ReasonCode, Verdict, Who
 from sync.rules.splits import coded_lines
@@ -124,12 +126,10 @@ def check_codes(
     """The judgement with what CMiC's reference data adds to it."""
     if is_final(judgement.reasons):
         return judgement
-    problems = [
-        reason
-        for line in judgement.lines
-        for reason in check_line(line, rules, catalog)
-    ]
-    return replace(judgement, reasons=distinct((*judgement.reasons, *problems)))
+    lines = tuple(spelt(line, rules, catalog) for line in judgement.lines)
+    problems = [reason for line in lines for reason in check_line(line, rules, catalog)]
+    reasons = distinct((*judgement.reasons, *problems))
+    return replace(judgement, lines=lines, reasons=reasons)
 
 
 def places_to_check(judgements: Iterable[Judgement], rules: CodingRules) -> set[Place]:
@@ -139,7 +139,8 @@ def places_to_check(judgements: Iterable[Judgement], rules: CodingRules) -> set[
         for judgement in judgements
         if not is_final(judgement.reasons)
         for line in judgement.lines
-        for place in places_of(line, rules)
+        for spelling in spellings(line)
+        for place in places_of(spelling, rules)
         if place[3]
     }
 

@@ -18,7 +18,7 @@ from connector.api.cmic.answers import verdict_of
 from connector.api.cmic.modules import is_not_licensed, module_state
 from connector.api.cmic.oauth import OAuthCredentials, OAuthToken
 from connector.api.cmic.paging import PAGE_SIZE, Page, Row, iter_pages, parse_page
-from connector.api.cmic.reference import MODULES, RESOURCES, text
+from connector.api.cmic.reference import MODULES, RESOURCES, code_in, text
 from connector.api.cmic.types import (
     Code,
     CodeKind,
@@ -164,7 +164,7 @@ class CmicClient(ApiClient):
                 code
                 for row in rows
                 # A filter was once seen silently not applied (§1.4): check again.
-                if not column or not company or text(row, column) == company
+                if not column or not company or code_in(row, column) == company
                 for code in resource.read(row)
                 if code.code
             ]
@@ -218,8 +218,8 @@ class CmicClient(ApiClient):
             pages = self._iter_pages(path, {"q": q, "orderBy": order})
             for row in chain.from_iterable(pages):
                 if (
-                    text(row, f"{prefix}CompCode") == company
-                    and text(row, f"{prefix}VenCode") == vendor
+                    code_in(row, f"{prefix}CompCode") == company
+                    and code_in(row, f"{prefix}VenCode") == vendor
                 ):
                     yield _found_invoice(row, prefix)
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from connector.api.code_texts import alike, exact
 from connector.api.parsing import cents, clean, read_number
 
 EASTERN = ZoneInfo("America/New_York")
@@ -46,6 +47,15 @@ def read_text(value: Any, *, numbers: bool = False) -> str:
     if not isinstance(value, str):
         return ""
     return clean(value, _TEXT_LIMIT)
+
+
+def read_code(value: Any) -> str:
+    """A tag's value to the character, as `exact` keeps it; also a number, as codes are
+    sometimes sent. What nobody sees, and anything else, is empty."""
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        value = str(value)
+    kept = exact(value, _TEXT_LIMIT) if isinstance(value, str) else ""
+    return kept if alike(kept) else ""
 
 
 def read_id(value: Any) -> int | None:

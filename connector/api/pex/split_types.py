@@ -17,6 +17,7 @@ from connector.api.pex.reading import (
     FractionError,
     UnreadableError,
     read_amount,
+    read_code,
     read_text,
 )
 
@@ -156,5 +157,5 @@ def _text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (str, int, Decimal)):
-        return read_text(value, numbers=True)
+        return read_code(value)
     return None

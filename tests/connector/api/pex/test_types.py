@@ -141,7 +141,15 @@ def test_a_purchase_may_have_no_tags(data):
     assert (purchase.tags, purchase.splits, purchase.unreadable) == ((), (), ())
 
 
-@pytest.mark.parametrize("text", ["Synced with CMiC", "…SYNCED WITH cmic on Monday"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Synced with CMiC",
+        "…SYNCED WITH cmic on Monday",
+        "Synced\u00a0with\u202fCMiC",
+        "\u200bSynced with  CM\u00adiC",
+    ],
+)
 def test_a_marker_is_recognised_anywhere_and_in_any_case(text):
     notes = [{"NoteId": 1, "NoteText": None}, {"NoteText": text}, None, "x"]
     assert Purchase.from_api({**ROW, "TransactionNotes": notes}).is_marked

@@ -144,20 +144,6 @@ def test_the_invoice_carries_each_split_as_a_line(tenant, pex, cmic):
     assert [line["Aprid_Line_Num"] for line in invoice.lines] == ["1", "2"]
 
 
-def test_the_noise_of_floats_is_neither_in_amounts_nor_in_splits(tenant, pex, cmic):
-    codes = {JOB: "017401", COST: "02.100"}
-    noisy = [(Decimal("48.70"), codes), (Decimal("29.599999999999994"), codes)]
-    split = pex.add_purchase(amount=Decimal("78.30"), splits=noisy)
-    whole = pex.add_purchase(amount=Decimal("1.00"))
-    pex.override(whole, TransactionAmount=Decimal("-18.979999999999997"))
-    execute(tenant)
-    assert [row_of(each).status for each in (split, whole)] == ["completed"] * 2
-    [invoice] = cmic.invoices(number_of(split))
-    assert [line["Aprid_Amt"] for line in invoice.lines] == ["48.70", "29.60"]
-    [invoice] = cmic.invoices(number_of(whole))
-    assert invoice.amount == Decimal("18.98")
-
-
 def test_a_refund_is_held_sent_or_left_out_as_the_tenant_says(tenant, pex, cmic):
     refund = pex.add_purchase(amount=Decimal("15.25"), kind="refund")
     execute(tenant)
