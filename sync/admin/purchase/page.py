@@ -29,6 +29,7 @@ from sync.admin.wording import (
     ended,
     tenant_link,
 )
+from sync.causes import guesses_for
 from sync.models import Decision, PurchaseSync, Status, SyncRun
 from sync.money import Currencies, money
 from sync.rules.absence import ABSENCES
@@ -87,9 +88,7 @@ class PurchasePage(ExportAdmin):
             colour=PURCHASE_COLOURS[Status(row.status)],
             what=what_it_is(row, currency),
             lede=_lede(row),
-            reasons=[
-                _reason(each, row.tenant_id, request.user) for each in row.reasons
-            ],
+            reasons=_reasons(row, request.user),
             invoice=invoice_card(row, attempts[-1] if attempts else None),
             story=story_of(row, attempts, currency),
             older_attempts=max(0, row.attempt_count - MOST_ATTEMPTS),
@@ -245,6 +244,17 @@ def _waits(run: SyncRun, until: datetime) -> str:
 
 def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _reasons(
+    row: PurchaseSync, user: AbstractBaseUser | AnonymousUser
+) -> list[dict[str, Any]]:
+    """Each with the way out of it, and the codes that are nearest to its value."""
+    guessed = guesses_for((row.tenant_id, each) for each in row.reasons)
+    return [
+        {**_reason(each, row.tenant_id, user), "nearest": guess.nearest}
+        for each, guess in zip(row.reasons, guessed, strict=True)
+    ]
 
 
 def _reason(
