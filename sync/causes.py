@@ -82,7 +82,7 @@ def causes(
         )
         groups = cursor.fetchall()
     samples = (
-        PurchaseSync.objects.select_related("tenant")
+        PurchaseSync.objects.select_related("tenant__transactions")
         .only("tenant", "reasons", "pex_transaction_id")
         .in_bulk([group[6] for group in groups])
     )

@@ -17,7 +17,7 @@ from connector.api.code_texts import alike, oddly
 from connector.api.pex.split_types import TagValue
 from connector.api.pex.types import Tag, is_same_name
 from sync.rules.reasons import Reason, ReasonCode, Who
-from sync.rules.tag_reading import TagReader
+from sync.rules.tag_reading import Meaning, Meanings, TagReader
 
 
 class Source(StrEnum):
@@ -60,27 +60,35 @@ class CodingRules:
 
     type: LineType
     fields: tuple[FieldRule, ...]
+    meanings: Meanings = field(default_factory=Meanings)
 
 
 @dataclass(frozen=True)
 class CodedLine:
-    """One line with its codes and their sources; a missing code is empty."""
+    """One line with its codes and their sources; a missing code is empty. `chosen` says
+    of each code what a person chose it for, and is empty where none was chosen so."""
 
     type: LineType
     codes: tuple[str, ...]
     sources: tuple[str, ...]
     amount: Decimal
+    chosen: tuple[Meaning | None, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        plain = {
             "type": str(self.type),
             "codes": list(self.codes),
             "sources": [str(source) for source in self.sources],
             "amount": f"{self.amount:.2f}",
         }
+        if not any(self.chosen):
+            return plain
+        chosen = [each and {"value": each.value, "by": each.by} for each in self.chosen]
+        return {**plain, "chosen": chosen}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CodedLine:
+        """As it is sent; who chose which code is only shown."""
         return cls(
             type=LineType(data["type"]),
             codes=tuple(data["codes"]),
@@ -140,25 +148,46 @@ def places_of(line: CodedLine, rules: CodingRules) -> list[Place]:
     return places
 
 
-def spellings(line: CodedLine) -> Iterable[CodedLine]:
-    """The line, and those with the codes that its own look like."""
-    choices = ({code: None, alike(code): None} for code in line.codes)
+def spellings(
+    line: CodedLine, rules: CodingRules, transaction_id: int
+) -> Iterable[CodedLine]:
+    """The line, and those with the codes that its own may turn out to be (`spelt`)."""
+    choices = []
+    for level, code in enumerate(line.codes):
+        meaning = _meaning(line, level, rules, transaction_id)
+        said = [meaning.code] if meaning else []
+        choices.append(dict.fromkeys([code, alike(code), *said]))
     return (replace(line, codes=codes) for codes in product(*choices))
 
 
-def spelt(line: CodedLine, rules: CodingRules, catalog: Catalog) -> CodedLine:
-    """The line with the codes as CMiC has them: one that only looks like a code that
-    CMiC has is that code."""
-    return replace(
-        line,
-        codes=tuple(
-            plain
-            if (rule.kind, code) not in catalog.anywhere
-            and (rule.kind, plain := alike(code)) in catalog.anywhere
-            else code
-            for code, rule in zip(line.codes, rules.fields, strict=True)
-        ),
-    )
+def spelt(
+    line: CodedLine, rules: CodingRules, catalog: Catalog, transaction_id: int
+) -> CodedLine:
+    """The line with the codes as CMiC has them: what only looks like a code that CMiC
+    has is that code, and what is no code is the one that a person said it means."""
+    codes = list(line.codes)
+    meanings: list[Meaning | None] = [None] * len(codes)
+    for level, (code, rule) in enumerate(zip(line.codes, rules.fields, strict=True)):
+        kind = rule.kind
+        if kind not in catalog.checked or (kind, code) in catalog.anywhere:
+            continue
+        if (kind, alike(code)) in catalog.anywhere:
+            codes[level] = alike(code)
+            continue
+        meaning = _meaning(line, level, rules, transaction_id)
+        if meaning and (kind, meaning.code) in catalog.anywhere:
+            codes[level], meanings[level] = meaning.code, meaning
+    told = tuple(meanings) if any(meanings) else ()
+    return replace(line, codes=tuple(codes), chosen=told)
+
+
+def _meaning(
+    line: CodedLine, level: int, rules: CodingRules, transaction_id: int
+) -> Meaning | None:
+    if line.sources[level] != Source.TAG:
+        return None
+    kind = rules.fields[level].kind
+    return rules.meanings.of(transaction_id, kind, line.codes[level])
 
 
 def check_line(line: CodedLine, rules: CodingRules, catalog: Catalog) -> list[Reason]:

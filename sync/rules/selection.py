@@ -126,7 +126,8 @@ def check_codes(
     """The judgement with what CMiC's reference data adds to it."""
     if is_final(judgement.reasons):
         return judgement
-    lines = tuple(spelt(line, rules, catalog) for line in judgement.lines)
+    number = judgement.purchase.transaction_id
+    lines = tuple(spelt(line, rules, catalog, number) for line in judgement.lines)
     problems = [reason for line in lines for reason in check_line(line, rules, catalog)]
     reasons = distinct((*judgement.reasons, *problems))
     return replace(judgement, lines=lines, reasons=reasons)
@@ -139,7 +140,7 @@ def places_to_check(judgements: Iterable[Judgement], rules: CodingRules) -> set[
         for judgement in judgements
         if not is_final(judgement.reasons)
         for line in judgement.lines
-        for spelling in spellings(line)
+        for spelling in spellings(line, rules, judgement.purchase.transaction_id)
         for place in places_of(spelling, rules)
         if place[3]
     }

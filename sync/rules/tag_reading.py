@@ -5,9 +5,40 @@ and however it was typed. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
+from connector.api.cmic.types import CodeKind
 from connector.api.code_texts import alike
 from connector.api.pex.types import TagOption
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The code that a person, `by`, said that a tag's `value` means."""
+
+    code: str
+    value: str
+    by: str
+
+
+@dataclass(frozen=True)
+class Meanings:
+    """What people said that values mean which are no codes of CMiC's: of all purchases
+    by kind and value, and of one by its transaction too. Values are folded."""
+
+    of_all: Mapping[tuple[str, str], Meaning] = field(default_factory=dict)
+    of_one: Mapping[tuple[int, str, str], Meaning] = field(default_factory=dict)
+
+    def of(self, transaction_id: int, kind: CodeKind, value: str) -> Meaning | None:
+        """That of the purchase's own, or else of all."""
+        key = folded(value)
+        mine = self.of_one.get((transaction_id, str(kind), key))
+        return mine or self.of_all.get((str(kind), key))
+
+
+def folded(value: str) -> str:
+    """PEX tells no case apart, and people no spaces that they do not see."""
+    return alike(value).casefold()
 
 
 class TagReader:

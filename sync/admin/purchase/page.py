@@ -16,8 +16,10 @@ from django.utils.safestring import SafeString
 
 from connector import clock
 from connector.admin.moments import minute, time_of_day
+from connector.codes.nearest import Guess
 from connector.models import Tenant
 from sync.admin.lists.export import ExportAdmin
+from sync.admin.purchase.choosing import offers
 from sync.admin.purchase.invoice import invoice_card
 from sync.admin.purchase.receipts import document_words
 from sync.admin.purchase.story import MOST_ATTEMPTS, attempts_of, run_link, story_of
@@ -35,6 +37,8 @@ from sync.money import Currencies, money
 from sync.rules.absence import ABSENCES
 from sync.rules.reasons import ReasonCode
 
+# A purchase of hundreds of splits may have as many wrong values.
+_MOST_COMPARED = 20
 SENDABLE = (Status.PENDING, Status.POSTING)
 _TO_BE_SENT = (Status.PENDING, Status.POSTING, Status.POSTED)
 
@@ -250,10 +254,17 @@ def _reasons(
     row: PurchaseSync, user: AbstractBaseUser | AnonymousUser
 ) -> list[dict[str, Any]]:
     """Each with the way out of it, and the codes that are nearest to its value."""
-    guessed = guesses_for((row.tenant_id, each) for each in row.reasons)
-    return [
-        {**_reason(each, row.tenant_id, user), "nearest": guess.nearest}
+    compared = row.reasons[:_MOST_COMPARED]
+    guessed = guesses_for((row.tenant_id, each) for each in compared)
+    guessed += [Guess()] * (len(row.reasons) - len(compared))
+    asked = [
+        (row.tenant, each, guess)
         for each, guess in zip(row.reasons, guessed, strict=True)
+    ]
+    offered = offers(user, asked, row.pex_transaction_id)
+    return [
+        {**_reason(each, row.tenant_id, user), "nearest": guess.nearest, "offer": offer}
+        for (_, each, guess), offer in zip(asked, offered, strict=True)
     ]
 
 
