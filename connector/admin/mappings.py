@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from unfold.admin import TabularInline
 
 from connector.admin.forms.mappings import FieldMappingForm, FieldMappingFormSet
+from connector.admin.moments import minute
 from connector.admin.visible import TenantFilter, VisibleAdmin
 from connector.models import Field, FieldMapping, TagMeaning, Tenant
 
@@ -50,7 +51,7 @@ class TagMeaningAdmin(VisibleAdmin):
         "tenant",
         "holds_for",
         "chosen_by",
-        "chosen_at",
+        "chosen",
     )
     list_filter = (("tenant", TenantFilter),)
     list_select_related = ("tenant",)
@@ -64,6 +65,10 @@ class TagMeaningAdmin(VisibleAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @admin.display(description="Chosen", ordering="chosen_at")
+    def chosen(self, meaning: TagMeaning) -> str:
+        return minute(meaning.chosen_at)
 
     @admin.display(description="Holds for")
     def holds_for(self, meaning: TagMeaning) -> str:
