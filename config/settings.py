@@ -295,6 +295,14 @@ UNFOLD = {
                             "connector.view_tenant"
                         ),
                     },
+                    {
+                        "title": "Tag meanings",
+                        "icon": "label",
+                        "link": reverse_lazy("admin:connector_tagmeaning_changelist"),
+                        "permission": lambda request: request.user.has_perm(
+                            "connector.view_tagmeaning"
+                        ),
+                    },
                 ],
             },
             {

@@ -18,16 +18,17 @@ from django.db.models import Max
 from django.utils import formats
 from django.utils.text import capfirst
 
-from connector.models import FieldMapping, Tenant, TransactionSettings
+from connector.models import FieldMapping, TagMeaning, Tenant, TransactionSettings
 
 SCRIPT = "a script"
 _KEYS = {"id", "tenant"}
-# The models that have a history, each with where that names the tenant.
-_HISTORIES: dict[Any, str] = {
+# The models of a tenant's page, each with where its history names the tenant.
+_ON_PAGE: dict[Any, str] = {
     Tenant: "id",
     TransactionSettings: "tenant_id",
     FieldMapping: "tenant_id",
 }
+_HISTORIES: dict[Any, str] = {**_ON_PAGE, TagMeaning: "tenant_id"}
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,13 @@ def entries_of(tenant: Tenant) -> list[Entry]:
 
 
 def mark(tenant: Tenant) -> str:
-    """How far the histories of the tenant have come, for `entries_since`.
+    """How far the histories of the tenant's page have come, for `entries_since`.
 
     Credentials are not in it: they have pages of their own that look after themselves.
     """
     latest = (
         model.history.filter(**{place: tenant.pk}).aggregate(last=Max("history_id"))
-        for model, place in _HISTORIES.items()
+        for model, place in _ON_PAGE.items()
     )
     return ".".join(str(each["last"] or 0) for each in latest)
 
@@ -97,7 +98,7 @@ def entries_since(tenant: Tenant, seen: str) -> list[Entry]:
     if seen == mark(tenant):
         return []
     numbers = [int(number) for number in seen.split(".")]
-    names = [model._meta.model_name for model in _HISTORIES]
+    names = [model._meta.model_name for model in _ON_PAGE]
     places = dict(zip(names, numbers, strict=True))
     return [
         entry
@@ -167,6 +168,8 @@ def _entries(model: Any, where: dict[str, Any]) -> Iterator[Entry]:
 def _part(model: type[models.Model], row: Any) -> str:
     if model is FieldMapping:
         return f"Mapping of {row.get_field_display()}"
+    if model is TagMeaning:
+        return f"Meaning of the tag value “{row.value}”"
     return str(capfirst(model._meta.verbose_name))
 
 

@@ -32,6 +32,7 @@ _PARTS = (
     "cmicconnection",
     "transactionsettings",
     "fieldmapping",
+    "tagmeaning",
 )
 _LOOKING = [f"connector.view_{part}" for part in _PARTS]
 # Credentials, new tenants and people are an administrator's.
@@ -42,6 +43,8 @@ _SETTING_UP = [
         for part in ("transactionsettings", "fieldmapping")
         for verb in ("add", "change")
     ),
+    "connector.add_tagmeaning",
+    "connector.delete_tagmeaning",
 ]
 GRANTS: Grants = {
     Role.VIEWER: _LOOKING,

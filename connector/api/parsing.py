@@ -1,10 +1,11 @@
-"""Reading what others send without being hurt by it: JSON with exact numbers, and text
-that a database can hold. (No Django.)
+"""Reading what others send without being hurt by it: JSON with exact numbers, money
+with the noise of floats taken off, and text that a database can hold. (No Django.)
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,14 @@ from typing import Any
 import msgspec
 
 _LONGEST_NUMBER = 40
+# A float written out whole has up to 52 decimals.
+_LONGEST_AMOUNT = 80
+_AMOUNT = re.compile(
+    r"[+-]?(\d{1,20}\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE
+)
+_MAX_AMOUNT = Decimal("9999999999.99")
+_CENT = Decimal("0.01")
+_NOISE = Decimal("0.000001")
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -59,6 +68,38 @@ def clean(text: str, limit: int) -> str:
     if not text.isprintable():
         text = "".join(char if char.isprintable() else " " for char in text)
     return text.strip()[:limit]
+
+
+def read_number(value: Any) -> Decimal:
+    """The number exactly as it was said, also in a text; `cents` makes money of it.
+
+    Raises `ValueError` for what is none, is not finite or is no sum of money.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
+        raise ValueError("not an amount")
+    if isinstance(value, str):
+        value = value.strip()
+        # Python would take “1_000” too, and a part of a long one is another amount.
+        if len(value) > _LONGEST_AMOUNT or not _AMOUNT.fullmatch(value):
+            raise ValueError("not an amount")
+    number = Decimal(value)
+    # Without arithmetic, which would fail for a huge exponent.
+    if not number.is_finite() or number.copy_abs() > _MAX_AMOUNT:
+        raise ValueError("not an amount")
+    return number
+
+
+def cents(number: Decimal) -> Decimal | None:
+    """Money of two decimals; None for a real fraction of a cent.
+
+    Whoever reckons with floats sends 29.599999999999994 for 29.60. That is off by far
+    less than the millionth that is allowed here, and a third of a cent by far more.
+    """
+    money = number.quantize(_CENT)
+    if abs(money - number) > _NOISE:
+        return None
+    # No minus before a zero.
+    return money if money else money.copy_abs()
 
 
 def _parse_or_none(text: bytes) -> Any:

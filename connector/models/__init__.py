@@ -5,7 +5,7 @@ from connector.models.codes import CmicCode, CodeRefresh
 from connector.models.connections import CmicConnection, PexConnection
 from connector.models.history import CredentialsChange
 from connector.models.invoice_fields import Field
-from connector.models.mapping import FieldMapping
+from connector.models.mapping import FieldMapping, TagMeaning
 from connector.models.refresh import RefreshState
 from connector.models.settings import TransactionSettings
 from connector.models.tenant import Tenant
@@ -20,6 +20,7 @@ __all__ = [
     "PexConnection",
     "RefreshState",
     "RoleGrant",
+    "TagMeaning",
     "Tenant",
     "TenantAccess",
     "TransactionSettings",

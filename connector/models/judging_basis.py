@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection, models
 
 from connector.models.connections import CmicConnection, PexConnection
-from connector.models.mapping import FieldMapping
+from connector.models.mapping import FieldMapping, TagMeaning
 from connector.models.settings import TransactionSettings
 
 # Of each table, the fields that change which purchases are sent, as what, or where to.
@@ -41,6 +41,7 @@ MATTERS: dict[type[models.Model], tuple[str, ...]] = {
         "flysheets",
     ),
     FieldMapping: ("field", "static_value", "tag", "default_value"),
+    TagMeaning: ("company", "kind", "value", "code", "transaction_id"),
 }
 
 

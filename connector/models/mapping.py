@@ -1,14 +1,20 @@
-"""Purchase field mappings (F6): six rows, always these six."""
+"""Purchase field mappings (F6): six rows, always these six; and which codes people
+said that tags' values mean.
+"""
 
 from __future__ import annotations
 
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from connector import clock
 from connector.api.cmic.types import CodeKind, LineType
-from connector.models.codes import CmicCode
+from connector.api.code_texts import oddly
+from connector.models.access import visible
+from connector.models.codes import KIND_CHOICES, CmicCode
 from connector.models.invoice_fields import (
     CODE_FIELDS,
     SHARED_KINDS,
@@ -153,7 +159,7 @@ class FieldMapping(models.Model):
         company = "" if kind in SHARED_KINDS else self.tenant.company_code
         state = CmicCode.objects.state_of(self.tenant_id, kind, code, company=company)
         if state == CmicCode.State.UNKNOWN:
-            return {attribute: f"CMiC has no {kind.label} “{code}”."}
+            return {attribute: f"CMiC has no {kind.label} “{code}”{oddly(code)}."}
         if state == CmicCode.State.INACTIVE:
             return {attribute: f"The {kind.label} “{code}” is not active in CMiC."}
         return {}
@@ -164,3 +170,53 @@ class FieldMapping(models.Model):
         if type_code is None and self.field in CODE_FIELDS:
             type_code = self.tenant.line_type
         return kind_of(self.field, type_code or "")
+
+
+class TagMeaningQuerySet(models.QuerySet["TagMeaning"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> TagMeaningQuerySet:
+        """Those of tenants that the person may see."""
+        return visible(self, user, "tenant")
+
+
+class TagMeaning(models.Model):
+    """A tag's value that is no code of CMiC's, and the code that a person said it
+    means: for all purchases of the tenant, or for one of PEX's transactions.
+
+    It holds for the company that it was chosen in, and only as long as CMiC has no code
+    that is the value itself. Made and deleted, never changed.
+    """
+
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="tag_meanings"
+    )
+    company = models.CharField(_("company"), max_length=8, blank=True)
+    kind = models.CharField(_("kind"), max_length=20, choices=KIND_CHOICES)
+    value = models.CharField(_("value of the tag"), max_length=200)
+    code = models.CharField(_("code in CMiC"), max_length=64)
+    transaction_id = models.BigIntegerField(_("PEX transaction"), null=True, blank=True)
+    # The name, which stays when the account goes.
+    chosen_by = models.CharField(_("chosen by"), max_length=150)
+    chosen_at = models.DateTimeField(_("chosen"), default=clock.now, editable=False)
+
+    objects = TagMeaningQuerySet.as_manager()
+    history = record_history("chosen_by", "chosen_at")
+
+    class Meta:
+        verbose_name = _("meaning of a tag's value")
+        verbose_name_plural = _("meanings of tags' values")
+        ordering = ["-chosen_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "company", "kind", "value"],
+                condition=Q(transaction_id=None),
+                name="tag_meaning_once",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "company", "kind", "value", "transaction_id"],
+                condition=Q(transaction_id__isnull=False),
+                name="tag_meaning_once_a_purchase",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"“{self.value}” means the {self.get_kind_display()} {self.code}"

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connector import clock
 from connector.api.cmic.types import CodeKind
+from connector.api.code_texts import oddly
 from connector.api.pex.reading import EASTERN
 from connector.models.codes import CmicCode
 from connector.models.invoice_fields import SHARED_KINDS
@@ -152,7 +153,7 @@ class TransactionSettings(models.Model):
             scope = "" if kind in SHARED_KINDS else self.company_code
             state = CmicCode.objects.state_of(self.tenant_id, kind, code, company=scope)
             if code and state == CmicCode.State.UNKNOWN:
-                errors[field] = f"CMiC has no {kind.label} “{code}”."
+                errors[field] = f"CMiC has no {kind.label} “{code}”{oddly(code)}."
             elif code and state == CmicCode.State.INACTIVE:
                 errors[field] = f"The {kind.label} “{code}” is not active in CMiC."
         return errors

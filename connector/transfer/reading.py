@@ -1,4 +1,5 @@
-"""Values out of a tenant's JSON, each with its path, and all that is wrong with them.
+"""A tenant's file as JSON, in whatever encoding an editor saved it; and values out of
+it, each with its path, and all that is wrong with them.
 
 Which keys there are, and what becomes of their values, is
 `connector.transfer.importing`.
@@ -6,12 +7,13 @@ Which keys there are, and what becomes of their values, is
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from connector.api.parsing import is_storable
+from connector.api.parsing import is_storable, parse_json
 
 _KIND_NAMES: dict[Any, str] = {
     str: "a string",
@@ -20,6 +22,31 @@ _KIND_NAMES: dict[Any, str] = {
     dict: "an object",
     list: "a list of strings",
 }
+
+
+def parse_file(content: bytes) -> Any:
+    """What the file says: JSON in UTF-8, or in UTF-16 or UTF-32 as some editors save
+    it, with or without a byte order mark.
+
+    Raises `ValueError` with the end of a sentence that begins with “The file”.
+    """
+    encoding = json.detect_encoding(content)
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            "is not JSON: it is no text in UTF-8, or is damaged. Save it as UTF-8."
+        ) from error
+    text = text.removeprefix("\ufeff")
+    if not text.strip():
+        raise ValueError("is not JSON: it is empty.")
+    try:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"is not JSON: {error.msg} at {where}.") from error
+    except ValueError as error:
+        raise ValueError(f"is not JSON: it is {error}.") from error
 
 
 @dataclass

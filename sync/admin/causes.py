@@ -16,6 +16,7 @@ from connector.models import Field, Tenant
 from connector.models.access import is_limited
 from connector.models.invoice_fields import CODE_FIELDS
 from sync.admin.lists.readonly import is_id
+from sync.admin.purchase.choosing import offers
 from sync.admin.remedies import remedy_for
 from sync.admin.wording import PEOPLE
 from sync.causes import Cause, causes
@@ -57,12 +58,17 @@ def causes_page(admin: ModelAdmin[PurchaseSync], request: HttpRequest) -> HttpRe
     # One more than is shown tells whether there is another page.
     found = causes(tenants, first, first + PAGE_SIZE + 1, whole=True)
     currencies = Currencies(each.tenant.pk for each in found)
+    shown = found[:PAGE_SIZE]
+    offered = offers(request.user, [(e.tenant, e.reason, e.guess) for e in shown])
     return render_page(
         admin,
         request,
         "admin/sync/causes.html",
         "Blocked causes",
-        rows=[cause_row(each, currencies) for each in found[:PAGE_SIZE]],
+        rows=[
+            {**cause_row(each, currencies), "offer": offer}
+            for each, offer in zip(shown, offered, strict=True)
+        ],
         tenants=Tenant.objects.visible_to(request.user).values("pk", "name"),
         chosen=chosen or None,
         next_page=page + 1 if len(found) > PAGE_SIZE else None,

@@ -126,17 +126,25 @@ def line_table(lines: Iterable[Mapping[str, Any]]) -> SafeString:
     )
 
 
+def _source(source: str, choice: Mapping[str, str] | None) -> str:
+    """Where a code came from; `choice` is who chose it for which value of the tag."""
+    if choice:
+        return f"chosen by {choice['by']} for tag value {choice['value']}"
+    return _SOURCES.get(source, source)
+
+
 def _codes(line: Mapping[str, Any]) -> SafeString:
     kinds = KINDS_BY_TYPE.get(line["type"], ())
     titles = [kind.label for kind in kinds]
     titles += [""] * (len(line["codes"]) - len(titles))
+    chosen = line.get("chosen") or [None] * len(line["codes"])
     return format_html_join(
         "",
         '<div>{} <strong>{}</strong> <span class="connector-who">{}</span></div>',
         (
-            (title, code or "missing", _SOURCES.get(source, source) if code else "")
-            for title, code, source in zip(
-                titles, line["codes"], line["sources"], strict=False
+            (title, code or "missing", _source(source, choice) if code else "")
+            for title, code, source, choice in zip(
+                titles, line["codes"], line["sources"], chosen, strict=False
             )
         ),
     )

@@ -5,16 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from connector.api.cmic.types import CodeKind, LineType
+from connector.api.code_texts import alike, oddly
 from connector.api.pex.split_types import TagValue
-from connector.api.pex.types import Tag, TagOption, is_same_name
+from connector.api.pex.types import Tag, is_same_name
 from sync.rules.reasons import Reason, ReasonCode, Who
+from sync.rules.tag_reading import Meaning, Meanings, TagReader
 
 
 class Source(StrEnum):
@@ -51,70 +54,41 @@ class FieldRule:
         return TagReader(options, self.adopted, self.former)
 
 
-class TagReader:
-    """Tells which code a tag's value stands for; built once for many purchases."""
-
-    def __init__(
-        self,
-        options: Iterable[TagOption],
-        adopted: Mapping[str, str] | None = None,
-        former: Mapping[str, str] | None = None,
-    ) -> None:
-        self._codes = dict(former or {})
-        listed = list(options)
-        codes = {
-            option.value.casefold(): (adopted or {}).get(
-                option.value.casefold(), option.value
-            )
-            for option in listed
-        }
-        # What is put in later counts more: a Value more than a name, a name that an
-        # option has more than one that an option had.
-        self._codes |= {
-            option.name.casefold(): codes[option.value.casefold()]
-            for option in listed
-            if option.name
-        }
-        self._codes |= codes
-        self._codes |= adopted or {}
-
-    def code_of(self, value: str) -> str:
-        """PEX may hold an option's Value or its Name; the order of matching is
-        api/pex.md §5.3: Value, Name, then the part after the last colon. Disabled
-        options count: they may have been chosen while they were enabled."""
-        for wanted in (value, value.rpartition(":")[2].strip()):
-            if found := self._codes.get(wanted.casefold()):
-                return found
-        return value
-
-
 @dataclass(frozen=True)
 class CodingRules:
     """The three (for departments two) coded fields, and the type they are codes of."""
 
     type: LineType
     fields: tuple[FieldRule, ...]
+    meanings: Meanings = field(default_factory=Meanings)
 
 
 @dataclass(frozen=True)
 class CodedLine:
-    """One line with its codes and their sources; a missing code is empty."""
+    """One line with its codes and their sources; a missing code is empty. `chosen` says
+    of each code what a person chose it for, and is empty where none was chosen so."""
 
     type: LineType
     codes: tuple[str, ...]
     sources: tuple[str, ...]
     amount: Decimal
+    chosen: tuple[Meaning | None, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        plain = {
             "type": str(self.type),
             "codes": list(self.codes),
             "sources": [str(source) for source in self.sources],
             "amount": f"{self.amount:.2f}",
         }
+        if not any(self.chosen):
+            return plain
+        chosen = [each and {"value": each.value, "by": each.by} for each in self.chosen]
+        return {**plain, "chosen": chosen}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CodedLine:
+        """As it is sent; who chose which code is only shown."""
         return cls(
             type=LineType(data["type"]),
             codes=tuple(data["codes"]),
@@ -172,6 +146,48 @@ def places_of(line: CodedLine, rules: CodingRules) -> list[Place]:
         else:
             places.append((rule.kind, line.codes[0], line.codes[1], code))
     return places
+
+
+def spellings(
+    line: CodedLine, rules: CodingRules, transaction_id: int
+) -> Iterable[CodedLine]:
+    """The line, and those with the codes that its own may turn out to be (`spelt`)."""
+    choices = []
+    for level, code in enumerate(line.codes):
+        meaning = _meaning(line, level, rules, transaction_id)
+        said = [meaning.code] if meaning else []
+        choices.append(dict.fromkeys([code, alike(code), *said]))
+    return (replace(line, codes=codes) for codes in product(*choices))
+
+
+def spelt(
+    line: CodedLine, rules: CodingRules, catalog: Catalog, transaction_id: int
+) -> CodedLine:
+    """The line with the codes as CMiC has them: what only looks like a code that CMiC
+    has is that code, and what is no code is the one that a person said it means."""
+    codes = list(line.codes)
+    meanings: list[Meaning | None] = [None] * len(codes)
+    for level, (code, rule) in enumerate(zip(line.codes, rules.fields, strict=True)):
+        kind = rule.kind
+        if kind not in catalog.checked or (kind, code) in catalog.anywhere:
+            continue
+        if (kind, alike(code)) in catalog.anywhere:
+            codes[level] = alike(code)
+            continue
+        meaning = _meaning(line, level, rules, transaction_id)
+        if meaning and (kind, meaning.code) in catalog.anywhere:
+            codes[level], meanings[level] = meaning.code, meaning
+    told = tuple(meanings) if any(meanings) else ()
+    return replace(line, codes=tuple(codes), chosen=told)
+
+
+def _meaning(
+    line: CodedLine, level: int, rules: CodingRules, transaction_id: int
+) -> Meaning | None:
+    if line.sources[level] != Source.TAG:
+        return None
+    kind = rules.fields[level].kind
+    return rules.meanings.of(transaction_id, kind, line.codes[level])
 
 
 def check_line(line: CodedLine, rules: CodingRules, catalog: Catalog) -> list[Reason]:
@@ -270,9 +286,10 @@ def _who(source: str) -> Who:
 
 
 def _unknown(rule: FieldRule, code: str, source: str) -> Reason:
+    what = f"{rule.label}: CMiC has no {rule.kind.label} “{code}” ({source})"
     return Reason(
         ReasonCode.VALUE_UNKNOWN,
-        f"{rule.label}: CMiC has no {rule.kind.label} “{code}” ({source}).",
+        f"{what}{oddly(code)}.",
         _who(source),
         field=rule.label,
         kind=rule.kind,

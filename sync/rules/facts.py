@@ -29,7 +29,11 @@ def to_json(purchase: Purchase) -> dict[str, Any]:
         "is_marked": purchase.is_marked,
         "tags": _tags(purchase.tags),
         "splits": [
-            {"amount": _text(split.amount), "tags": _tags(split.tags)}
+            {
+                "amount": _text(split.amount),
+                "tags": _tags(split.tags),
+                "exact": _text(split.exact),
+            }
             for split in purchase.splits
         ],
         "odd_splits": list(purchase.odd_splits),
@@ -49,10 +53,14 @@ def from_json(transaction_id: int, data: Mapping[str, Any]) -> Purchase:
         notes=(Note(None, MARKER_TEXT),) if data["is_marked"] else (),
         tags=_read_tags(data["tags"]),
         splits=tuple(
-            Split(_amount(split["amount"]), _read_tags(split["tags"]))
+            Split(
+                _amount(split["amount"]),
+                _read_tags(split["tags"]),
+                _amount(split.get("exact")),
+            )
             for split in data["splits"]
         ),
-        # Rows that an earlier release judged have none.
+        # Rows that an earlier release judged have none, nor `exact`.
         odd_splits=tuple(data.get("odd_splits", ())),
         unreadable=tuple(data["unreadable"]),
         **plain,

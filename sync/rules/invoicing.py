@@ -13,11 +13,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from connector.api.cmic.texts import fit, plain
 from connector.api.cmic.types import Invoice, InvoiceLine
 from sync.rules.coding import CodedLine
 
 NUMBER_LIMIT = 20
+# Bytes: CMiC's columns may count these and not characters.
 DESCRIPTION_LIMIT = 30
+# Where CMiC has refused a text for its length, and nobody knows how long it may be.
+SHORT_DESCRIPTION_LIMIT = 15
 DEFAULT_CURRENCY = "USD"
 _PREFIX = "PEX-"
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -55,8 +59,10 @@ def build_invoice(
     cardholder: str,
     lines: Sequence[CodedLine],
     rules: InvoiceRules,
+    width: int = DESCRIPTION_LIMIT,
 ) -> Invoice:
-    """The invoice. Its lines add up to `amount` to the cent, or ValueError."""
+    """The invoice, whose description takes `width` bytes at most. Its lines add up to
+    `amount` to the cent, or ValueError."""
     total = sum((line.amount for line in lines), Decimal("0.00"))
     if total != amount or not lines:
         raise ValueError(f"The lines of {number} add up to {total}, not to {amount}.")
@@ -67,7 +73,7 @@ def build_invoice(
         number=number,
         on=on,
         currency=rules.currency or DEFAULT_CURRENCY,
-        description=describe(merchant, cardholder),
+        description=describe(merchant, cardholder, width),
         valid_flag=rules.valid_flag,
         amount=amount,
         lines=tuple(
@@ -77,10 +83,12 @@ def build_invoice(
     )
 
 
-def describe(merchant: str, cardholder: str) -> str:
-    """Merchant, then cardholder, as far as CMiC's 30 characters allow."""
-    whole = " - ".join(part for part in (merchant, cardholder) if part)
-    return whole[:DESCRIPTION_LIMIT].rstrip(" -")
+def describe(merchant: str, cardholder: str, width: int = DESCRIPTION_LIMIT) -> str:
+    """Merchant, then cardholder, in CMiC's characters and as far as `width` bytes
+    allow."""
+    parts = (plain(merchant), plain(cardholder))
+    whole = " - ".join(part for part in parts if part)
+    return fit(whole, width).rstrip(" -")
 
 
 def digest(payload: Mapping[str, Any], document_digest: str) -> str:

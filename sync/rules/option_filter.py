@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from connector.api.code_texts import alike
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -28,7 +30,7 @@ class Filter:
     def admits(self, code: str, status: str = "") -> bool:
         if not (self.excluded or self.statuses or self.prefixes):
             return True
-        key = code.casefold()
+        key = alike(code).casefold()
         if key in self.excluded:
             return False
         if self.statuses and status.casefold() not in self.statuses:
@@ -39,4 +41,4 @@ class Filter:
 def words(text: str) -> list[str]:
     """The entries of a list that a person wrote, folded."""
     parts = text.replace("\n", ",").replace(";", ",").split(",")
-    return [part.strip().casefold() for part in parts if part.strip()]
+    return [alike(part).casefold() for part in parts if alike(part)]

@@ -10,20 +10,20 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-from connector.api.pex.split_types import Split
 from connector.api.pex.types import Purchase, Tag
 from sync.rules.coding import (
     Catalog,
     CodedLine,
     CodingRules,
     Place,
-    Source,
     check_line,
-    code_line,
     distinct,
     places_of,
+    spellings,
+    spelt,
 )
 from sync.rules.reasons import SKIPPING, Reason, ReasonCode, Verdict, Who
+from sync.rules.splits import coded_lines
 from sync.rules.window import business_day
 
 # Categories that are never purchases, whatever type PEX gives the row (§2.4).
@@ -89,7 +89,7 @@ def judge(purchase: Purchase, rules: SelectionRules) -> Judgement:
     reasons = _selection_reasons(purchase, rules, is_refund=is_refund)
     lines: tuple[CodedLine, ...] = ()
     if not any(reason.code is ReasonCode.NOT_A_PURCHASE for reason in reasons):
-        lines, problems = _coded_lines(purchase, amount, rules)
+        lines, problems = coded_lines(purchase, amount, rules.coding, rules.tags)
         if not is_final(reasons):
             reasons += problems
     moment = (
@@ -126,12 +126,11 @@ def check_codes(
     """The judgement with what CMiC's reference data adds to it."""
     if is_final(judgement.reasons):
         return judgement
-    problems = [
-        reason
-        for line in judgement.lines
-        for reason in check_line(line, rules, catalog)
-    ]
-    return replace(judgement, reasons=distinct((*judgement.reasons, *problems)))
+    number = judgement.purchase.transaction_id
+    lines = tuple(spelt(line, rules, catalog, number) for line in judgement.lines)
+    problems = [reason for line in lines for reason in check_line(line, rules, catalog)]
+    reasons = distinct((*judgement.reasons, *problems))
+    return replace(judgement, lines=lines, reasons=reasons)
 
 
 def places_to_check(judgements: Iterable[Judgement], rules: CodingRules) -> set[Place]:
@@ -141,7 +140,8 @@ def places_to_check(judgements: Iterable[Judgement], rules: CodingRules) -> set[
         for judgement in judgements
         if not is_final(judgement.reasons)
         for line in judgement.lines
-        for place in places_of(line, rules)
+        for spelling in spellings(line, rules, judgement.purchase.transaction_id)
+        for place in places_of(spelling, rules)
         if place[3]
     }
 
@@ -226,75 +226,6 @@ def _not_approved(approval: str) -> Reason:
         ReasonCode.NOT_APPROVED,
         f"The purchase {state} in PEX, and only approved ones are synced.",
         Who.APPROVER,
-    )
-
-
-def _coded_lines(
-    purchase: Purchase, amount: Decimal | None, rules: SelectionRules
-) -> tuple[tuple[CodedLine, ...], list[Reason]]:
-    """One line a split, or one for the whole (F17); amounts carry our sign."""
-    odd = [_odd_split(fault) for fault in _faults_of_splits(purchase, rules)]
-    if amount is None:
-        return (), odd
-    if not purchase.splits and not odd:
-        line, missing = code_line(purchase.tags, amount, rules.coding)
-        return (line,), missing
-    sign = -1 if amount < 0 else 1
-    lines: list[CodedLine] = []
-    problems: list[Reason] = []
-    for split in purchase.splits:
-        split_amount = (split.amount or Decimal("0.00")) * sign
-        line, missing = code_line(split.tags, split_amount, rules.coding)
-        lines.append(line)
-        odd += _of_strange_tags(split, line, rules)
-        problems += missing
-    total = sum((line.amount for line in lines), Decimal("0.00"))
-    if odd:
-        problems = [*odd, *problems]
-    elif any(split.amount is None for split in purchase.splits):
-        problems.insert(0, _split_mismatch("The amount of a split cannot be read."))
-    elif total != amount:
-        problems.insert(
-            0,
-            _split_mismatch(
-                f"The splits add up to {total:.2f}, the purchase is {amount:.2f}."
-            ),
-        )
-    return tuple(lines), problems
-
-
-def _faults_of_splits(purchase: Purchase, rules: SelectionRules) -> Iterable[str]:
-    """What cannot be read of its splits, as the ends of sentences."""
-    yield from purchase.odd_splits
-    for tag in purchase.tags:
-        definition = rules.tags.get(tag.tag_id)
-        if definition is not None and definition.is_split:
-            yield f"is no split but the value “{tag.value or ''}”"
-
-
-def _of_strange_tags(
-    split: Split, line: CodedLine, rules: SelectionRules
-) -> list[Reason]:
-    """A split's tags have ids only. One that PEX does not know may be what a mapped
-    field needs, and then the default is a guess."""
-    if Source.DEFAULT not in line.sources or not rules.tags:
-        return []
-    return [
-        _odd_split(f"has the value “{tag.value or ''}” of a tag that PEX does not have")
-        for tag in split.tags
-        if not tag.name and tag.tag_id not in rules.tags
-    ]
-
-
-def _odd_split(fault: str) -> Reason:
-    return _split_mismatch(f"A split of the purchase {fault}.")
-
-
-def _split_mismatch(message: str) -> Reason:
-    return Reason(
-        ReasonCode.SPLIT_MISMATCH,
-        f"{message} Correct the splits in PEX.",
-        Who.CARDHOLDER,
     )
 
 

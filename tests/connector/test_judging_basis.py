@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connector.models import FieldMapping
 from connector.models.judging_basis import MATTERS, basis_of
+from tests.support.rows import add_meaning
 
 
 def test_every_setting_either_counts_or_is_known_not_to(tenant):
@@ -30,6 +31,7 @@ def test_every_setting_either_counts_or_is_known_not_to(tenant):
             "only_prefixes",
             "excluded_codes",
         },
+        "TagMeaning": {"chosen_by", "chosen_at"},
     }
     of_each = {"id", "tenant", "checked_at", "is_ok", "check_message"}
     of_each |= {"credentials_changed_at", "is_disconnected"}
@@ -39,6 +41,7 @@ def test_every_setting_either_counts_or_is_known_not_to(tenant):
 
 
 def test_each_setting_that_counts_changes_the_fingerprint(tenant):
+    add_meaning(tenant)
     # Makes room for its field in another row.
     FieldMapping.objects.filter(field="cost_type_tran_code").delete()
     seen = {basis_of(tenant.pk)}

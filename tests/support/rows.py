@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from connector.api.cmic.types import CodeKind
-from connector.models import CmicCode, CodeRefresh
+from connector.models import CmicCode, CodeRefresh, TagMeaning
 from sync.models import (
     Alert,
     Preview,
@@ -95,6 +95,18 @@ def add_names(tenant, currency="USD"):
             currency=currency,
             seen_at=timezone.now(),
         )
+
+
+def add_meaning(tenant, value="17401", **values):
+    """Somebody said that the tag's value means the job 017401."""
+    values = {
+        "company": tenant.transactions.company_code,
+        "kind": CodeKind.JOB,
+        "code": "017401",
+        "chosen_by": "sam",
+        **values,
+    }
+    return TagMeaning.objects.create(tenant=tenant, value=value, **values)
 
 
 def add_tag_sync(run, **values):

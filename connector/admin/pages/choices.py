@@ -16,6 +16,7 @@ from connector.admin.forms.drafts import Draft, read_draft
 from connector.admin.forms.mapping_words import mapping_words, type_change_words
 from connector.admin.forms.widgets import MARKS
 from connector.admin.page import get_only, post_only, route, row_page
+from connector.api.code_texts import alike
 from connector.codes.choices import (
     NAMED_ONLY,
     Above,
@@ -97,7 +98,7 @@ def choices_json(tenant: Tenant, name: str, asked: Any) -> dict[str, Any]:
     free = "" if is_sure(tenant.pk, shelf) else MARKS[CodeState.UNCHECKED]
     if not shelf.company and shelf.kind not in SHARED_KINDS:
         return _nothing("Choose the CMiC company first.")
-    term = asked.get("term", "").strip()[:_LONGEST_TERM].replace("\x00", "")
+    term = alike(asked.get("term", "")[:_LONGEST_TERM].replace("\x00", ""))
     found = search(tenant.pk, shelf, term, _page(asked.get("page", "")))
     hint = ""
     if free and not found.choices and not term:

@@ -21,13 +21,13 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from connector.admin.page import list_page, render_page, row_page
-from connector.api.parsing import parse_json
 from connector.history import mark
 from connector.models import Tenant
 from connector.transfer.asking import refuse_other_business
 from connector.transfer.copying import Replacement, copy, replacements
 from connector.transfer.exporting import export_tenant
 from connector.transfer.importing import ImportRefusedError, import_tenant
+from connector.transfer.reading import parse_file
 
 MOST_BYTES = 256 * 1024
 _MOST_PROBLEMS = 50
@@ -53,10 +53,10 @@ class FileForm(forms.Form):
                 f"{MOST_BYTES:,}. Choose the file that Export wrote."
             )
         try:
-            return parse_json(file.read().decode("utf-8-sig"))
+            return parse_file(file.read())
         except ValueError as error:
             raise forms.ValidationError(
-                f"The file is not JSON: {error}. Choose the file that Export wrote."
+                f"The file {error} Choose the file that Export wrote."
             ) from error
 
 

@@ -26,7 +26,7 @@ from connector.api.cmic.paging import (
     parse_page,
     read_at_rest,
 )
-from connector.api.cmic.reference import MODULES, RESOURCES, text
+from connector.api.cmic.reference import MODULES, RESOURCES, code_in, text
 from connector.api.cmic.types import (
     Code,
     CodeKind,
@@ -47,7 +47,7 @@ from connector.api.exceptions import (
 )
 from connector.api.exchange import Timeouts
 from connector.api.http import ApiClient, Limits
-from connector.api.parsing import clean
+from connector.api.parsing import cents, clean, read_number
 from connector.api.transport import Answer
 
 # Seconds that a page of a long list may wait for its turn: to begin the list anew would
@@ -181,7 +181,7 @@ class CmicClient(ApiClient):
                 code
                 for row in rows
                 # A filter was once seen silently not applied (§1.4): check again.
-                if not column or not company or text(row, column) == company
+                if not column or not company or code_in(row, column) == company
                 for code in resource.read(row)
                 if code.code
             ]
@@ -256,8 +256,8 @@ class CmicClient(ApiClient):
             yield [
                 _found_invoice(row, prefix)
                 for row in rows
-                if text(row, f"{prefix}CompCode") == company
-                and text(row, f"{prefix}VenCode") == vendor
+                if code_in(row, f"{prefix}CompCode") == company
+                and code_in(row, f"{prefix}VenCode") == vendor
             ]
 
     def upload_invoice(
@@ -349,12 +349,14 @@ def _found_invoice(row: Mapping[str, Any], prefix: str) -> FoundInvoice:
 
 
 def _amount(value: Any) -> Decimal | None:
-    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
-        try:
-            return Decimal(value).quantize(Decimal("0.01"))
-        except ArithmeticError:
-            return None
-    return None
+    """As PEX's amounts are read; a real fraction of a cent stays, and is no amount of
+    ours. None where it is no number."""
+    try:
+        number = read_number(value)
+    except ValueError:
+        return None
+    money = cents(number)
+    return number if money is None else money
 
 
 def _day(value: Any) -> date | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.api.cmic.types import Code, CodeKind
+from connector.api.code_texts import exact
 from connector.api.parsing import clean
 
 ALL_SOURCES = "all sources"
@@ -37,22 +38,29 @@ class Resource:
 
 
 def text(row: Row, name: str) -> str:
-    """A code or a name as the string that it is: zeros and dots survive."""
+    """A name or a sentence as one clean line."""
+    return clean(_said(row, name), _LONGEST_TEXT)
+
+
+def code_in(row: Row, name: str) -> str:
+    """A code as CMiC has it, to the character: it is sent back as it came."""
+    return exact(_said(row, name), _LONGEST_TEXT)
+
+
+def _said(row: Row, name: str) -> str:
     value = row.get(name)
     if isinstance(value, str):
-        return clean(value, _LONGEST_TEXT)
-    if value is None or isinstance(value, (list, Mapping)):
-        return ""
-    return clean(str(value), _LONGEST_TEXT)
+        return value
+    return "" if value is None or isinstance(value, (list, Mapping)) else str(value)
 
 
 def _companies(row: Row) -> Iterable[Code]:
-    code = text(row, "CompCode")
+    company = code_in(row, "CompCode")
     yield Code(
         CodeKind.COMPANY,
-        code,
+        company,
         text(row, "CompName"),
-        company=code,
+        company=company,
         currency=text(row, "CompCurrCode"),
     )
 
@@ -60,9 +68,9 @@ def _companies(row: Row) -> Iterable[Code]:
 def _vendors(row: Row) -> Iterable[Code]:
     yield Code(
         CodeKind.VENDOR,
-        text(row, "BpvenBpCode"),
+        code_in(row, "BpvenBpCode"),
         text(row, "BpvenBpName"),
-        company=text(row, "BpvenCompCode"),
+        company=code_in(row, "BpvenCompCode"),
         is_active=row.get("BpvenActiveFlag") != "N",
     )
 
@@ -70,18 +78,18 @@ def _vendors(row: Row) -> Iterable[Code]:
 def _groups(row: Row) -> Iterable[Code]:
     yield Code(
         CodeKind.REGISTRY_GROUP,
-        text(row, "ArgCode"),
+        code_in(row, "ArgCode"),
         text(row, "ArgName"),
-        company=text(row, "ArgCompCode"),
+        company=code_in(row, "ArgCompCode"),
     )
 
 
 def _jobs(row: Row) -> Iterable[Code]:
     yield Code(
         CodeKind.JOB,
-        text(row, "JobCode"),
+        code_in(row, "JobCode"),
         text(row, "JobName"),
-        company=text(row, "JobCompCode"),
+        company=code_in(row, "JobCompCode"),
         is_active=row.get("JobStatusCode") != "C",
         status=text(row, "JobStatusCode"),
     )
@@ -90,10 +98,10 @@ def _jobs(row: Row) -> Iterable[Code]:
 def _cost_codes(row: Row) -> Iterable[Code]:
     yield Code(
         CodeKind.COST_CODE,
-        text(row, "GjjpCode"),
+        code_in(row, "GjjpCode"),
         text(row, "GjjpName"),
-        company=text(row, "GjjpCompCode"),
-        parent=text(row, "GjjpJobCode"),
+        company=code_in(row, "GjjpCompCode"),
+        parent=code_in(row, "GjjpJobCode"),
         is_active=row.get("GjjpActiveFlag") != "N",
     )
 
@@ -102,11 +110,11 @@ def _categories(row: Row) -> Iterable[Code]:
     active = "N" not in (row.get("JcatCatActiveFlag"), row.get("JcatPhaseActiveFlag"))
     yield Code(
         CodeKind.CATEGORY,
-        text(row, "JcatCode"),
+        code_in(row, "JcatCode"),
         text(row, "JcatName"),
-        company=text(row, "JcatCompCode"),
-        parent=text(row, "JcatPhsCode"),
-        grandparent=text(row, "JcatJobCode"),
+        company=code_in(row, "JcatCompCode"),
+        parent=code_in(row, "JcatPhsCode"),
+        grandparent=code_in(row, "JcatJobCode"),
         is_active=active,
     )
 
@@ -114,9 +122,9 @@ def _categories(row: Row) -> Iterable[Code]:
 def _departments(row: Row) -> Iterable[Code]:
     yield Code(
         CodeKind.DEPARTMENT,
-        text(row, "DeptCode"),
+        code_in(row, "DeptCode"),
         text(row, "DeptName"),
-        company=text(row, "DeptCompCode"),
+        company=code_in(row, "DeptCompCode"),
         is_active=row.get("DeptActiveFlag") != "N",
     )
 
@@ -124,7 +132,7 @@ def _departments(row: Row) -> Iterable[Code]:
 def _accounts(row: Row) -> Iterable[Code]:
     yield Code(
         CodeKind.ACCOUNT,
-        text(row, "AccCode"),
+        code_in(row, "AccCode"),
         text(row, "AccName"),
         is_active=row.get("AccActiveFlag") != "N",
     )
@@ -133,23 +141,23 @@ def _accounts(row: Row) -> Iterable[Code]:
 def _equipment(row: Row) -> Iterable[Code]:
     yield Code(
         CodeKind.EQUIPMENT,
-        text(row, "EmeEqpCode"),
+        code_in(row, "EmeEqpCode"),
         text(row, "EmeName"),
-        company=text(row, "EmeCompCode"),
+        company=code_in(row, "EmeCompCode"),
         is_active=row.get("EmeActiveFlag") != "N",
     )
 
 
 def _transaction_codes(row: Row) -> Iterable[Code]:
     """Each row names a component too; CMiC has no list of components of its own."""
-    company, equipment = text(row, "EctCompCode"), text(row, "EctEqpCode")
-    component = text(row, "EctComponentCode")
+    company, equipment = code_in(row, "EctCompCode"), code_in(row, "EctEqpCode")
+    component = code_in(row, "EctComponentCode")
     yield Code(
         CodeKind.COMPONENT, component, component, company=company, parent=equipment
     )
     yield Code(
         CodeKind.TRANSACTION_CODE,
-        text(row, "EctTranCode"),
+        code_in(row, "EctTranCode"),
         text(row, "EctTranName"),
         company=company,
         parent=component,
@@ -161,15 +169,15 @@ def _sources(row: Row) -> Iterable[Code]:
     """Without "All Sources", which takes no uploads (§2.1)."""
     name = text(row, "ImgsSourceName")
     if name.casefold() != ALL_SOURCES:
-        yield Code(CodeKind.SOURCE, text(row, "ImgsVUuid"), name)
+        yield Code(CodeKind.SOURCE, code_in(row, "ImgsVUuid"), name)
 
 
 def _document_types(row: Row) -> Iterable[Code]:
     yield Code(
         CodeKind.DOCUMENT_TYPE,
-        text(row, "ImgsdtDocTypeUuid"),
+        code_in(row, "ImgsdtDocTypeUuid"),
         text(row, "ImgsdtDocTypeName"),
-        parent=text(row, "ImgsdtSourceUuid"),
+        parent=code_in(row, "ImgsdtSourceUuid"),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.api.pex.reading import UnreadableError, read_text
+from connector.api.pex.reading import UnreadableError, read_code, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _read_rule(data: Mapping[str, Any]) -> OptionRule:
 
 
 def _texts(values: Any) -> tuple[str, ...]:
-    return tuple(sorted(read_text(each, numbers=True) for each in _list(values)))
+    return tuple(sorted(read_code(each) for each in _list(values)))
 
 
 def _member(data: Any, name: str) -> Any:

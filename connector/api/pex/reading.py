@@ -6,24 +6,20 @@ Each reader returns a clean value, None (or empty) for an absent one, and raises
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from connector.api.parsing import clean
+from connector.api.code_texts import alike, exact
+from connector.api.parsing import cents, clean, read_number
 
 EASTERN = ZoneInfo("America/New_York")
 
-_CENT = Decimal("0.01")
-_AMOUNT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-_LONGEST_AMOUNT = 40
 _EARLIEST_YEAR, _LATEST_YEAR = 2000, 2100
 _TEXT_LIMIT = 200
 _MAX_ID = 2**63 - 1
-_MAX_AMOUNT = Decimal("9999999999.99")
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
 
 T = TypeVar("T")
@@ -31,6 +27,14 @@ T = TypeVar("T")
 
 class UnreadableError(ValueError):
     """A value is there and is not of its kind."""
+
+
+class FractionError(UnreadableError):
+    """An amount has a fraction of a cent; `exact` is what was said."""
+
+    def __init__(self, exact: Decimal) -> None:
+        super().__init__("not whole cents")
+        self.exact = exact
 
 
 def read_text(value: Any, *, numbers: bool = False) -> str:
@@ -45,6 +49,15 @@ def read_text(value: Any, *, numbers: bool = False) -> str:
     return clean(value, _TEXT_LIMIT)
 
 
+def read_code(value: Any) -> str:
+    """A tag's value to the character, as `exact` keeps it; also a number, as codes are
+    sometimes sent. What nobody sees, and anything else, is empty."""
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        value = str(value)
+    kept = exact(value, _TEXT_LIMIT) if isinstance(value, str) else ""
+    return kept if alike(kept) else ""
+
+
 def read_id(value: Any) -> int | None:
     """A positive 64-bit number, also from digits in a text; None for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
@@ -55,26 +68,21 @@ def read_id(value: Any) -> int | None:
 
 
 def read_amount(value: Any) -> Decimal | None:
-    """Money with at most two decimals. Raises `UnreadableError` otherwise."""
+    """Money with two decimals, without the noise of floats (`cents`).
+
+    Raises `UnreadableError` otherwise, of which `FractionError` names a number that is
+    no money.
+    """
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
-        raise UnreadableError("not an amount")
-    if isinstance(value, str):
-        value = value.strip()
-        # Python would take “1_000” too, and a part of a long one is another amount.
-        if len(value) > _LONGEST_AMOUNT or not _AMOUNT.fullmatch(value):
-            raise UnreadableError("not an amount")
     try:
-        amount = Decimal(value)
-    except InvalidOperation as error:
+        number = read_number(value)
+    except ValueError as error:
         raise UnreadableError("not an amount") from error
-    if not amount.is_finite() or abs(amount) > _MAX_AMOUNT:
-        raise UnreadableError("not an amount")
-    cents = amount.quantize(_CENT)
-    if cents != amount:
-        raise UnreadableError("not whole cents")
-    return cents
+    amount = cents(number)
+    if amount is None:
+        raise FractionError(number)
+    return amount
 
 
 def read_eastern(value: Any) -> datetime | None:

@@ -13,7 +13,13 @@ from decimal import Decimal
 from typing import Any
 
 from connector.api.parsing import parse_json
-from connector.api.pex.reading import UnreadableError, read_amount, read_text
+from connector.api.pex.reading import (
+    FractionError,
+    UnreadableError,
+    read_amount,
+    read_code,
+    read_text,
+)
 
 # A text may just begin with a brace, but does not name these.
 _NAMES = re.compile(r"""["'](Allocation|TagId)\\*["']\s*:""", re.IGNORECASE)
@@ -30,10 +36,12 @@ class TagValue:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One allocation of a purchase. `amount` is positive, None if unreadable."""
+    """One allocation of a purchase. `amount` is positive, None if unreadable; `exact`
+    is then what PEX said, if that is a number with a fraction of a cent."""
 
     amount: Decimal | None
     tags: tuple[TagValue, ...]
+    exact: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -114,17 +122,24 @@ def _read_split(value: Any, faults: list[str]) -> Split:
         text = _text(entry["Value"]) if entry.get("Value") is not None else ""
         if text != "":
             tags.append(TagValue(tag_id, read_text(entry.get("Name")), text))
-    return Split(_read_positive(value.get("Amount"), faults), tuple(tags))
+    amount, exact = _read_positive(value.get("Amount"), faults)
+    return Split(amount, tuple(tags), exact)
 
 
-def _read_positive(value: Any, faults: list[str]) -> Decimal | None:
-    """The amount of a split; the sign comes from the purchase."""
+def _read_positive(
+    value: Any, faults: list[str]
+) -> tuple[Decimal | None, Decimal | None]:
+    """`amount` and `exact` of a split; the sign comes from the purchase."""
     try:
         amount = read_amount(value)
+    except FractionError as error:
+        said = f"has “{read_text(value, numbers=True)[:40]}” for an amount"
+        faults.append(f"{said}, which has a fraction of a cent")
+        return None, error.exact if error.exact > 0 else None
     except UnreadableError:
         amount = None
     if amount is not None and amount >= 0:
-        return amount
+        return amount, None
     if value is None:
         faults.append("has no amount")
     elif amount is not None:
@@ -134,7 +149,7 @@ def _read_positive(value: Any, faults: list[str]) -> Decimal | None:
         faults.append(
             f"has “{said}” for an amount" if said else "has no amount that can be read"
         )
-    return None
+    return None, None
 
 
 def _text(value: Any) -> str | None:
@@ -142,5 +157,5 @@ def _text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (str, int, Decimal)):
-        return read_text(value, numbers=True)
+        return read_code(value)
     return None

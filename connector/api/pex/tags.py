@@ -6,8 +6,9 @@ not know of it goes back as it came.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from connector.api.pex.api import PexApi
 from connector.api.pex.dependency_types import Dependency, OptionRule
 from connector.api.pex.reading import (
     UnreadableError,
+    read_code,
     read_flag,
     read_or_none,
     read_text,
@@ -65,8 +67,8 @@ class Dropdown:
             raise UnreadableError("an option has no value")
         options = tuple(
             TagOption(
-                _text(each.get("Name")),
-                _text(each["Value"]),
+                _text(each.get("Name"), partial(read_text, numbers=True)),
+                _text(each["Value"], read_code),
                 each.get("IsEnabled") is not False,
             )
             for each in listed or ()
@@ -87,11 +89,11 @@ class Dropdown:
         return {**self.source, "Options": [*changed, *added]}
 
 
-def _text(value: Any) -> str:
-    """As `read_text`, which takes its time with each of 100,000 options."""
+def _text(value: Any, read: Callable[[Any], str]) -> str:
+    """As `read` does, which takes its time with each of 100,000 options."""
     if isinstance(value, str) and len(value) <= _SHORT and value.isprintable():
         return value.strip()
-    return read_text(value, numbers=True)
+    return read(value)
 
 
 def _changed(

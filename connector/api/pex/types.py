@@ -12,9 +12,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from connector.api.code_texts import alike
 from connector.api.pex.reading import (
     UnreadableError,
     read_amount,
+    read_code,
     read_eastern,
     read_flag,
     read_id,
@@ -35,7 +37,9 @@ class Note:
 
     @property
     def is_marker(self) -> bool:
-        return MARKER_TEXT.casefold() in self.text.casefold()
+        """A person may have copied it, with spaces that do not break."""
+        wanted = MARKER_TEXT.casefold()
+        return wanted in self.text.casefold() or wanted in alike(self.text).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,7 @@ class Tag:
             options=tuple(
                 TagOption(
                     name=read_text(option.get("Name"), numbers=True),
-                    value=read_text(option.get("Value"), numbers=True),
+                    value=read_code(option.get("Value")),
                     is_enabled=option.get("IsEnabled") is not False,
                 )
                 for option in _list(data.get("Options"))

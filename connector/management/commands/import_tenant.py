@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from connector.transfer.asking import refuse_other_business
 from connector.transfer.importing import ImportRefusedError, import_tenant
+from connector.transfer.reading import parse_file
 
 REFUSED = 2
 
@@ -45,15 +47,14 @@ class Command(BaseCommand):
 
 def _read(path: str) -> Any:
     try:
-        if path == "-":
-            return json.load(sys.stdin)
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
+        return parse_file(_content(path))
     except OSError as error:
         raise CommandError(
             f"{path} cannot be read: {error.strerror}.", returncode=REFUSED
         ) from error
     except ValueError as error:
-        raise CommandError(
-            f"{path} is not JSON: {error}.", returncode=REFUSED
-        ) from error
+        raise CommandError(f"The file {path} {error}", returncode=REFUSED) from error
+
+
+def _content(path: str) -> bytes:
+    return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()

@@ -27,7 +27,7 @@ from sync.admin import causes
 from sync.admin.lists.paging import BoundedPaginator
 from sync.admin.lists.readonly import is_id
 from sync.admin.lists.tables import PURCHASES
-from sync.admin.purchase import receipts
+from sync.admin.purchase import choosing, receipts
 from sync.admin.purchase.decisions import VERBS, applies, for_one, for_several
 from sync.admin.purchase.filters import (
     BusinessDayFilter,
@@ -120,7 +120,8 @@ class PurchaseSyncAdmin(PurchasePage):
     leave_without_marker_selected = for_several(Decision.Kind.NO_MARKER)
 
     def get_urls(self) -> list[URLPattern]:
-        return [*causes.urls(self), *receipts.urls(self), *super().get_urls()]
+        own = (*causes.urls(self), *receipts.urls(self), *choosing.urls(self))
+        return [*own, *super().get_urls()]
 
     def has_decide_permission(
         self, request: HttpRequest, object_id: str | int | None = None

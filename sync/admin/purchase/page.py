@@ -16,8 +16,10 @@ from django.utils.safestring import SafeString
 
 from connector import clock
 from connector.admin.moments import minute, time_of_day
+from connector.codes.nearest import Guess
 from connector.models import Tenant
 from sync.admin.lists.export import ExportAdmin
+from sync.admin.purchase.choosing import offers
 from sync.admin.purchase.invoice import invoice_card
 from sync.admin.purchase.receipts import document_words
 from sync.admin.purchase.story import MOST_ATTEMPTS, attempts_of, run_link, story_of
@@ -29,11 +31,14 @@ from sync.admin.wording import (
     ended,
     tenant_link,
 )
+from sync.causes import guesses_for
 from sync.models import Decision, PurchaseSync, Status, SyncRun
 from sync.money import Currencies, money
 from sync.rules.absence import ABSENCES
 from sync.rules.reasons import ReasonCode
 
+# A purchase of hundreds of splits may have as many wrong values.
+_MOST_COMPARED = 20
 SENDABLE = (Status.PENDING, Status.POSTING)
 _TO_BE_SENT = (Status.PENDING, Status.POSTING, Status.POSTED)
 
@@ -87,9 +92,7 @@ class PurchasePage(ExportAdmin):
             colour=PURCHASE_COLOURS[Status(row.status)],
             what=what_it_is(row, currency),
             lede=_lede(row),
-            reasons=[
-                _reason(each, row.tenant_id, request.user) for each in row.reasons
-            ],
+            reasons=_reasons(row, request.user),
             invoice=invoice_card(row, attempts[-1] if attempts else None),
             story=story_of(row, attempts, currency),
             older_attempts=max(0, row.attempt_count - MOST_ATTEMPTS),
@@ -245,6 +248,24 @@ def _waits(run: SyncRun, until: datetime) -> str:
 
 def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _reasons(
+    row: PurchaseSync, user: AbstractBaseUser | AnonymousUser
+) -> list[dict[str, Any]]:
+    """Each with the way out of it, and the codes that are nearest to its value."""
+    compared = row.reasons[:_MOST_COMPARED]
+    guessed = guesses_for((row.tenant_id, each) for each in compared)
+    guessed += [Guess()] * (len(row.reasons) - len(compared))
+    asked = [
+        (row.tenant, each, guess)
+        for each, guess in zip(row.reasons, guessed, strict=True)
+    ]
+    offered = offers(user, asked, row.pex_transaction_id)
+    return [
+        {**_reason(each, row.tenant_id, user), "nearest": guess.nearest, "offer": offer}
+        for (_, each, guess), offer in zip(asked, offered, strict=True)
+    ]
 
 
 def _reason(

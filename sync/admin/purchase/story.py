@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from connector.admin.moments import minute
+from connector.models import TagMeaning
 from sync.admin.wording import (
     ATTEMPT_COLOURS,
     PURCHASE_COLOURS,
@@ -64,6 +65,7 @@ def story_of(
         *_judged(row),
         *(_tried(attempt) for attempt in attempts),
         *(_decided(each) for each in decisions),
+        *_chosen(row),
         *_found(row, attempts, decisions),
         *_marked(row),
     ]
@@ -175,6 +177,16 @@ def _decided(decision: Decision) -> Episode:
     return Episode(
         decision.decided_at, "person", title, format_html("<p>{}</p>", decision.why)
     )
+
+
+def _chosen(row: PurchaseSync) -> Iterable[Episode]:
+    """Codes that people chose for this purchase alone, as long as they hold."""
+    meanings = TagMeaning.objects.filter(
+        tenant=row.tenant_id, transaction_id=row.pex_transaction_id
+    )
+    for each in meanings:
+        title = f"{each}, for this purchase, chosen by {each.chosen_by}"
+        yield Episode(each.chosen_at, "rule", title)
 
 
 def _found(

@@ -8,12 +8,13 @@ from dataclasses import replace
 from connector.api.cmic.types import CodeKind, LineType
 from connector.api.exceptions import SettingsIncompleteError
 from connector.api.pex.types import Tag, tag_named
-from connector.models import CmicCode, Field, FieldMapping, Tenant
+from connector.models import CmicCode, Field, FieldMapping, TagMeaning, Tenant
 from sync.models import OptionAlias
 from sync.models.tagging import Aliases
 from sync.rules.coding import CodingRules, FieldRule
 from sync.rules.invoicing import InvoiceRules
 from sync.rules.selection import SelectionRules
+from sync.rules.tag_reading import Meaning, Meanings, folded
 
 
 def require_complete(tenant: Tenant) -> None:
@@ -45,7 +46,23 @@ def coding_rules(tenant: Tenant, tags: Sequence[Tag] | None) -> CodingRules:
     ]
     ids = [each.definition.tag_id for each in fields if each.definition is not None]
     known = OptionAlias.objects.texts_of(tenant, ids) if ids else {}
-    return CodingRules(kind, tuple(_with_aliases(each, known) for each in fields))
+    rules = tuple(_with_aliases(each, known) for each in fields)
+    return CodingRules(kind, rules, _meanings(tenant))
+
+
+def _meanings(tenant: Tenant) -> Meanings:
+    """What people said that tags' values mean in the tenant's company."""
+    of_all: dict[tuple[str, str], Meaning] = {}
+    of_one: dict[tuple[int, str, str], Meaning] = {}
+    company = tenant.transactions.company_code
+    for each in TagMeaning.objects.filter(tenant=tenant, company=company):
+        meaning = Meaning(each.code, each.value, each.chosen_by)
+        key = (each.kind, folded(each.value))
+        if each.transaction_id is None:
+            of_all[key] = meaning
+        else:
+            of_one[each.transaction_id, *key] = meaning
+    return Meanings(of_all, of_one)
 
 
 def _with_aliases(rule: FieldRule, known: Mapping[str, Aliases]) -> FieldRule:

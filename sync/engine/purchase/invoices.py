@@ -8,13 +8,16 @@ from connector.api.cmic.flysheets import payload
 from sync.engine.judging.context import TenantContext
 from sync.models import PreviewedPurchase, PurchaseSync
 from sync.rules.coding import CodedLine
-from sync.rules.invoicing import build_invoice
+from sync.rules.invoicing import DESCRIPTION_LIMIT, build_invoice
 
 
 def content_of(
-    context: TenantContext, row: PurchaseSync | PreviewedPurchase, number: str
+    context: TenantContext,
+    row: PurchaseSync | PreviewedPurchase,
+    number: str,
+    width: int = DESCRIPTION_LIMIT,
 ) -> dict[str, Any]:
-    """All that is uploaded of it but the document.
+    """All that is uploaded of it but the document, with a description of `width` bytes.
 
     Raises `ValueError` with a sentence where amount, date or lines are wanting.
     """
@@ -28,5 +31,6 @@ def content_of(
         cardholder=row.cardholder,
         lines=[CodedLine.from_json(line) for line in row.lines],
         rules=context.invoice_rules,
+        width=width,
     )
     return payload(invoice, context.layout, context.location)

@@ -21,6 +21,7 @@ from sync.engine.judging.markers import is_marked
 from sync.engine.judging.sisters import SentByOtherTenantError, claim_for_tenant
 from sync.engine.purchase.documents import Fetched, fetch_document
 from sync.engine.purchase.invoices import content_of
+from sync.engine.purchase.lengths import width_for
 from sync.engine.purchase.marking import mark
 from sync.engine.purchase.settling import (
     apply_error,
@@ -81,7 +82,7 @@ def _send(context: RunContext, row: PurchaseSync) -> bool:
     if fetched.document is None:
         fetched.hold_back(row)
         return False
-    content = content_of(context, row, row.computed_number)
+    content = content_of(context, row, row.computed_number, width_for(row))
     # The permit first: who waits for one while an outage begins must not send then.
     with client.permitted():
         context.stay_alive()

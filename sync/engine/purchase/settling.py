@@ -27,6 +27,7 @@ from connector.api.exceptions import (
 from connector.models import TransactionSettings
 from sync.engine.judging.access import require_access
 from sync.engine.judging.context import RunContext
+from sync.engine.purchase.lengths import goes_shorter
 from sync.models import PurchaseSync, Status, SyncAttempt
 from sync.rules.reasons import INVOICE, Reason, ReasonCode, Who
 
@@ -78,7 +79,7 @@ def apply_error(context: RunContext, row: PurchaseSync, error: ConnectorError) -
     elif isinstance(error, ConflictError) or _EXISTS.search(error.message):
         _apply_existing(context, row, error)
     else:
-        row.mark_refused(_refusal(error))
+        _refuse(row, _refusal(error))
 
 
 def was_sent_before(context: RunContext, row: PurchaseSync) -> bool:
@@ -134,7 +135,7 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
         _stop_looking(row, last, said)
         return
     if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
-        row.mark_refused(_refused(last.answer))
+        _refuse(row, _refused(last.answer))
         return
     answered = row.lookup_count + 1
     if answered < len(settings.LOST_ANSWER_DELAYS):
@@ -173,6 +174,14 @@ def _stop_looking(
         row.mark_refused(_refused(last.answer), failed_lookups=failed)
     else:
         row.ask_person(_lost(said), failed_lookups=failed)
+
+
+def _refuse(row: PurchaseSync, reason: Reason) -> None:
+    """CMiC said no; it goes once more where that was for the length of a text."""
+    if goes_shorter(row):
+        row.send_again()
+    else:
+        row.mark_refused(reason)
 
 
 def _apply_denial(

@@ -292,7 +292,7 @@ class PurchaseSync(models.Model):
         )
 
     def send_again(self) -> None:
-        """POSTING → PENDING: every look-up said absent, and the tenant chose this."""
+        """POSTING → PENDING: by the tenant's choice after a loss, or with less text."""
         self._move(
             Status.PENDING,
             resend_count=self.resend_count + 1,

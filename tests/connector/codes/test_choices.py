@@ -157,6 +157,13 @@ class TestTheEndpoint:
             admin_client.get(url_of(tenant, "job_dept_eqp"), asked).status_code == 200
         )
 
+    def test_what_was_copied_with_odd_spaces_is_found(self, admin_client):
+        tenant = make_tenant()
+        add_codes(tenant, CodeKind.JOB, [("017401", "One"), ("9", "Other")])
+        asked = {"company": "001", "type": "J", "term": "\u200b017401\u00a0"}
+        found = admin_client.get(url_of(tenant, "job_dept_eqp"), asked).json()
+        assert [each["id"] for each in found["results"]] == ["017401"]
+
     def test_another_tenant_is_never_searched(self, admin_client):
         first = make_tenant()
         first.slug = "first"

@@ -50,6 +50,63 @@ def test_the_contracts_own_example_is_a_tenant(settings):
     assert tenant.missing_settings() == []
 
 
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"]
+)
+def test_a_file_is_read_in_whatever_unicode_an_editor_saved_it(tmp_path, encoding):
+    file = tmp_path / "acme.json"
+    text = json.dumps(data(name="Zoë & Söhne"), ensure_ascii=False)
+    file.write_bytes(text.encode(encoding))
+    call_command("import_tenant", str(file), stdout=StringIO())
+    assert Tenant.objects.get().name == "Zoë & Söhne"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"slug": "café"}'.encode("cp1252"), "is not JSON: it is no text in UTF-8"),
+        (b"\xff\xfe{\x00\x22", "is not JSON"),
+        (b"", "it is empty"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"slug": "acme",}', "line 1, column"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_in_a_sentence(tmp_path, content, said):
+    file = tmp_path / "acme.json"
+    file.write_bytes(content)
+    with pytest.raises(CommandError, match=said) as refusal:
+        call_command("import_tenant", str(file))
+    assert refusal.value.returncode == 2
+
+
+def test_a_code_that_only_looks_like_one_is_refused_by_what_is_odd_in_it():
+    import_tenant(data(), {})
+    tenant = Tenant.objects.get()
+    for kind, code in ((CodeKind.JOB, "017401"), (CodeKind.VENDOR, "PEX01")):
+        CmicCode.objects.create(
+            tenant=tenant, kind=kind, company="001", code=code, seen_at=timezone.now()
+        )
+        CodeRefresh.objects.create(
+            tenant=tenant,
+            kind=kind,
+            company="001",
+            refreshed_at=timezone.now(),
+            count=1,
+        )
+    changed = data(
+        **{
+            "mappings.job_dept_eqp": {"static": "0174\u00a001"},
+            "transactions.vendor_code": "PEX０1",
+        }
+    )
+    said = refused(changed)
+    assert (
+        "which has a no-break space after “0174”."
+        in said["mappings.job_dept_eqp.static"]
+    )
+    assert "a full-width digit zero" in said["transactions.vendor_code"]
+
+
 def test_what_goes_out_comes_in_again():
     tenant, _ = import_tenant(data(), {})
     exported = export_tenant(tenant)

@@ -16,7 +16,7 @@ from tests.support.driver import execute
 from tests.support.factories import make_tenant
 
 pytestmark = pytest.mark.browser
-COST = "Cost Code/Account/Category"
+JOB, COST = "Job/Dept/Eqp.", "Cost Code/Account/Category"
 
 
 @pytest.mark.usefixtures("administrator")
@@ -76,3 +76,30 @@ def test_an_unknown_cost_code_from_the_first_page_to_cmic(page, pex, cmic, show)
     assert amounts == [Decimal("20.00"), Decimal("118.40")]
     page.goto("/admin/")
     expect(page.get_by_text("Nothing: no purchase is blocked")).to_be_visible()
+
+
+@pytest.mark.usefixtures("administrator")
+def test_a_lost_zero_is_put_right_with_one_press(page, pex, cmic, show):
+    number = pex.add_purchase(amount=Decimal("5.00"))
+    tag = {"FieldId": pex.tag_book.named(JOB).id, "Value": "17401", "Name": JOB}
+    pex.override(number, TransactionTags={"Tags": [tag]})
+    tenant = make_tenant(pex.url, cmic.url)
+    execute(tenant)
+
+    log_in(page, "admin")
+    page.goto("/admin/sync/purchasesync/causes/")
+    expect(page.get_by_text("differs from 017401")).to_be_visible()
+    show(page, "causes-offer")
+    row = PurchaseSync.objects.get(pex_transaction_id=number)
+    page.goto(f"/admin/sync/purchasesync/{row.pk}/change/")
+    show(page, "purchase-offer")
+    page.get_by_role("button", name="Use it for all such tags").click()
+    expect(page.get_by_text("chosen by admin for tag value 17401")).to_be_visible()
+    execute(tenant)
+    assert cmic.invoices()[0].lines[0]["Aprid_Jobdepteqp_Code"] == "017401"
+    page.reload()
+    expect(page.get_by_text("chosen by admin for tag value 17401")).to_be_visible()
+    show(page, "purchase-meaning")
+    page.get_by_role("link", name="Tag meanings").click()
+    expect(page.get_by_role("cell", name="017401", exact=True)).to_be_visible()
+    show(page, "meanings")

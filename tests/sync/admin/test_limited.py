@@ -16,6 +16,7 @@ from tests.support.factories import make_tenant
 from tests.support.people import add_staff
 from tests.support.rows import (
     add_alert,
+    add_meaning,
     add_preview,
     add_purchase,
     add_run,
@@ -28,6 +29,7 @@ MINE, FOREIGN = "Acme Construction", "Zenith Builders"
 # What leads from a row to its tenant; other models in the admin are of no tenant.
 PATHS = {
     "connector.tenant": "pk",
+    "connector.tagmeaning": "tenant",
     "sync.syncrun": "tenant",
     "sync.purchasesync": "tenant",
     "sync.alert": "tenant",
@@ -64,6 +66,7 @@ def rows(foreign):
     )
     return {
         "connector_tenant": foreign,
+        "connector_tagmeaning": add_meaning(foreign),
         "sync_syncrun": run,
         "sync_purchasesync": purchase,
         "sync_alert": add_alert(foreign),
@@ -76,6 +79,7 @@ def sam(mine, rows):
     run = add_run(mine)
     add_purchase(run, 1)
     add_alert(mine)
+    add_meaning(mine)
     add_preview(mine)
     person = add_staff("sam", Role.SUPPORT, tenants=[mine])
     # So that deleting is refused for what it is of, and not for want of a permission.

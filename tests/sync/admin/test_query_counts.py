@@ -13,6 +13,7 @@ from tests.support.rows import (
     REFUND,
     UNKNOWN_JOB,
     add_alert,
+    add_meaning,
     add_preview,
     add_purchase,
     add_run,
@@ -59,6 +60,7 @@ def add_rows(tenant, start, count):
         )
         Decision.objects.create(purchase=row, kind="send_again", why="x")
         add_tag_sync(run)
+        meaning = add_meaning(tenant, str(number))
         alert = add_alert(tenant, occasion=str(number))
         person = User.objects.create_user(f"person-{number}", password="x")
         group = Group.objects.create(name=f"Group {number}")
@@ -67,6 +69,7 @@ def add_rows(tenant, start, count):
         tenant.transactions.save()
     return {
         "connector_tenant": tenant,
+        "connector_tagmeaning": meaning,
         "sync_syncrun": run,
         "sync_purchasesync": row,
         "sync_preview": preview,

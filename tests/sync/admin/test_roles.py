@@ -19,7 +19,14 @@ from connector.roles import Role
 from sync.models import SyncRun
 from tests.support.factories import make_tenant
 from tests.support.people import add_staff
-from tests.support.rows import add_alert, add_preview, add_purchase, add_run, body_of
+from tests.support.rows import (
+    add_alert,
+    add_meaning,
+    add_preview,
+    add_purchase,
+    add_run,
+    body_of,
+)
 
 NOBODY = "Nobody"
 V, S, A = Role.VIEWER, Role.SUPPORT, Role.ADMINISTRATOR
@@ -55,6 +62,11 @@ PAGES = {
     "connector_tenant_refresh_codes": (WORKERS, WORKERS),
     "connector_tenant_believe_codes": (WORKERS, WORKERS),
     "connector_tenant_codes_progress": (LOOKERS, LOOKERS),
+    "connector_tagmeaning_changelist": (LOOKERS, LOOKERS),
+    "connector_tagmeaning_add": (set(), set()),
+    "connector_tagmeaning_change": (LOOKERS, set()),
+    "connector_tagmeaning_history": (LOOKERS, LOOKERS),
+    "connector_tagmeaning_delete": (WORKERS, WORKERS),
     "sync_syncrun_changelist": (LOOKERS, LOOKERS),
     "sync_syncrun_add": (set(), set()),
     "sync_syncrun_change": (LOOKERS, set()),
@@ -77,6 +89,7 @@ PAGES = {
     "sync_purchasesync_mark_as_synced": (WORKERS, WORKERS),
     "sync_purchasesync_marker_written": (WORKERS, WORKERS),
     "sync_purchasesync_leave_without_marker": (WORKERS, WORKERS),
+    "sync_purchasesync_use_code": (WORKERS, WORKERS),
     "sync_syncrun_stop_run": (WORKERS, WORKERS),
     "connector_tenant_preview": (WORKERS, WORKERS),
     "sync_preview_changelist": (LOOKERS, LOOKERS),
@@ -125,6 +138,7 @@ DECISIONS = {
 }
 ACTIONS = {
     "connector.tenant": {V: set(), S: {"execute_selected"}},
+    "connector.tagmeaning": {V: set(), S: {"delete_selected"}},
     "sync.syncrun": {V: set(), S: set()},
     "sync.purchasesync": {V: set(), S: DECISIONS},
     "sync.alert": {V: set(), S: set()},
@@ -134,6 +148,7 @@ ACTIONS = {
 }
 ADMINISTRATORS = {
     "connector.tenant": {"execute_selected", "delete_selected"},
+    "connector.tagmeaning": {"delete_selected"},
     "sync.syncrun": set(),
     "sync.purchasesync": DECISIONS,
     "sync.alert": set(),
@@ -161,6 +176,7 @@ def rows(db):
     )
     return {
         "connector_tenant": tenant,
+        "connector_tagmeaning": add_meaning(tenant),
         "sync_syncrun": run,
         "sync_purchasesync": purchase,
         "sync_alert": add_alert(tenant),

@@ -87,6 +87,37 @@ def test_the_description_ends_at_thirty_characters_and_not_with_a_dash():
     assert len(describe("M" * 200, "Lee")) == 30
 
 
+@pytest.mark.parametrize(
+    ("merchant", "cardholder", "said"),
+    [
+        ("ACE TOOLS", "Zoë Núñez-Ibañez Q", "ACE TOOLS - Zoë Núñez-Ibañ"),
+        ("ACE TOOLS", "Zoe\u0308 Nun\u0303ez", "ACE TOOLS - Zoë Nuñez"),
+        ("é" * 29, "", "é" * 15),
+        ("x" + "é" * 29, "", "x" + "é" * 14),
+        ("x\u0302" * 40, "", "x" * 30),
+        ("Café 👩‍🔧🇨🇦 Bar ☕", "👍🏽", "Café Bar"),
+        ("Lowe’s – “Depot”…", "Łukasz", 'Lowe\'s - "Depot"... - Lukasz'),
+        ("Кафе", "北京", "Kafe - BeiJing"),
+        ("ACE\u200b TOOLS\u00a0\u202f 4", "", "ACE TOOLS 4"),
+        ("３Ｍ", "", "3M"),
+        ("👍", "", ""),
+    ],
+)
+def test_the_description_is_of_cmics_characters_and_counted_in_bytes(
+    merchant, cardholder, said
+):
+    assert describe(merchant, cardholder) == said
+
+
+@given(merchant=st.text(), cardholder=st.text(), width=st.integers(0, 40))
+def test_no_text_is_longer_than_its_column_or_of_letters_that_it_lacks(
+    merchant, cardholder, width
+):
+    said = describe(merchant, cardholder, width)
+    assert len(said.encode()) <= width
+    assert said.encode("latin-1").decode("latin-1").isprintable()
+
+
 def test_each_split_is_a_line_in_order():
     invoice = build("118.40", line("60.00"), line("58.40", "017401", "03.300", "4000"))
     assert [str(each.amount) for each in invoice.lines] == ["60.00", "58.40"]

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from connector.api.cmic.types import CodeKind, LineType
 from connector.api.pex.split_types import Split, TagValue
 from connector.api.pex.types import Note, Purchase, Tag, TagOption
-from sync.rules.coding import Catalog, CodingRules, FieldRule, TagReader
+from sync.rules.coding import Catalog, CodingRules, FieldRule
 from sync.rules.selection import SelectionRules, check_codes, judge, places_to_check
+from sync.rules.tag_reading import TagReader
 
 SETTLED = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)  # the evening of the 2nd in New York
 JOB_TAG = Tag(

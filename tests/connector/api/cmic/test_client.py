@@ -233,6 +233,25 @@ def test_an_invoice_is_found_by_its_number_registered_or_voucher(sim):
     assert as_voucher.voucher_number
 
 
+@pytest.mark.parametrize(
+    ("said", "amount"),
+    [
+        ("118.39999999999999", "118.40"),
+        ("118.404", "118.404"),
+        ("118.4", "118.40"),
+        ("118", "118.00"),
+    ],
+)
+def test_an_amount_of_cmic_is_read_to_the_cent_and_never_rounded_to_ours(
+    sim, said, amount
+):
+    sim.add_invoice("PEX-1", Decimal(said), date(2026, 3, 31))
+    client = connect(sim)
+    assert str(client.find_invoice("001", "PEX01", "PEX-1").amount) == amount
+    sim.convert_to_voucher("PEX-1")
+    assert str(client.find_invoice("001", "PEX01", "PEX-1").amount) == amount
+
+
 def test_a_look_up_whose_filter_is_ignored_finds_nothing_wrong(sim):
     upload(connect(sim), "PEX-2")
     sim.faults.set("filter_ignored")

@@ -141,7 +141,15 @@ def test_a_purchase_may_have_no_tags(data):
     assert (purchase.tags, purchase.splits, purchase.unreadable) == ((), (), ())
 
 
-@pytest.mark.parametrize("text", ["Synced with CMiC", "…SYNCED WITH cmic on Monday"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Synced with CMiC",
+        "…SYNCED WITH cmic on Monday",
+        "Synced\u00a0with\u202fCMiC",
+        "\u200bSynced with  CM\u00adiC",
+    ],
+)
 def test_a_marker_is_recognised_anywhere_and_in_any_case(text):
     notes = [{"NoteId": 1, "NoteText": None}, {"NoteText": text}, None, "x"]
     assert Purchase.from_api({**ROW, "TransactionNotes": notes}).is_marked
@@ -201,10 +209,52 @@ def test_a_megabyte_of_text_is_cut():
         (118, "118.00"),
         (Decimal("-3.5"), "-3.50"),
         (" 7 ", "7.00"),
+        (Decimal("29.599999999999994"), "29.60"),
+        (Decimal("-18.979999999999997"), "-18.98"),
+        ("29.599999999999994", "29.60"),
+        (Decimal("1.8979999999999997e1"), "18.98"),
+        ("1.8979999999999997E+1", "18.98"),
+        ("29.60000000000000142108547152020037174224853515625", "29.60"),
+        (Decimal("-0.0"), "0.00"),
+        (Decimal("-0.0000001"), "0.00"),
+        (Decimal("1e-400"), "0.00"),
+        (Decimal("9999999999.98999977"), "9999999999.99"),
     ],
 )
-def test_amounts_are_whole_cents(value, amount):
+def test_amounts_are_whole_cents_without_the_noise_of_floats(value, amount):
     assert str(read_amount(value)) == amount
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Decimal("33.333333"),
+        Decimal("33.335"),
+        Decimal("33.33001"),
+        "0.0049",
+        Decimal("NaN"),
+        Decimal("-Infinity"),
+        "1e400",
+        "1e99999999",
+        Decimal("1e99999999"),
+        Decimal("10000000000"),
+        10**60,
+        "Infinity",
+    ],
+)
+def test_a_fraction_of_a_cent_and_what_is_no_sum_of_money_stay_unreadable(value):
+    with pytest.raises(UnreadableError):
+        read_amount(value)
+
+
+def test_a_split_says_exactly_what_is_no_money():
+    entries = [{"FieldId": "s", "Value": split(Decimal("33.333333"), "24-017")}]
+    purchase = Purchase.from_api({**ROW, "TransactionTags": {"Tags": entries}})
+    [line] = purchase.splits
+    assert (line.amount, line.exact) == (None, Decimal("33.333333"))
+    assert purchase.odd_splits == (
+        "has “33.333333” for an amount, which has a fraction of a cent",
+    )
 
 
 def test_in_the_hour_that_autumn_repeats_the_first_is_meant():

@@ -29,6 +29,7 @@ from tests.simulators.contractor import ALL_SOURCES_UUID
         ({"Apri_Inv_Code": "X" * 21}, "Invoice Number exceeds 20 characters."),
         ({"Apri_Inv_Code": 12345}, "Invoice Number must be a string."),
         ({"Apri_Desc": "x" * 31}, "Description exceeds 30 characters."),
+        ({"Apri_Desc": "ë" * 16}, '"APRI_DESC" (actual: 32, maximum: 30)'),
         ({"Apri_Inv_Date": "2026-03-31"}, "is not a date"),
         ({"Apri_Inv_Date": "2026/02/30"}, "is not a date"),
         ({"Apri_Amt": "118.401"}, "is not a valid amount"),

@@ -68,13 +68,15 @@ MAY_BE_NUMBERS = {"original_amount", "amount", "line"}
 
 @dataclass(frozen=True)
 class FlysheetLayout:
-    """`extra_columns` are the tenant's own: accepted and kept, never checked."""
+    """`extra_columns` are the tenant's own: accepted and kept, never checked.
+    `description_bytes` is how much of a description the column takes."""
 
     header: str = "AP Registered Invoice"
     detail: str = "AP Registered Invoice Detail"
     header_columns: dict[str, str] = field(default_factory=lambda: HEADER_COLUMNS)
     detail_columns: dict[str, str] = field(default_factory=lambda: DETAIL_COLUMNS)
     extra_columns: frozenset[str] = frozenset()
+    description_bytes: int = 30
 
     def read_header(self, data: Any) -> dict[str, str]:
         """The values by meaning; raises RefusalError for what no flysheet takes."""

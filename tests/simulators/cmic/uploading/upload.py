@@ -25,7 +25,7 @@ from tests.simulators.cmic.uploading.distribution import check_codes, check_job
 from tests.simulators.cmic.uploading.flysheet import LABELS, FlysheetLayout
 
 NUMBER_LENGTH = 20
-DESCRIPTION_LENGTH = 30
+COLUMNS = {"number": "APRI_INV_CODE", "description": "APRI_DESC"}
 AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,2})?")
 DAY = re.compile(r"(\d{4}|\d{2})/(\d{2})/(\d{2})")
 
@@ -140,6 +140,7 @@ def examine(
         raise RefusalError(f"Flysheet {payload.get('detailFlysheet')} is not found.")
     header = layout.read_header(payload.get("headerData"))
     _check_header(header, books)
+    _check_length(header, "description", layout.description_bytes)
     lines = _read_lines(payload.get("detailData"), layout)
     invoice = _invoice(header, lines)
     invoice.payload = payload
@@ -182,7 +183,6 @@ def _check_header(header: dict[str, str], books: Books) -> None:
     ):
         raise _not_valid("Invoice Registry Group code", header["group"], company)
     _check_length(header, "number", NUMBER_LENGTH)
-    _check_length(header, "description", DESCRIPTION_LENGTH)
     if header.get("currency", "USD") not in CURRENCIES:
         raise RefusalError(f"Currency code {header['currency']} is not valid.")
     if header.get("valid", "Y") not in ("Y", "N"):
@@ -196,8 +196,15 @@ def _not_valid(label: str, code: str, company: str) -> RefusalError:
 
 
 def _check_length(values: dict[str, str], meaning: str, longest: int) -> None:
-    if len(values.get(meaning, "")) > longest:
+    """As the screen counts, and then as the column does."""
+    text = values.get(meaning, "")
+    if len(text) > longest:
         raise RefusalError(f"{LABELS[meaning]} exceeds {longest} characters.")
+    if (size := len(text.encode())) > longest:
+        raise RefusalError(
+            f'ORA-12899: value too large for column "{COLUMNS[meaning]}" '
+            f"(actual: {size}, maximum: {longest})"
+        )
 
 
 def _invoice(header: dict[str, str], lines: list[Line]) -> StoredInvoice:

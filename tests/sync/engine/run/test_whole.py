@@ -111,6 +111,7 @@ def expected_header(transaction, lines):
     day = transaction.moment.astimezone(EASTERN).strftime("%Y/%m/%d")
     amount = f"{-transaction.amount:.2f}"
     merchant, cardholder = transaction.merchant.name, transaction.cardholder.name
+    said = f"{merchant} - {cardholder}".encode()[:30].decode(errors="ignore")
     header = {
         "Apri_Comp_Code": "001",
         "Apri_Ven_Code": "PEX01",
@@ -119,7 +120,7 @@ def expected_header(transaction, lines):
         "Apri_Inv_Date": day,
         "Apri_Due_Date": day,
         "Apri_Curr_Code": "USD",
-        "Apri_Desc": f"{merchant} - {cardholder}"[:30].rstrip(" -"),
+        "Apri_Desc": said.rstrip(" -"),
         "Apri_Orig_Amt": amount,
         "Apri_Amt": amount,
         "Apri_Valid_Flag": "Y",

@@ -1,0 +1,1 @@
+"""The Sync tab in the admin."""
