@@ -1,7 +1,7 @@
 """The CMiC client against the simulated CMiC, over real sockets."""
 
 import hashlib
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from urllib.parse import urljoin
 
@@ -10,7 +10,6 @@ import pytest
 from connector.api.cmic.client import CmicClient
 from connector.api.cmic.flysheets import Layout, payload
 from connector.api.cmic.oauth import OAuthCredentials
-from connector.api.cmic.paging import parse_page
 from connector.api.cmic.types import (
     CodeKind,
     Document,
@@ -26,7 +25,6 @@ from connector.api.exceptions import (
     AuthenticationError,
     ContradictoryAnswerError,
     InvalidRequestError,
-    ListMovedError,
     RateLimitError,
     ServerError,
     TokenAddressError,
@@ -34,21 +32,12 @@ from connector.api.exceptions import (
     UnprovenAnswerError,
 )
 from connector.api.exchange import Timeouts
-from tests.simulators.cmic import CmicSimulator
-from tests.simulators.contractor import Job, build_contractor
+from tests.simulators.contractor import build_contractor
 
 LOCATION = Location(
     "0AC3DE23133C61F0E063AF811DAC5CAD", "ADC78973BD751170E053508010AC2DB4"
 )
 PDF = Document(b"%PDF-1.4 receipt", "application/pdf", "PEX-1.pdf")
-
-
-@pytest.fixture
-def sim():
-    simulator = CmicSimulator()
-    with simulator.serve() as server:
-        simulator.url = server.base_url
-        yield simulator
 
 
 def connect(sim, **options):
@@ -127,69 +116,6 @@ def test_pages_are_followed_where_the_server_gives_fewer_than_asked(sim, monkeyp
     monkeypatch.setattr("connector.api.cmic.client.PAGE_SIZE", 7)
     codes = [code.code for code in codes_of(sim, CodeKind.JOB)]
     assert len(codes) == len(set(codes)) == 25
-
-
-class TestListsThatMove:
-    """CMiC counts rows from the start of a list, whatever became of those before."""
-
-    @pytest.fixture(autouse=True)
-    def _of_ten(self, sim, monkeypatch):
-        monkeypatch.setattr("connector.api.cmic.client.PAGE_SIZE", 10)
-
-    def test_a_row_that_goes_between_two_pages_is_noticed(self, sim):
-        pages = connect(sim).iter_code_pages(CodeKind.JOB, "001")
-        read = [code.code for code in next(pages)]
-        sim.remove_code("job", read[3])
-        with pytest.raises(ListMovedError, match="jcjob changed while it was read"):
-            list(pages)
-
-    def test_a_row_that_comes_between_two_pages_is_noticed(self, sim):
-        pages = connect(sim).iter_code_pages(CodeKind.JOB, "001")
-        next(pages)
-        sim.books.contractor.jobs.insert(0, Job("001", "NEW", "New", "I", "10"))
-        sim.books.change_job("NEW", name="Newest")
-        with pytest.raises(ListMovedError):
-            list(pages)
-
-    def test_a_row_that_only_changes_its_name_disturbs_nothing(self, sim):
-        pages = connect(sim).iter_code_pages(CodeKind.JOB, "001")
-        read = next(pages)
-        sim.books.change_job(read[-1].code, name="Other name")
-        assert len(read) + sum(len(page) for page in pages) == 25
-
-    def test_a_full_page_is_not_believed_to_be_the_last(self, sim):
-        sim.faults.set("last_page", match="jcjob")
-        assert len(codes_of(sim, CodeKind.JOB)) == 25
-
-    def test_a_page_as_full_as_the_server_makes_it_is_full(self, sim):
-        sim.faults.set("last_page", match="jcjob", limit=4)
-        assert len(codes_of(sim, CodeKind.JOB)) == 25
-
-    def test_a_server_that_always_gives_the_first_page_is_noticed(self, sim):
-        sim.faults.set("offset_ignored", match="jcjob")
-        with pytest.raises(ListMovedError):
-            codes_of(sim, CodeKind.JOB)
-
-    def test_an_invoice_that_becomes_a_voucher_meanwhile_hides_no_other(self, sim):
-        day = date(2026, 3, 31)
-        numbers = [f"PEX-{number}" for number in range(25)]
-        for number in numbers:
-            sim.add_invoice(number, "1.00", day)
-        first = min(sim.invoices(), key=lambda each: each.uuid)
-        sim.faults.set("list_changes", times=1, door="voucher", number=first.number)
-        found, is_short = connect(sim).find_invoices_since(
-            "001", "PEX01", day - timedelta(days=1)
-        )
-        assert sorted(found) == sorted(numbers)
-        assert not is_short
-        assert found[first.number].voucher_number
-
-
-def test_a_full_page_that_does_not_say_whether_there_is_more_is_no_last_page():
-    rows = [{"JobCode": str(number)} for number in range(7)]
-    assert parse_page({"items": rows}, 7, "jcjob", "https://cmic.example").may_go_on
-    page = parse_page({"items": rows}, 8, "jcjob", "https://cmic.example")
-    assert not page.may_go_on
 
 
 def test_a_page_that_the_limits_hold_up_is_waited_for(sim, monkeypatch):
