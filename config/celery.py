@@ -22,11 +22,6 @@ class Loader(AppLoader):
         embedded.start_if_needed()
 
 
-def broker_url(redis_url: str) -> str:
-    """The same address; Celery's name for a Redis behind a unix socket is its own."""
-    return redis_url.replace("unix://", "redis+socket://", 1)
-
-
-app = Celery("config", loader="config.celery:Loader")
+app = Celery("config", loader="config.celery:Loader", amqp="config.broker:Amqp")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["sync"])
