@@ -200,6 +200,7 @@ CELERY_TASK_DEFAULT_QUEUE = "auto"
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "config.celery:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "start-due-runs": {"task": "sync.start_due_runs", "schedule": 60.0},
     "recover": {"task": "sync.recover", "schedule": 60.0},
