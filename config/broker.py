@@ -8,6 +8,7 @@ import time
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from celery import bootsteps
 from celery.app.amqp import AMQP
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Connection
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 # Seconds between two tries to reach a Redis that is away, and between two lines of it.
 _RETRY = 2
 _TOLD_AGAIN = 60
+# Seconds in which whoever goes on by itself after Redis was away shows it.
+_SETTLED = 2
 
 
 def redis_address(url: str, ca_file: str, *, is_insecure: bool) -> str:
@@ -110,3 +113,27 @@ class BrokerConnection(Connection):
 
 class Amqp(AMQP):
     Connection = BrokerConnection
+
+
+class Waking(bootsteps.StartStopStep):
+    """Has runs looked for that lost their messages, once a worker that lost its
+    connection has one again: those messages that it held are with nobody now."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self.lost_at: float | None = None
+
+    def start(self, parent: Any) -> None:
+        if self.lost_at is None:
+            return
+        silent_for = time.monotonic() - self.lost_at + _SETTLED
+        parent.app.send_task(
+            "sync.wake", (silent_for,), queue="manual", countdown=_SETTLED
+        )
+        self.lost_at = None
+
+    def stop(self, parent: Any) -> None:
+        if self.lost_at is None:
+            self.lost_at = time.monotonic()

@@ -7,6 +7,7 @@ from celery import Celery, beat
 from celery.loaders.app import AppLoader
 
 from config import checks, embedded
+from config.broker import Waking
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -46,5 +47,6 @@ class Scheduler(beat.Scheduler):
 
 
 app = Celery("config", loader="config.celery:Loader", amqp="config.broker:Amqp")
+app.steps["consumer"].add(Waking)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["sync"])
