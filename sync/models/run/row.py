@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connector import clock
 from connector.clock import lease_time
-from connector.models import Tenant
+from connector.models import PersonName, Tenant
 from connector.models.access import visible
 from sync.models.heartbeat import (
     forget_beats,
@@ -79,6 +79,7 @@ class SyncRun(models.Model):
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
     )
+    started_by_name = PersonName("started_by")
     status = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     reason = models.CharField(max_length=30, choices=Reason, blank=True)
     message = models.TextField(blank=True)
@@ -97,8 +98,7 @@ class SyncRun(models.Model):
     fault_count = models.PositiveIntegerField(default=0)
     fault_at = models.DateTimeField(null=True)
     fault_system = models.CharField(max_length=10, blank=True)
-    # Stages of preparing that are done and are not done again after a hiccup in a later
-    # one, with what each has to say to people.
+    # Stages of preparing that are done for good, with what each has to say to people.
     tags_synced_at = models.DateTimeField(null=True)
     judged_at = models.DateTimeField(null=True)
     judged_with = models.CharField(max_length=32, blank=True, default="", db_default="")
