@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from celery import bootsteps
 from celery.app.amqp import AMQP
 from django.core.exceptions import ImproperlyConfigured
+from django.dispatch import Signal
 from kombu import Connection
 
 from config.environment import address
@@ -21,8 +22,9 @@ logger = logging.getLogger(__name__)
 # Seconds between two tries to reach a Redis that is away, and between two lines of it.
 _RETRY = 2
 _TOLD_AGAIN = 60
-# Seconds in which whoever goes on by itself after Redis was away shows it.
-_SETTLED = 2
+
+# A worker has a connection again, without which it was for `silent_for` seconds.
+reconnected = Signal()
 
 
 def redis_address(url: str, ca_file: str, *, is_insecure: bool) -> str:
@@ -116,8 +118,8 @@ class Amqp(AMQP):
 
 
 class Waking(bootsteps.StartStopStep):
-    """Has runs looked for that lost their messages, once a worker that lost its
-    connection has one again: those messages that it held are with nobody now."""
+    """Tells when a worker that lost its connection has one again: the messages that it
+    held are with nobody now."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -128,11 +130,10 @@ class Waking(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         if self.lost_at is None:
             return
-        silent_for = time.monotonic() - self.lost_at + _SETTLED
-        parent.app.send_task(
-            "sync.wake", (silent_for,), queue="manual", countdown=_SETTLED
-        )
-        self.lost_at = None
+        silent_for = time.monotonic() - self.lost_at
+        told = reconnected.send_robust(type(self), silent_for=silent_for)
+        if not any(isinstance(answer, Exception) for _, answer in told):
+            self.lost_at = None
 
     def stop(self, parent: Any) -> None:
         if self.lost_at is None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from celery import Task, shared_task
 from django.conf import settings
 from django.db import transaction
+from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
+from config.broker import reconnected
 from connector import clock
 from connector.api.redis_causes import cause_of
 from connector.codes.reading import refresh_requested
@@ -28,6 +31,7 @@ from sync.models import Heartbeat
 logger = logging.getLogger(__name__)
 
 _BEAT = "beat"
+_SETTLED = 2  # seconds
 
 
 def send_on_commit(*steps: Step) -> None:
@@ -82,6 +86,12 @@ def wake(silent_for: float) -> None:
     for preview_id in previews.due_previews(clock.now()):
         _send_preview(preview_id)
     refresh_due_codes()
+
+
+@receiver(reconnected)
+def wake_soon(silent_for: float, **signal: Any) -> None:
+    """Whoever goes on by itself has a moment to show it."""
+    wake.apply_async((silent_for + _SETTLED,), queue="manual", countdown=_SETTLED)
 
 
 @shared_task(name="sync.make_preview")
