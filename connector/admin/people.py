@@ -14,9 +14,10 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.forms import ModelForm
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin, StackedInline
+from unfold.admin import StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from connector.admin.visible import TypedAdmin
 from connector.models import TenantAccess
 
 admin.site.unregister(User)
@@ -67,7 +68,7 @@ class TenantAccessInline(StackedInline):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin, TypedAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -98,5 +99,5 @@ def _may_touch(request: HttpRequest, user: User | None) -> bool:
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, TypedAdmin):
     inlines = (TenantAccessInline,)
