@@ -109,6 +109,7 @@ class BrokerConnection(Connection):
             "interval_max": _RETRY,
         }
         # In place of the caller's: what that logs may show more than the cause.
+        options.pop("errback", None)
         super().ensure_connection(tell, *args[1:], **options)
         return self
 

@@ -79,7 +79,7 @@ class Environment:
     def database(self, name: str, url: str) -> dict[str, Any]:
         """Django's settings of the PostgreSQL at `url`, which `name` gave."""
         parts = address(name, url, environ.Env.POSTGRES_FAMILY)
-        if not parts.path.strip("/"):
+        if not (parts.path.strip("/") or parts.query):
             raise ImproperlyConfigured(f"{name} names no database after the host.")
         return dict(environ.Env.db_url_config(url))
 
@@ -114,7 +114,8 @@ def address(name: str, url: str, schemes: Collection[str]) -> SplitResult:
         )
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        # Several hosts have several ports, which Django's settings take as they are.
+        _ = "," in parts.netloc.rpartition("@")[2] or parts.port
     except ValueError:
         raise ImproperlyConfigured(
             f"{name} cannot be read as an address. In a user name or password write "

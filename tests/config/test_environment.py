@@ -112,6 +112,15 @@ def test_a_bad_address_is_refused_without_a_word_of_it(name, bad):
     assert not any(part in str(raised.value) for part in ("a?se", "cret", "nothing"))
 
 
+def test_a_database_may_have_several_hosts():
+    url = "postgres://u:p@a.example.com:5432,b.example.com:5433/connector"
+    found = Environment({}).database("DATABASE_URL", url)
+    assert (found["HOST"], found["PORT"]) == (
+        "a.example.com,b.example.com",
+        "5432,5433",
+    )
+
+
 def test_a_password_in_an_address_may_begin_with_a_dollar():
     found = Environment({}).database("DATABASE_URL", DATABASE.format("$ecret%40"))
     assert found["PASSWORD"] == "$ecret@"
