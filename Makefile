@@ -34,14 +34,16 @@ test: $(STAMP)
 	exec $(RUN) -m pytest $(or $(ARGS),-n 4 --dist load --maxschedchunk 1)
 
 # honcho gives each process a PORT, but only a platform's own is meant to be bound to.
+# It has a way of its own to read .env, in which # and spaces end a value, and gets none.
 # It also kills what is slow to stop, and then nobody may be left to stop the embedded
 # services: hence the last command.
 serve: $(STAMP)
 	@export PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; \
+	eval "$$(python -m config.environment)"; \
 	export CONNECTOR_BIND="$${CONNECTOR_BIND:-$${PORT:+0.0.0.0:}$${PORT:-127.0.0.1:8000}}"; \
 	honcho=; trap 'kill -TERM $$honcho 2>/dev/null' INT TERM; \
 	for step in release 'web worker beat'; do \
-	  python -m honcho start $$step & honcho=$$!; \
+	  python -m honcho -e /dev/null start $$step & honcho=$$!; \
 	  while kill -0 $$honcho 2>/dev/null; do wait $$honcho; status=$$?; done; \
 	  [ $$status = 0 ] || break; \
 	done; \

@@ -8,32 +8,38 @@ refused by `config.checks`. `.env.example` lists every variable.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 from config import embedded
-from config.celery import broker_url
+from config.broker import broker_url, redis_address
+from config.environment import ENV_FILE, Environment, finite
 from config.keys import development_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+env = Environment(os.environ)
+env.read_file(ENV_FILE)
 
-VAR_DIR = Path(env.str("CONNECTOR_VAR_DIR", default=str(BASE_DIR / "var")))
+VAR_DIR = Path(env.text("CONNECTOR_VAR_DIR", default=str(BASE_DIR / "var")))
 _embedded = embedded.addresses(VAR_DIR)
-IS_EMBEDDED = not env.str("DATABASE_URL", default="")
-IS_BROKER_EMBEDDED = not env.str("REDIS_URL", default="")
-DATABASE_URL = _embedded.database_url if IS_EMBEDDED else env.str("DATABASE_URL")
-REDIS_URL = _embedded.redis_url if IS_BROKER_EMBEDDED else env.str("REDIS_URL")
+IS_EMBEDDED = not env.text("DATABASE_URL", default="")
+IS_BROKER_EMBEDDED = not env.text("REDIS_URL", default="")
+DATABASE_URL = _embedded.database_url if IS_EMBEDDED else env.text("DATABASE_URL")
+REDIS_URL = _embedded.redis_url if IS_BROKER_EMBEDDED else env.text("REDIS_URL")
+REDIS_URL = redis_address(
+    REDIS_URL,
+    env.text("REDIS_CA_FILE"),
+    is_insecure=env.switch("REDIS_INSECURE_TLS", default=False),
+)
 
-SECRET_KEY = env.str("SECRET_KEY", default="")
-FERNET_KEYS = env.list("FERNET_KEYS", default=[])
+SECRET_KEY = env.text("SECRET_KEY", default="")
+FERNET_KEYS = env.parts("FERNET_KEYS", default=[])
 if not (SECRET_KEY and FERNET_KEYS):
     if not IS_EMBEDDED:
         raise ImproperlyConfigured(
@@ -44,13 +50,13 @@ if not (SECRET_KEY and FERNET_KEYS):
     SECRET_KEY = SECRET_KEY or _keys.secret_key
     FERNET_KEYS = FERNET_KEYS or [_keys.fernet_key]
 
-DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS = env.list(
+DEBUG = env.switch("DEBUG", default=False)
+ALLOWED_HOSTS = env.parts(
     "ALLOWED_HOSTS", default=["127.0.0.1", "localhost"] if IS_EMBEDDED else []
 )
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS = env.parts("CSRF_TRUSTED_ORIGINS", default=[])
 
-CONNECTOR_ALLOWED_HOSTS = env.list(
+CONNECTOR_ALLOWED_HOSTS = env.parts(
     "CONNECTOR_ALLOWED_HOSTS",
     default=[
         "*.pexcard.com",
@@ -59,33 +65,33 @@ CONNECTOR_ALLOWED_HOSTS = env.list(
         "*.cmiccloudr12.com",
     ],
 )
-CONNECTOR_ALLOW_LOOPBACK = env.bool("CONNECTOR_ALLOW_LOOPBACK", default=False)
-PEX_CALLS_PER_MINUTE = env.int("PEX_CALLS_PER_MINUTE", default=120)
-CMIC_CALLS_PER_SECOND = env.int("CMIC_CALLS_PER_SECOND", default=15)
-CMIC_CALLS_IN_FLIGHT = env.int("CMIC_CALLS_IN_FLIGHT", default=5)
-SYNC_LANES = env.int("SYNC_LANES", default=4)
-HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=65.0)
+CONNECTOR_ALLOW_LOOPBACK = env.switch("CONNECTOR_ALLOW_LOOPBACK", default=False)
+PEX_CALLS_PER_MINUTE = env.whole("PEX_CALLS_PER_MINUTE", default=120)
+CMIC_CALLS_PER_SECOND = env.whole("CMIC_CALLS_PER_SECOND", default=15)
+CMIC_CALLS_IN_FLIGHT = env.whole("CMIC_CALLS_IN_FLIGHT", default=5)
+SYNC_LANES = env.whole("SYNC_LANES", default=4)
+HTTP_TIMEOUT = env.number("HTTP_TIMEOUT", default=65.0)
 LOST_ANSWER_DELAYS = [
-    float(seconds)
-    for seconds in env.list("LOST_ANSWER_DELAYS", default=["60", "300", "900", "3600"])
+    finite("LOST_ANSWER_DELAYS", seconds)
+    for seconds in env.parts("LOST_ANSWER_DELAYS", default=["60", "300", "900", "3600"])
 ]
 # Seconds that what PEX said of a purchase may be old when it is sent.
-JUDGEMENT_GOOD_FOR = env.float("JUDGEMENT_GOOD_FOR", default=900.0)
+JUDGEMENT_GOOD_FOR = env.number("JUDGEMENT_GOOD_FOR", default=900.0)
 # Days that CMiC's codes may be old when it does not give newer ones.
-CODES_GOOD_FOR = env.float("CODES_GOOD_FOR", default=3.0)
-LEASE_SECONDS = env.float("LEASE_SECONDS", default=240.0)
+CODES_GOOD_FOR = env.number("CODES_GOOD_FOR", default=3.0)
+LEASE_SECONDS = env.number("LEASE_SECONDS", default=240.0)
 
 # Everything about the mail server is in one address, its password too.
 vars().update(
-    env.email_url(
+    env.mail(
         "EMAIL_URL",
         default="consolemail://" if IS_EMBEDDED else "smtp://localhost:25",
     )
 )
-EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT", default=20.0)
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="connector@localhost")
-ALERT_SUPPORT_ADDRESSES = env.list("ALERT_SUPPORT_ADDRESSES", default=[])
-RETENTION_DAYS = env.int("RETENTION_DAYS", default=400)
+EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT", default=20.0)
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="connector@localhost")
+ALERT_SUPPORT_ADDRESSES = env.parts("ALERT_SUPPORT_ADDRESSES", default=[])
+RETENTION_DAYS = env.whole("RETENTION_DAYS", default=400)
 
 INSTALLED_APPS = [
     "unfold",
@@ -112,6 +118,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.middleware.without_nul",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -136,7 +143,7 @@ TEMPLATES = [
 
 DATABASES = {
     "default": {
-        **env.db_url_config(DATABASE_URL),
+        **env.database("DATABASE_URL", DATABASE_URL),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -172,14 +179,16 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = IS_EMBEDDED
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not IS_EMBEDDED
-if env.bool("BEHIND_HTTPS_PROXY", default=False):
+if env.switch("BEHIND_HTTPS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
+SECURE_HSTS_SECONDS = env.whole("SECURE_HSTS_SECONDS", default=0)
+SECURE_SSL_REDIRECT = env.switch("SECURE_SSL_REDIRECT", default=False)
 SESSION_COOKIE_AGE = 12 * 60 * 60
 
 CELERY_BROKER_URL = broker_url(REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# For ever: a worker that gave up would have to be started again by somebody.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -192,6 +201,7 @@ CELERY_TASK_DEFAULT_QUEUE = "auto"
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "config.celery:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "start-due-runs": {"task": "sync.start_due_runs", "schedule": 60.0},
     "recover": {"task": "sync.recover", "schedule": 60.0},
@@ -211,7 +221,7 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     # Tells of its start at every start.
     "loggers": {"pikepdf": {"level": "WARNING"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", default="INFO")},
 }
 
 

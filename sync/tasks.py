@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from celery import Task, shared_task
+from django.conf import settings
 from django.db import transaction
+from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
+from config.broker import reconnected
 from connector import clock
+from connector.api.redis_causes import cause_of
 from connector.codes.reading import refresh_requested
 from sync.engine.alert import mailing, writing
 from sync.engine.preview import previews
-from sync.engine.run import lanes, preparing, recovery
+from sync.engine.run import lanes, preparing, recovery, waking
 from sync.engine.steps import Step
 from sync.engine.upkeep import future, refreshes, retention, tokens
 from sync.models import Heartbeat
@@ -26,6 +31,7 @@ from sync.models import Heartbeat
 logger = logging.getLogger(__name__)
 
 _BEAT = "beat"
+_SETTLED = 2  # seconds
 
 
 def send_on_commit(*steps: Step) -> None:
@@ -73,6 +79,21 @@ def recover() -> None:
         _send_preview(preview_id)
 
 
+@shared_task(name="sync.wake")
+def wake(silent_for: float) -> None:
+    """A worker reaches Redis again, without which it was for so many seconds."""
+    _send(waking.wake(timedelta(seconds=silent_for)))
+    for preview_id in previews.due_previews(clock.now()):
+        _send_preview(preview_id)
+    refresh_due_codes()
+
+
+@receiver(reconnected)
+def wake_soon(silent_for: float, **signal: Any) -> None:
+    """Whoever goes on by itself has a moment to show it."""
+    wake.apply_async((silent_for + _SETTLED,), queue="manual", countdown=_SETTLED)
+
+
 @shared_task(name="sync.make_preview")
 def make_preview(preview_id: int) -> None:
     previews.make_preview(preview_id)
@@ -114,20 +135,21 @@ def _send_refresh(tenant_id: int, queue: str) -> None:
     """What a broker that is away does not take is sent again by `refresh_due_codes`."""
     try:
         refresh_codes.apply_async((tenant_id,), queue=queue)
-    except OperationalError:
-        logger.exception("The broker took no message for codes of %s", tenant_id)
+    except OperationalError as error:
+        logger.error("No message for codes of tenant %s: %s", tenant_id, _cause(error))
 
 
 def _send_preview(preview_id: int) -> None:
     """What a broker that is away does not take is sent again by `recover`."""
     try:
         make_preview.apply_async((preview_id,), queue="manual")
-    except OperationalError:
-        logger.exception("The broker took no message for preview %s", preview_id)
+    except OperationalError as error:
+        logger.error("No message for preview %s: %s", preview_id, _cause(error))
 
 
 def _send(steps: Iterable[Step]) -> None:
-    """A broker that is away costs a minute, not the run: `recover` sends it again."""
+    """A broker that is away costs a wait, not the run: `wake` sends it again once a
+    worker reaches the broker, and `recover` at its next round."""
     for step in steps:
         try:
             if step.lane_set is None:
@@ -141,5 +163,11 @@ def _send(steps: Iterable[Step]) -> None:
                     countdown=step.delay,
                     headers={_BEAT: step.beat.isoformat()} if step.beat else {},
                 )
-        except OperationalError:
-            logger.exception("The broker took no message for run %s", step.run_id)
+        except OperationalError as error:
+            cause = _cause(error)
+            logger.error("No message for run %s: %s", step.run_id, cause)
+            waking.note_unsent(step, cause)
+
+
+def _cause(error: OperationalError) -> str:
+    return cause_of(error, settings.REDIS_URL)

@@ -25,18 +25,18 @@ if _PROCESS and os.environ.get("REDIS_URL"):
     CELERY_BROKER_URL = broker_url(REDIS_URL)  # noqa: F405
 
 CONNECTOR_ALLOW_LOOPBACK = True
-PEX_CALLS_PER_MINUTE = env.int("PEX_CALLS_PER_MINUTE", default=0)  # noqa: F405
-CMIC_CALLS_PER_SECOND = env.int("CMIC_CALLS_PER_SECOND", default=0)  # noqa: F405
-CMIC_CALLS_IN_FLIGHT = env.int("CMIC_CALLS_IN_FLIGHT", default=0)  # noqa: F405
-HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=5.0)  # noqa: F405
-LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)  # noqa: F405
+PEX_CALLS_PER_MINUTE = env.whole("PEX_CALLS_PER_MINUTE", default=0)  # noqa: F405
+CMIC_CALLS_PER_SECOND = env.whole("CMIC_CALLS_PER_SECOND", default=0)  # noqa: F405
+CMIC_CALLS_IN_FLIGHT = env.whole("CMIC_CALLS_IN_FLIGHT", default=0)  # noqa: F405
+HTTP_TIMEOUT = env.number("HTTP_TIMEOUT", default=5.0)  # noqa: F405
+LEASE_SECONDS = env.number("LEASE_SECONDS", default=30.0)  # noqa: F405
 LOST_ANSWER_DELAYS = [0.0, 0.0]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
 # Files are served from where they are; nobody collects them for a test.
 WHITENOISE_AUTOREFRESH = True
 
-if _SECONDS := env.float("CLOCK_AHEAD", default=0.0):  # noqa: F405
+if _SECONDS := env.number("CLOCK_AHEAD", default=0.0):  # noqa: F405
     # A process on a machine whose clock is wrong by so much.
     from datetime import UTC, datetime, timedelta
 

@@ -18,9 +18,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin, StackedInline
+from unfold.admin import StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from connector.admin.visible import TypedAdmin
 from connector.models import Tenant, TenantAccess
 from connector.models.access import (
     groups_of,
@@ -110,7 +111,7 @@ class TenantAccessInline(StackedInline):
         return manages and obj != request.user
 
 
-class RightsAdmin(ModelAdmin):
+class RightsAdmin(TypedAdmin):
     """Keeps each change of somebody's rights in the history, with before and after."""
 
     def save_model(

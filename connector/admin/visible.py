@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import ObjectDoesNotExist
+from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 from unfold.admin import ModelAdmin
@@ -19,7 +23,31 @@ from connector.models import Tenant
 Row = TypeVar("Row", bound=Model)
 
 
-class VisibleAdmin(ModelAdmin):
+class TypedAdmin(ModelAdmin):
+    """For all models: addresses are typed by hand, too, or by somebody who tries what
+    happens, and ask for what no database can look for."""
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Raises `IncorrectLookupParameters`, upon which Django shows the whole list;
+        it then says that it does."""
+        try:
+            return super().get_changelist_instance(request)
+        except (DataError, IncorrectLookupParameters) as error:
+            if ERROR_FLAG not in request.GET:
+                messages.error(
+                    request,
+                    "This address asks for something that cannot be looked for, so the "
+                    "whole list is shown. Choose again under Filters.",
+                )
+            raise IncorrectLookupParameters from error
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        return super().get_object(request, object_id, from_field or None)
+
+
+class VisibleAdmin(TypedAdmin):
     """For models whose querysets have `visible_to`. What is not visible is not there,
     so that nobody learns from the answer that it exists."""
 
@@ -57,6 +85,6 @@ def find_row(
         rows = rows.select_related(*parts)
     try:
         row: Row = rows.get(pk=row_id)
-    except (ObjectDoesNotExist, ValueError) as error:
+    except (ObjectDoesNotExist, ValueError, OverflowError) as error:
         raise Http404 from error
     return row

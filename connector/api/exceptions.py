@@ -115,6 +115,10 @@ class RateLimitError(ApiResponseError):
         return not self.status
 
 
+class LimiterAwayError(RateLimitError):
+    """Redis, which counts the calls, cannot be used: no call is made, to nobody."""
+
+
 class RefreshActiveError(RateLimitError):
     """Another process reads this tenant's codes: wait, it need not be done twice."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import random
 import time
 import uuid
@@ -20,8 +21,11 @@ from urllib.parse import urlsplit
 
 import redis
 
-from connector.api.exceptions import RateLimitError
+from connector.api.exceptions import LimiterAwayError, RateLimitError
 from connector.api.http import Limits, Unlimited
+from connector.api.redis_causes import cause_of
+
+logger = logging.getLogger(__name__)
 
 LONGEST_WAIT = 2.0  # seconds that a worker may sleep before it gives its place back
 
@@ -30,6 +34,8 @@ LONGEST_WAIT = 2.0  # seconds that a worker may sleep before it gives its place 
 _SLACK, _MOST_SLACK = 0.05, 1.0  # of the window; seconds
 _IN_FLIGHT_LEASE = 120  # seconds after which a call's place is taken for abandoned
 _POLL = 0.05
+_AWAY = (redis.RedisError, OSError)
+_ASK_AGAIN = 5.0  # seconds after which a limiter that was away is asked again
 
 # KEYS: pause, in-flight, one sorted set a window.
 # ARGV: permit id, in-flight limit (0: none), lease, then limit and span of each window.
@@ -134,7 +140,7 @@ class RedisLimits:
             _connection(self._redis_url).eval(
                 _PAUSE, 1, self._key("pause"), max(1, int(pause * 1000))
             )
-        except redis.RedisError:
+        except _AWAY:
             return
 
     def _take(self, place: str, rates: Sequence[Rate]) -> None:
@@ -159,11 +165,13 @@ class RedisLimits:
     def _ask(self, keys: Sequence[str], args: Sequence[str | int]) -> int:
         try:
             return int(_script(self._redis_url)(keys=list(keys), args=list(args)))
-        except redis.RedisError as error:
-            raise RateLimitError(
-                "The limiter (Redis) does not answer, so no call is made.",
+        except _AWAY as error:
+            cause = cause_of(error, self._redis_url)
+            logger.warning("The limiter does not answer: %s", cause)
+            raise LimiterAwayError(
+                f"The limiter (Redis) does not answer, so no call is made. {cause}",
                 system=self._system,
-                retry_after=5.0,
+                retry_after=_ASK_AGAIN,
             ) from error
 
     def _give_back(self, place: str) -> None:
@@ -171,7 +179,7 @@ class RedisLimits:
             return
         try:
             _connection(self._redis_url).zrem(self._key("in-flight"), place)
-        except redis.RedisError:
+        except _AWAY:
             return  # it is taken for abandoned after its lease
 
     def _key(self, part: str) -> str:

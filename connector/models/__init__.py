@@ -3,9 +3,10 @@
 from connector.models.access import RoleGrant, TenantAccess
 from connector.models.codes import CmicCode, CodeRefresh
 from connector.models.connections import CmicConnection, PexConnection
-from connector.models.history import CredentialsChange
+from connector.models.history import CredentialsChange, Deed
 from connector.models.invoice_fields import Field
 from connector.models.mapping import FieldMapping, TagMeaning
+from connector.models.recorded import PersonName
 from connector.models.refresh import RefreshState
 from connector.models.settings import TransactionSettings
 from connector.models.tenant import Tenant
@@ -15,8 +16,10 @@ __all__ = [
     "CmicConnection",
     "CodeRefresh",
     "CredentialsChange",
+    "Deed",
     "Field",
     "FieldMapping",
+    "PersonName",
     "PexConnection",
     "RefreshState",
     "RoleGrant",

@@ -1,6 +1,8 @@
 """CredentialsChange: that somebody changed how PEX or CMiC is reached, never to what.
+Deed: what somebody whose account is gone did with a tenant.
 
-Written whenever a connection is saved with other credentials, whoever saves it.
+The first is written whenever a connection is saved with other credentials, whoever
+saves it; the second when an account is deleted, with which Django's log of it goes.
 """
 
 from __future__ import annotations
@@ -8,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
 from django.db import models
-from django.db.models.signals import pre_save
+from django.db.models.signals import pre_delete, pre_save
 from django.dispatch import receiver
 
 from connector.models.connections import CmicConnection, Connection, PexConnection
@@ -75,3 +79,42 @@ def note_credentials(
             fields=changed,
             by=person_name(),
         )
+
+
+class Deed(models.Model):
+    """A line of the admin's log, with the name of whoever did it."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="deeds")
+    by = models.CharField(max_length=150)
+    at = models.DateTimeField()
+    sentence = models.TextField()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.by}: {self.sentence}"
+
+
+@receiver(pre_delete, sender=settings.AUTH_USER_MODEL)
+def keep_deeds(instance: Any, **signal: Any) -> None:
+    tenants = {str(pk): pk for pk in Tenant.objects.values_list("pk", flat=True)}
+    Deed.objects.bulk_create(
+        Deed(
+            tenant_id=tenants[str(each.object_id)],
+            by=instance.get_username(),
+            at=each.action_time,
+            sentence=each.change_message,
+        )
+        for each in deeds_in_log().filter(user=instance, object_id__in=tenants)
+    )
+
+
+def deeds_in_log() -> models.QuerySet[LogEntry]:
+    """What the admin logged of tenants in our words; its own are lists in JSON."""
+    return (
+        LogEntry.objects.filter(content_type__app_label="connector")
+        .filter(content_type__model="tenant")
+        .exclude(change_message__startswith="[")
+        .exclude(change_message="")
+    )

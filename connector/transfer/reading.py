@@ -94,6 +94,9 @@ class Reader:
         if not self.environment or not self.environment.get(name):
             self.refuse(path, f"The environment has no variable {name}.")
             return None
+        if not is_storable(self.environment[name]):
+            self.refuse(path, f"{name} has characters that cannot be stored.")
+            return None
         return self.environment[name]
 
     def _date(self, path: str, value: Any) -> date | None:

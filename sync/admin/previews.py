@@ -23,6 +23,7 @@ from unfold.decorators import display
 from connector.admin.moments import minute
 from connector.admin.page import get_only, route, row_page
 from connector.admin.visible import TenantFilter
+from connector.models.recorded import whose
 from sync.admin.days import days
 from sync.admin.lists.export import csv_answer
 from sync.admin.lists.paging import BoundedPaginator
@@ -114,7 +115,7 @@ class PreviewAdmin(ReadOnlyAdmin):
 
     @admin.display(description="By")
     def by(self, preview: Preview) -> str:
-        return preview.asked_by.get_username() if preview.asked_by else ""
+        return whose(preview, "asked_by")
 
     @admin.display(description="Tenant")
     def tenant_link(self, preview: Preview) -> str:

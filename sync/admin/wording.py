@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from connector.api.cmic.types import LineType
 from connector.models import Tenant
 from connector.models.invoice_fields import KINDS_BY_TYPE
+from connector.models.recorded import whose
 from sync.models import Status, SyncAttempt, SyncRun
 from sync.money import money
 from sync.rules.reasons import ReasonCode, Who, code_title
@@ -152,8 +153,8 @@ def _codes(line: Mapping[str, Any]) -> SafeString:
 
 def starter(run: SyncRun) -> str:
     """Who or what started it."""
-    if run.started_by is not None:
-        return run.started_by.get_username()
+    if name := whose(run, "started_by"):
+        return name
     if run.trigger == SyncRun.Trigger.MANUAL:
         return "a command"
     return run.get_trigger_display()

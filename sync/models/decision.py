@@ -15,6 +15,7 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from connector import clock
+from connector.models import PersonName
 from sync.models.purchase import PurchaseSync
 from sync.models.states import JUDGEABLE, Status, check_move
 from sync.rules.reasons import ReasonCode
@@ -84,6 +85,7 @@ class Decision(models.Model):
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL
     )
+    decided_by_name = PersonName("decided_by")
     decided_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = DecisionManager()

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connector import clock
 from connector.clock import lease_time
-from connector.models import Tenant
+from connector.models import PersonName, Tenant
 from connector.models.access import visible
 from sync.models.states import Status
 from sync.rules.window import Window
@@ -56,6 +56,7 @@ class Preview(models.Model):
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL
     )
+    asked_by_name = PersonName("asked_by")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     message = models.TextField(blank=True)
     window_from = models.DateField()

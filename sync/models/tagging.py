@@ -18,9 +18,10 @@ from django.utils.translation import gettext_lazy as _
 
 from connector import clock
 from connector.api.exceptions import AuthenticationError, ConnectorError
-from connector.models import Field, FieldMapping, Tenant
+from connector.models import Field, FieldMapping, PersonName, Tenant
 from connector.models.access import visible
 from connector.models.codes import KIND_CHOICES
+from connector.models.recorded import whose
 from sync.models.run import SyncRun
 
 # Half of the advisory lock's number, which other locks do not share; the other half is
@@ -87,6 +88,7 @@ class TagSyncQuerySet(models.QuerySet["TagSync"]):
             tenant=mapping.tenant,
             run=run,
             started_by=user or (run.started_by if run else None),
+            started_by_name=run.started_by_name if run and not user else "",
             field=mapping.field,
             kind=kind,
             tag=mapping.tag,
@@ -152,6 +154,7 @@ class TagSync(models.Model):
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL
     )
+    started_by_name = PersonName("started_by")
     what = models.CharField(max_length=10, choices=What, default=What.OPTIONS)
     field = models.CharField(max_length=30, choices=Field)
     kind = models.CharField(max_length=20, choices=KIND_CHOICES)
@@ -199,6 +202,11 @@ class TagSync(models.Model):
 
     def __str__(self) -> str:
         return f"Tag sync {self.pk} of “{self.tag}”"
+
+    @property
+    def starter(self) -> str:
+        """Who started it or its run; empty for a command."""
+        return whose(self, "started_by")
 
     def record(self, message: str, counts: Mapping[str, int], difference: Part) -> None:
         """Put on record what was done so far, because the process may die."""

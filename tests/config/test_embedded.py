@@ -20,7 +20,7 @@ import pytest
 import redis
 
 from config import embedded
-from config.celery import broker_url
+from config.broker import broker_url
 
 # Joins, says the addresses, and leaves when its standard input ends. The module is
 # imported without its package, whose Celery takes longer than all the rest.

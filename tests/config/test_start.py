@@ -4,15 +4,21 @@ with a folder of its own in which a started service would leave its lock."""
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from celery.beat import Service
 from django.conf import settings
 
 from config import embedded
 from config.celery import app
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, stop
+from tests.support.worker import environment
 
 GIVEN = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FERNET_KEYS")
 
@@ -100,3 +106,66 @@ def test_worker_and_beat_start_what_was_not_given(monkeypatch):
     monkeypatch.setattr(embedded, "start_if_needed", lambda: started.append(True))
     app.loader.on_worker_init()
     assert started
+
+
+@pytest.fixture
+def spoilt(tmp_path):
+    """A folder that nobody may write to, with what an older beat has left there."""
+    place = tmp_path / "checkout"
+    (place / "var").mkdir(parents=True)
+    (place / "var" / "beat-schedule").write_bytes(b"\0garbage\xff" * 100)
+    for folder in (place / "var", place):
+        folder.chmod(0o555)
+    yield place
+    for folder in (place, place / "var"):
+        folder.chmod(0o755)
+
+
+def test_beat_starts_beside_a_spoilt_file_and_writes_none(spoilt, tmp_path):
+    (line,) = re.findall(r"^beat: (.*)$", (ROOT / "Procfile").read_text(), re.MULTILINE)
+    before = sorted(spoilt.rglob("*"))
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        beat = subprocess.Popen(
+            ["/bin/sh", "-c", f"{line} --loglevel debug"],
+            cwd=spoilt,
+            env=environment(
+                PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                PYTHONPATH=str(ROOT),
+            ),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while "Waking up" not in log.read_text():
+            assert beat.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+    finally:
+        stop(beat)
+    assert sorted(spoilt.rglob("*")) == before
+
+
+def test_a_minute_after_its_start_beat_has_sent_everything_once(
+    monkeypatch, time_machine, spoilt
+):
+    """So that a beat that is started anew each day sends what is due once a day."""
+    sent = []
+    time_machine.move_to(datetime.now(UTC))
+    scheduler = Service(
+        app,
+        scheduler_cls=app.conf.beat_scheduler,
+        schedule_filename=str(spoilt / "var" / "beat-schedule"),
+    ).get_scheduler()
+    monkeypatch.setattr(
+        scheduler, "apply_entry", lambda entry, producer: sent.append(entry.task)
+    )
+    scheduler.tick()
+    assert sent == []
+    time_machine.shift(timedelta(seconds=61))
+    for _ in range(2 * len(settings.CELERY_BEAT_SCHEDULE)):
+        scheduler.tick()
+    tasks = [plan["task"] for plan in settings.CELERY_BEAT_SCHEDULE.values()]
+    assert sorted(sent) == sorted(tasks)

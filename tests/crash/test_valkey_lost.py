@@ -10,12 +10,13 @@ from decimal import Decimal
 
 import pytest
 
-from config.celery import app, broker_url
+from config.broker import broker_url
+from config.celery import app
 from sync import tasks
 from sync.engine.run.requesting import request_run
 from sync.models import SyncRun
 from tests.support.factories import make_tenant
-from tests.support.valkey import own_valkey
+from tests.support.valkey import make_certificate, own_valkey, tls_in_front
 from tests.support.worker import starting_worker
 
 PURCHASES = 14
@@ -95,6 +96,39 @@ def test_a_valkey_killed_in_the_middle_of_a_run_stops_all_calls(run, pex, cmic, 
     ]
     assert late == []
     assert most_in_a_second(cmic) <= A_SECOND
+    check_books(run, pex, cmic)
+
+
+@pytest.mark.parametrize("seconds", [1, 10])
+def test_once_valkey_is_back_the_run_goes_on_within_ten_seconds_by_itself(
+    run, pex, cmic, valkey, seconds
+):
+    with starting_worker(REDIS_URL=valkey.url, **SETTINGS | {"LEASE_SECONDS": "240"}):
+        send(valkey, tasks.prepare_run, run.pk)
+        wait_for_invoices(cmic, 3)
+        valkey.kill()
+        time.sleep(seconds)
+        valkey.start()
+        back = time.monotonic()
+        wait_for_invoices(cmic, PURCHASES)
+    first = min(call.started for call in cmic.calls if call.started > back)
+    assert first - back < 10
+    assert len({invoice.number for invoice in cmic.invoices()}) == PURCHASES
+
+
+def test_a_run_goes_over_tls_for_messages_and_limits(run, pex, cmic, valkey, tmp_path):
+    certificate = make_certificate(tmp_path, "127.0.0.1")
+    with (
+        tls_in_front(valkey, certificate) as port,
+        starting_worker(
+            REDIS_URL=f"rediss://127.0.0.1:{port}/0",
+            REDIS_CA_FILE=str(certificate),
+            **SETTINGS,
+        ),
+    ):
+        send(valkey, tasks.prepare_run, run.pk)
+        wait_for_invoices(cmic, PURCHASES)
+        finish(run, valkey)
     check_books(run, pex, cmic)
 
 

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import django
-from django.conf import settings
 from django.core.management import call_command
 
 from config import embedded
@@ -215,7 +214,6 @@ def preview(tenant: Tenant) -> None:
 
 
 def start_processes(stack: ExitStack, web_port: int) -> None:
-    schedule = settings.VAR_DIR / "demo-beat-schedule"
     bind = f"127.0.0.1:{web_port}"
     web = f"gunicorn config.wsgi --bind {bind} --threads 4 --log-level warning"
     web += " --no-control-socket"
@@ -223,10 +221,7 @@ def start_processes(stack: ExitStack, web_port: int) -> None:
     worker += " --queues manual,auto --loglevel WARNING"
     beat = "celery -A config beat --loglevel WARNING --pidfile="
     for command in (web, worker, beat):
-        arguments = command.split()
-        if command is beat:
-            arguments.append(f"--schedule={schedule}")
-        stack.enter_context(running(*arguments))
+        stack.enter_context(running(*command.split()))
 
 
 def execute() -> tuple[int, dict[str, Any]]:

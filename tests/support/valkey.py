@@ -1,15 +1,25 @@
-"""A Valkey of a test's own, to be killed, started again and emptied."""
+"""A Valkey of a test's own, to be killed, started again and emptied; also over TLS."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
+import socketserver
+import ssl
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import psutil
 import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from config import embedded
 
@@ -43,3 +53,76 @@ def own_valkey(folder: Path) -> Iterator[OwnValkey]:
     finally:
         server.start()
         embedded.leave(folder)
+
+
+def make_certificate(folder: Path, *names: str, days: int = 1) -> Path:
+    """A file with a certificate for these addresses, signed with its own key, and that
+    key; with fewer than no days it has expired."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
+    found = [
+        x509.IPAddress(ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
+        for name in names
+    ]
+    today = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(issuer)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=9))
+        .not_valid_after(today + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName(found), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / f"certificate-{'-'.join(names)}-{days}.pem"
+    path.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+@contextmanager
+def tls_in_front(valkey: OwnValkey, certificate: Path) -> Iterator[int]:
+    """A port of this machine that takes TLS and passes it on to the server, which was
+    built without."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    behind = unquote(urlsplit(valkey.url).path)
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with (
+                suppress(OSError),
+                context.wrap_socket(self.request, server_side=True) as before,
+                socket.socket(socket.AF_UNIX) as after,
+            ):
+                after.connect(behind)
+                threading.Thread(target=_pass, args=(after, before)).start()
+                _pass(before, after)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        allow_reuse_address = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+
+
+def _pass(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_RDWR)

@@ -12,8 +12,6 @@ from itertools import pairwise
 from typing import Any
 
 from django.contrib.admin import ModelAdmin
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.forms import ModelForm
@@ -24,6 +22,7 @@ from connector.admin.moments import minute
 from connector.admin.page import render_page, row_page
 from connector.history import entries_of, entries_since
 from connector.models import Tenant
+from connector.models.history import deeds_in_log
 
 PAGE_SIZE = 30
 # Rows that one save writes are this close together.
@@ -115,17 +114,12 @@ def events_of(tenant: Tenant) -> list[Event]:
 
 
 def _deeds(tenant: Tenant) -> list[Event]:
-    """What the admin logged in our words; its own lists of fields are JSON."""
-    logged = (
-        LogEntry.objects.filter(
-            content_type=ContentType.objects.get_for_model(Tenant),
-            object_id=str(tenant.pk),
-        )
-        .exclude(change_message__startswith="[")
-        .exclude(change_message="")
-        .select_related("user")
-    )
+    """What people did with it, also those whose account is gone."""
+    logged = deeds_in_log().filter(object_id=str(tenant.pk)).select_related("user")
     return [
-        Event(each.action_time, each.user.get_username(), [each.change_message])
-        for each in logged
+        *(
+            Event(each.action_time, each.user.get_username(), [each.change_message])
+            for each in logged
+        ),
+        *(Event(each.at, each.by, [each.sentence]) for each in tenant.deeds.all()),
     ]

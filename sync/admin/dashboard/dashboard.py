@@ -10,12 +10,14 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
 from connector import clock
 from connector.admin.moments import minute
+from connector.api.redis_causes import trouble_with
 from connector.models import Tenant
 from sync.admin.causes import cause_row, visible_ids
 from sync.admin.dashboard.chart import chart_of
@@ -39,7 +41,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context |= {
             "shows_tenants": True,
             "states": _states(tenants),
-            "parts": _parts(clock.now()),
+            "parts": [*_redis(), *_parts(clock.now())],
             "next_runs": _next_runs(tenants),
         }
     if user.has_perm("sync.view_purchasesync"):
@@ -86,6 +88,15 @@ def _next_runs(tenants: QuerySet[Tenant]) -> list[dict[str, Any]]:
         }
         for pk, name, at in rows[:ROWS]
     ]
+
+
+def _redis() -> list[dict[str, Any]]:
+    """What keeps this process from Redis, if anything: that of the workers may differ,
+    but they share its address."""
+    trouble = trouble_with(settings.REDIS_URL)
+    if not trouble:
+        return []
+    return [{"is_ok": False, "words": f"{trouble} Until then nothing is synced."}]
 
 
 def _parts(now: datetime) -> list[dict[str, Any]]:

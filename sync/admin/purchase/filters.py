@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter, TextFilter
+from unfold.contrib.filters.admin import (
+    DropdownFilter,
+    RangeDateFilter,
+    RangeNumericFilter,
+    TextFilter,
+)
 from unfold.utils import parse_date_str
 
 from connector.api.pex.reading import EASTERN
@@ -22,6 +28,8 @@ from sync.models import PurchaseSync, RunOutcome, SyncRun
 from sync.models.purchase.indexes import OPEN, first_codes, words
 
 _MOST_WORDS = 8
+# Beyond every amount, and finer than each.
+_MOST, _LEAST = Decimal(10) ** 12, Decimal("0.0001")
 _DAYS = {"occurred_at": "day of the card's use", "created_at": "day of its start"}
 
 
@@ -70,6 +78,30 @@ class CardholderFilter(TextFilter):
         names = SearchVector("cardholder", config="simple")
         found = queryset.alias(words=words()).filter(words=wanted)
         return found.alias(names=names).filter(names=wanted)
+
+
+class AmountFilter(RangeNumericFilter):
+    """From and to are amounts, both included. What is no number is left aside, and one
+    that no amount can reach is taken for the nearest that the database knows."""
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[PurchaseSync]
+    ) -> QuerySet[PurchaseSync]:
+        for end, comparison in (("from", "gte"), ("to", "lte")):
+            amount = _amount(self.used_parameters.get(f"amount_{end}"))
+            if amount is not None:
+                queryset = queryset.filter(**{f"amount__{comparison}": amount})
+        return queryset
+
+
+def _amount(text: object) -> Decimal | None:
+    try:
+        amount = Decimal(str(text).strip())
+    except InvalidOperation:
+        return None
+    if not amount.is_finite():
+        return None
+    return min(max(amount, -_MOST), _MOST).quantize(_LEAST)
 
 
 def words_query(text: str) -> str:

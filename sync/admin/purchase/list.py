@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeNumericFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
@@ -30,6 +30,7 @@ from sync.admin.lists.tables import PURCHASES
 from sync.admin.purchase import choosing, receipts
 from sync.admin.purchase.decisions import VERBS, applies, for_one, for_several
 from sync.admin.purchase.filters import (
+    AmountFilter,
     BusinessDayFilter,
     CardholderFilter,
     CauseFilter,
@@ -81,7 +82,7 @@ class PurchaseSyncAdmin(PurchasePage):
         ("occurred_at", BusinessDayFilter),
         JobFilter,
         CardholderFilter,
-        ("amount", RangeNumericFilter),
+        ("amount", AmountFilter),
         RunFilter,
         CauseFilter,
     )

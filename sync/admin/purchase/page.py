@@ -18,6 +18,7 @@ from connector import clock
 from connector.admin.moments import minute, time_of_day
 from connector.codes.nearest import Guess
 from connector.models import Tenant
+from connector.models.recorded import whose
 from sync.admin.lists.export import ExportAdmin
 from sync.admin.purchase.choosing import offers
 from sync.admin.purchase.invoice import invoice_card
@@ -215,8 +216,7 @@ def _left_unmarked(row: PurchaseSync) -> str:
 
 
 def _who(decision: Decision) -> str:
-    by = decision.decided_by
-    return by.get_username() if by else "somebody"
+    return whose(decision, "decided_by") or "somebody"
 
 
 def _when(row: PurchaseSync) -> str:

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from connector.admin.moments import minute
 from connector.models import TagMeaning
+from connector.models.recorded import whose
 from sync.admin.wording import (
     ATTEMPT_COLOURS,
     PURCHASE_COLOURS,
@@ -172,7 +173,7 @@ def _answered(attempt: SyncAttempt) -> str:
 
 
 def _decided(decision: Decision) -> Episode:
-    by = decision.decided_by.get_username() if decision.decided_by else "somebody"
+    by = whose(decision, "decided_by") or "somebody"
     title = f"“{decision.get_kind_display()}” by {by}"
     return Episode(
         decision.decided_at, "person", title, format_html("<p>{}</p>", decision.why)

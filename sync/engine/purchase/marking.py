@@ -8,6 +8,7 @@ from __future__ import annotations
 from connector import clock
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.types import MARKER_TEXT
+from connector.models.recorded import whose
 from sync.engine.judging.context import RunContext
 from sync.engine.judging.markers import is_marked
 from sync.models import Decision, PurchaseSync
@@ -70,5 +71,5 @@ def _marker(row: PurchaseSync) -> str:
     if row.posting_at is None:
         marked = row.decisions.filter(kind=Decision.Kind.MARK_SYNCED).last()
         if marked is not None:
-            about = f"(marked by {marked.decided_by or 'support'})"
+            about = f"(marked by {whose(marked, 'decided_by') or 'support'})"
     return f"{MARKER_TEXT} {about} {clock.now():%Y-%m-%d %H:%M} UTC"

@@ -23,6 +23,7 @@ from connector.api.exceptions import (
     ApiConnectionError,
     AuthenticationError,
     ConnectorError,
+    LimiterAwayError,
     RateLimitError,
     SettingsIncompleteError,
 )
@@ -39,6 +40,7 @@ from sync.engine.run.ending import (
     is_for_ever,
     pause,
     pause_of,
+    wait_for_limit,
 )
 from sync.engine.run.outages import is_outage, takes_no_marker, tried_again
 from sync.engine.steps import Step
@@ -177,6 +179,9 @@ def _after_error(
 ) -> list[Step]:
     """A call had no good end: the purchase waits, or the run ends or waits."""
     run = context.run
+    if isinstance(error, LimiterAwayError):
+        _let_go(row, row.release)
+        return wait_for_limit(run, error)
     if isinstance(error, RateLimitError):
         wait = error.retry_after or _WAIT_FOR_LIMIT
         _let_go(row, row.release, clock.now() + timedelta(seconds=wait))

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connector import clock
 from connector.clock import lease_time
-from connector.models import Tenant
+from connector.models import PersonName, Tenant
 from connector.models.access import visible
 from sync.models.heartbeat import (
     forget_beats,
@@ -79,6 +79,7 @@ class SyncRun(models.Model):
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
     )
+    started_by_name = PersonName("started_by")
     status = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     reason = models.CharField(max_length=30, choices=Reason, blank=True)
     message = models.TextField(blank=True)
@@ -334,8 +335,7 @@ class SyncRun(models.Model):
             )
 
     def note_progress(self) -> None:
-        """A purchase was worked on, whatever came of it: the run was not begun anew in
-        vain."""
+        """A purchase was worked on: the run was not begun anew in vain."""
         if self.restart_count:
             self._change(restart_count=0)
 

@@ -365,3 +365,15 @@ def test_the_cost_does_not_grow_with_the_rows(looking):
             found.append(len(queries))
         counts.append(found)
     assert counts[0] == counts[1]
+
+
+def test_the_first_page_tells_why_redis_cannot_be_used(looking, settings):
+    settings.REDIS_URL = "redis://user:secret@127.0.0.1:1/0"
+    words = words_of(looking, INDEX)
+    assert "Redis at 127.0.0.1:1 refuses connections. Check REDIS_URL" in words
+    assert "Until then nothing is synced." in words
+    assert "secret" not in words
+
+
+def test_the_first_page_says_nothing_of_a_redis_that_answers(looking):
+    assert "Redis" not in words_of(looking, INDEX)

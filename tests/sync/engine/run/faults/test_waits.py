@@ -6,15 +6,19 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from kombu.exceptions import OperationalError
 
 from connector import clock
 from connector.codes.reading import refresh_all
 from connector.connections.clients import cmic_client
+from sync import tasks
 from sync.engine.run.lanes import sync_next
 from sync.engine.run.preparing import prepare
 from sync.engine.run.recovery import recover
 from sync.engine.run.requesting import request_run
+from sync.engine.run.waking import wake
 from sync.models import PurchaseSync, SyncRun
+from sync.models.heartbeat import forget_beats
 from tests.support.driver import drive, row_of
 
 pytestmark = pytest.mark.usefixtures("no_http_inside_transactions")
@@ -127,3 +131,115 @@ def test_one_429_is_no_outage(tenant, cmic, purchase):
         drive(sync_next(run.pk, run.lane_set))
     run.refresh_from_db()
     assert (run.status, run.reason) == ("succeeded", "")
+
+
+AWAY = "redis://user:secret@127.0.0.1:1/0"
+
+
+def test_without_the_limiter_a_lane_calls_nobody_and_the_run_says_why(
+    tenant, pex, cmic, purchase, settings
+):
+    address = settings.REDIS_URL
+    settings.CMIC_CALLS_IN_FLIGHT = 5
+    run, step = request_run(tenant, "manual")
+    (lane,) = prepare(step.run_id)
+    settings.REDIS_URL = AWAY
+    before = len(cmic.calls)
+    (again,) = sync_next(lane.run_id, lane.lane_set, lane.beat)
+    run.refresh_from_db()
+    assert (again.lane_set, again.delay) == (None, 5)
+    assert "The limiter (Redis) does not answer" in run.message
+    assert "Redis at 127.0.0.1:1 refuses connections." in run.message
+    assert "secret" not in run.message
+    assert len(cmic.calls) == before
+    settings.REDIS_URL = address
+    SyncRun.objects.update(resume_at=clock.now())
+    drive(prepare(again.run_id))
+    run.refresh_from_db()
+    assert (run.status, run.message) == ("succeeded", "")
+
+
+def refuse(*args, **options):
+    raise OperationalError("Error 111 connecting to 127.0.0.1:1.") from (
+        ConnectionRefusedError(111)
+    )
+
+
+def test_a_run_whose_first_message_is_not_taken_says_why(tenant, settings, monkeypatch):
+    settings.REDIS_URL = AWAY
+    monkeypatch.setattr(tasks.prepare_run, "apply_async", refuse)
+    run, step = request_run(tenant, "manual")
+    tasks._send([step])
+    run.refresh_from_db()
+    assert run.status == "queued"
+    assert run.message.startswith("No worker can be told to go on. Redis at 127.0.0.1")
+    assert "secret" not in run.message
+
+
+def test_a_lane_whose_message_is_not_taken_leaves_the_run_to_be_taken_up(
+    tenant, purchase, monkeypatch
+):
+    run, step = request_run(tenant, "manual")
+    (lane,) = prepare(step.run_id)
+    monkeypatch.setattr(tasks.sync_next, "apply_async", refuse)
+    tasks._send([lane, lane])
+    run.refresh_from_db()
+    assert "refuses connections" in run.message
+    (again,) = recover()
+    drive(prepare(again.run_id))
+    run.refresh_from_db()
+    assert (run.status, run.message, run.restart_count) == ("succeeded", "", 0)
+    assert sync_next(lane.run_id, lane.lane_set, lane.beat) == []
+
+
+def test_a_message_not_taken_for_lanes_that_were_replaced_changes_nothing(
+    tenant, purchase, monkeypatch
+):
+    run, step = request_run(tenant, "manual")
+    (lane,) = prepare(step.run_id)
+    SyncRun.objects.update(lane_set=lane.lane_set + 1)
+    monkeypatch.setattr(tasks.sync_next, "apply_async", refuse)
+    tasks._send([lane])
+    run.refresh_from_db()
+    assert (run.resume_at, run.message) == (None, "")
+
+
+def silent_since(run, seconds):
+    SyncRun.objects.filter(pk=run.pk).update(
+        heartbeat_at=clock.now() - timedelta(seconds=seconds)
+    )
+    forget_beats((run.pk, run.created_at))
+
+
+def test_a_run_that_was_silent_while_redis_was_away_gets_new_lanes(tenant, purchase):
+    run, step = request_run(tenant, "manual")
+    (lane,) = prepare(step.run_id)
+    silent_since(run, 12)
+    (again,) = wake(timedelta(seconds=10))
+    drive(prepare(again.run_id))
+    run.refresh_from_db()
+    assert (run.status, run.restart_count) == ("succeeded", 0)
+    assert run.lane_set > lane.lane_set
+
+
+def test_a_run_whose_lanes_show_life_is_left_to_them(tenant, purchase):
+    run, step = request_run(tenant, "manual")
+    prepare(step.run_id)
+    silent_since(run, 5)
+    assert wake(timedelta(seconds=10)) == []
+
+
+def test_a_run_that_is_prepared_for_the_first_time_is_left_to_whoever_does(tenant):
+    run, _ = request_run(tenant, "manual")
+    assert run.start_preparing(clock.now())
+    silent_since(run, 60)
+    assert wake(timedelta(seconds=10)) == []
+
+
+def test_runs_that_wait_are_begun_when_their_wait_is_over(tenant, pex, purchase):
+    pex.faults.set("throttled", match="AllCardholder", times=1, retry_after=40)
+    _, step = request_run(tenant, "manual")
+    assert [each.run_id for each in wake(timedelta())] == [step.run_id]
+    prepare(step.run_id)
+    (again,) = wake(timedelta())
+    assert 35 < again.delay <= 40
