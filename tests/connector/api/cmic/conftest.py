@@ -1,3 +1,5 @@
+"""The simulated CMiC that tests of the client talk to over sockets."""
+
 from __future__ import annotations
 
 import pytest
