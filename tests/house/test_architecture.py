@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 APPS = ("connector", "sync", "config")
 MOST_MODULES = 12
 MOST_LINES = 400

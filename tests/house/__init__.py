@@ -1,0 +1,1 @@
+"""Rules that the code and the documentation keep, whatever they are about."""
