@@ -59,6 +59,7 @@ CONNECTOR_ALLOWED_HOSTS = env.list(
         "*.cmiccloudr12.com",
     ],
 )
+CONNECTOR_PRIVATE_HOSTS = env.list("CONNECTOR_PRIVATE_HOSTS", default=[])
 CONNECTOR_ALLOW_LOOPBACK = env.bool("CONNECTOR_ALLOW_LOOPBACK", default=False)
 PEX_CALLS_PER_MINUTE = env.int("PEX_CALLS_PER_MINUTE", default=120)
 CMIC_CALLS_PER_SECOND = env.int("CMIC_CALLS_PER_SECOND", default=15)
