@@ -1,1 +1,1 @@
-"""What somebody tries who means harm, and the wall that each attempt meets."""
+"""Attacks on the running product, each by whoever could try it."""

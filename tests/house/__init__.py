@@ -1,1 +1,0 @@
-"""Rules that the code and the documentation keep, whatever they are about."""

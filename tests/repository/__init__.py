@@ -1,0 +1,1 @@
+"""The repository itself: its folders, imports and documentation."""
