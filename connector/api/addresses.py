@@ -136,7 +136,10 @@ def parse(url: str) -> Address:
     is_as_written = rest.startswith(start) and rest[len(start) :][:1] in ("", "/")
     is_host = bool(_NAME.fullmatch(address.host))
     if not (is_as_written and is_host) or address.port == 0:
-        raise AddressError(f"“{url}” is not an address.")
+        raise AddressError(
+            f"“{url}” is not an address: after https:// come the name of a host, in "
+            "letters, digits, hyphens and dots, and a path."
+        )
     return address
 
 
