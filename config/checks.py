@@ -15,6 +15,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register, run_checks
 from django.core.management.base import SystemCheckError
 
+from connector.api.addresses import is_host_name
+
 TAG = "configuration"
 LIMITS = ("PEX_CALLS_PER_MINUTE", "CMIC_CALLS_PER_SECOND", "CMIC_CALLS_IN_FLIGHT")
 DURATIONS = ("HTTP_TIMEOUT", "EMAIL_TIMEOUT", "JUDGEMENT_GOOD_FOR")
@@ -41,6 +43,7 @@ def check_settings(**options: Any) -> list[CheckMessage]:
         *_delays(),
         *_durations(),
         *_codes(),
+        *_private_hosts(),
         *_encryption_keys(),
     ]
 
@@ -123,6 +126,17 @@ def _codes() -> Iterator[Error]:
             "codes are read once a day.",
             id="connector.E009",
         )
+
+
+def _private_hosts() -> Iterator[Error]:
+    for host in settings.CONNECTOR_PRIVATE_HOSTS:
+        if not is_host_name(host.strip().casefold()):
+            yield Error(
+                f"“{host}” in CONNECTOR_PRIVATE_HOSTS must be the whole name of one "
+                "host.",
+                hint="No scheme, port, pattern or number: cmic.example.com.",
+                id="connector.E010",
+            )
 
 
 def _encryption_keys() -> Iterator[Error]:

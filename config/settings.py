@@ -65,6 +65,7 @@ CONNECTOR_ALLOWED_HOSTS = env.parts(
         "*.cmiccloudr12.com",
     ],
 )
+CONNECTOR_PRIVATE_HOSTS = env.parts("CONNECTOR_PRIVATE_HOSTS", default=[])
 CONNECTOR_ALLOW_LOOPBACK = env.switch("CONNECTOR_ALLOW_LOOPBACK", default=False)
 PEX_CALLS_PER_MINUTE = env.whole("PEX_CALLS_PER_MINUTE", default=120)
 CMIC_CALLS_PER_SECOND = env.whole("CMIC_CALLS_PER_SECOND", default=15)

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import requests
 from urllib3.exceptions import HTTPError
 
+from connector.api.addresses import Reach
 from connector.api.exceptions import (
     AccessDeniedError,
     ApiConnectionError,
@@ -39,7 +40,6 @@ from connector.api.transport import (
     Answer,
     FormPart,
     Multipart,
-    leads_astray,
     new_session,
     retry_after,
 )
@@ -92,8 +92,8 @@ class Unlimited:
 class ApiClient:
     """Calls one API with one set of credentials.
 
-    `authorization` gives the header's value at each call; `secrets` are the strings
-    that must never leave this object in a message.
+    `reach` says where it may call at all; `authorization` gives the header's value at
+    each call; `secrets` are the strings that must never leave this object in a message.
     """
 
     system = "API"
@@ -104,6 +104,7 @@ class ApiClient:
         self,
         base_url: str,
         *,
+        reach: Reach,
         authorization: Callable[[], str],
         secrets: Sequence[str] = (),
         timeouts: Timeouts | None = None,
@@ -114,7 +115,7 @@ class ApiClient:
         self._secrets = [secret for secret in secrets if secret]
         self._timeouts = timeouts or Timeouts()
         self._limits: Limits = limits or Unlimited()
-        self._session = new_session()
+        self._session = new_session(reach)
         self._is_permitted = False
         # Called before each GET; what it raises ends the call before it is made.
         self.before_reading: Callable[[], None] = lambda: None
@@ -272,12 +273,12 @@ class ApiClient:
 
     def _transport_error(self, error: Exception, exchange: Exchange) -> ConnectorError:
         """Certain where no byte of the request left, a doubt everywhere else."""
-        if misled := leads_astray(error):
-            return ApiConnectionError(misled, system=self.system)
         if isinstance(error, requests.exceptions.InvalidURL):
             return ApiConnectionError(
-                f"{self.base_url} is not a valid address.", system=self.system
+                f"{self.base_url} is not called: {error}", system=self.system
             )
+        # One sentence, whatever is there: another for each would tell who reads it
+        # what the network of this server looks like.
         if not exchange.has_begun:
             return ApiConnectionError(
                 f"{self.system} could not be reached at {self.base_url}.",

@@ -1,7 +1,8 @@
 """Connections to somebody else's server, and what came back over one.
 
-Owns the process's pool of connections, an answer and its reading. How long either half
-of a call may take is `connector.api.exchange`, what a fault means `connector.api.http`.
+Owns the process's pool of connections, an answer and its reading. Whom a connection is
+made to is `connector.api.dialing`, how long either half of a call may take
+`connector.api.exchange`, what a fault means `connector.api.http`.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.fields import RequestField
 from urllib3.filepost import choose_boundary
 
-from connector.api.addresses import is_public
+from connector.api.addresses import AddressError, Reach
+from connector.api.dialing import dial
 from connector.api.exceptions import ApiConnectionError, UnexpectedResponseError
 from connector.api.exchange import BoundedResponse, Timeouts, exchanging, send_all
 from connector.api.parsing import parse_json, parse_rows
@@ -30,18 +33,12 @@ from connector.api.parsing import parse_json, parse_rows
 T = TypeVar("T")
 
 
-class PrivateAddressError(NewConnectionError):
-    """The host's name led into a private network; nothing was sent there."""
-
-
 class _Guarded:
-    """Looks where a new connection has led before anything is sent over it, and keeps
-    what is sent and read within the time of its exchange.
-
-    Asking the name service first would not do: it may answer otherwise the second time.
-    """
+    """Connects to where `reach` allows only, and keeps what is sent and read within the
+    time of its exchange."""
 
     response_class: Any = BoundedResponse
+    reach: Reach
 
     def send(self: Any, data: Any) -> None:
         if self.sock is None:
@@ -49,46 +46,63 @@ class _Guarded:
         send_all(self.sock, data)
 
     def _new_conn(self: Any) -> socket.socket:
-        connected: socket.socket = super()._new_conn()  # type: ignore[misc]
-        address = str(connected.getpeername()[0])
-        if is_public(self.host, address):
-            return connected
-        connected.close()
-        raise PrivateAddressError(
-            self,
-            f"The host {self.host} leads to {address}, an address of a private "
-            "network, which is not called.",
-        )
+        try:
+            return dial(
+                self.host,
+                self.port,
+                reach=self.reach,
+                seconds=self.timeout,
+                options=self.socket_options or (),
+            )
+        except OSError as error:
+            raise NewConnectionError(self, f"Not connected: {error}") from error
 
 
-class _HttpConnection(_Guarded, HTTPConnection):
-    pass
+def _pool_classes(reach: Reach) -> dict[str, type[HTTPConnectionPool]]:
+    """Pools of connections that go where `reach` allows, by scheme."""
+
+    class Http(_Guarded, HTTPConnection):
+        pass
+
+    class Https(_Guarded, HTTPSConnection):
+        pass
+
+    class HttpPool(HTTPConnectionPool):
+        ConnectionCls = Http
+
+    class HttpsPool(HTTPSConnectionPool):
+        ConnectionCls = Https
+
+    Http.reach = Https.reach = reach
+    return {"http": HttpPool, "https": HttpsPool}
 
 
-class _HttpsConnection(_Guarded, HTTPSConnection):
-    pass
+class _GuardedAdapter(HTTPAdapter):
+    """Sends to addresses that `reach` allows, whoever asks and whatever was checked
+    before."""
 
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        super().__init__(pool_connections=64, pool_maxsize=64, max_retries=0)
 
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
-
-
-class _PublicAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": _HttpPool,
-            "https": _HttpsPool,
-        }
+        self.poolmanager.pool_classes_by_scheme = _pool_classes(self._reach)
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
+    ) -> requests.Response:
+        """Raises `InvalidURL` for an address that is not allowed."""
+        try:
+            self._reach.check((request.url or "").partition("?")[0])
+        except AddressError as error:
+            raise requests.exceptions.InvalidURL(str(error)) from error
+        return super().send(request, *args, **options)
 
 
 # One pool of connections a process: urllib3's pool is safe to share between threads,
 # a `requests.Session` is not, so each client has its own session on this adapter.
-_ADAPTER = _PublicAdapter(pool_connections=64, pool_maxsize=64, max_retries=0)
+_adapter = cache(_GuardedAdapter)
 
 _LONGEST_FORM_ANSWER = 1024 * 1024  # bytes
 _LONGEST_RETRY_AFTER = 3600.0  # seconds; whoever says more is asked again after that
@@ -158,7 +172,7 @@ class Multipart:
 
 
 def post_form(
-    url: str, form: Mapping[str, str], *, system: str, timeouts: Timeouts
+    url: str, form: Mapping[str, str], *, reach: Reach, system: str, timeouts: Timeouts
 ) -> Answer:
     """The answer, of any status, to a form sent without credentials in its header.
 
@@ -167,7 +181,7 @@ def post_form(
     try:
         with (
             exchanging(timeouts),
-            new_session().post(
+            new_session(reach).post(
                 url,
                 data=form,
                 headers={"Accept": "application/json"},
@@ -178,31 +192,21 @@ def post_form(
         ):
             body = next(response.iter_content(_LONGEST_FORM_ANSWER), b"")
     except (requests.RequestException, HTTPError) as error:
-        message = leads_astray(error) or f"{url} did not answer."
-        raise ApiConnectionError(message, system=system) from error
+        raise ApiConnectionError(f"{url} did not answer.", system=system) from error
     return Answer(response.status_code, response.headers, body, system)
 
 
-def new_session() -> requests.Session:
+def new_session(reach: Reach) -> requests.Session:
     """A session on the process's connections, free of the machine's own settings.
 
-    `trust_env` is off because a .netrc entry would replace our Authorization.
+    `trust_env` is off because a .netrc entry would replace our Authorization, and a
+    proxy would resolve names by itself, so that nobody knows where they lead.
     """
     session = requests.Session()
     session.trust_env = False
-    session.mount("https://", _ADAPTER)
-    session.mount("http://", _ADAPTER)
+    session.mount("https://", _adapter(reach))
+    session.mount("http://", _adapter(reach))
     return session
-
-
-def leads_astray(error: BaseException) -> str:
-    """Why the connection was not made, if it led into a private network; or empty."""
-    reason = error.args[0] if error.args else None
-    if isinstance(reason, MaxRetryError):
-        reason = reason.reason
-    if not isinstance(reason, PrivateAddressError):
-        return ""
-    return str(reason).partition(": ")[2]
 
 
 def retry_after(value: str | None, date: str | None = None) -> float | None:

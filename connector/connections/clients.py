@@ -6,15 +6,17 @@ from typing import TypeVar
 
 from django.conf import settings
 
-from connector.api.addresses import AddressError, check_address
+from connector.api.addresses import AddressError, Reach
 from connector.api.cmic.client import CmicClient
 from connector.api.cmic.oauth import OAuthCredentials
 from connector.api.exceptions import SettingsIncompleteError
 from connector.api.exchange import Timeouts
 from connector.api.limits import cmic_limits, pex_limits
+from connector.api.parsing import clean
 from connector.api.pex.client import PexClient
 from connector.connections.business import keep_found
 from connector.models import CmicConnection, PexConnection, Tenant
+from connector.models.connections import own_reach
 
 T = TypeVar("T", PexConnection, CmicConnection)
 
@@ -48,10 +50,11 @@ def pex_client_for(
     `seconds` are the longest to wait for one answer. Raises `SettingsIncompleteError`
     for an address that may not be called.
     """
-    _check(connection.base_url)
+    reach = own_reach()
     return PexClient(
-        connection.base_url,
+        _checked(connection.base_url, reach),
         token,
+        reach=reach,
         timeouts=_timeouts(seconds),
         limits=pex_limits(
             settings.REDIS_URL, token, per_minute=settings.PEX_CALLS_PER_MINUTE
@@ -75,17 +78,19 @@ def cmic_client_for(
 
     `seconds` and what it raises are as for `pex_client_for`.
     """
-    _check(connection.base_url)
+    reach = own_reach()
+    base_url = _checked(connection.base_url, reach)
     oauth = None
     if connection.auth == CmicConnection.Auth.OAUTH:
         oauth = OAuthCredentials(
-            token_url=connection.token_url,
+            token_url=_checked(connection.token_url, reach),
             client_id=connection.oauth_client_id,
             client_secret=connection.oauth_client_secret,
             scope=connection.scope,
         )
     return CmicClient(
-        connection.base_url,
+        base_url,
+        reach=reach,
         username=connection.login,
         password=connection.password,
         oauth=oauth,
@@ -93,7 +98,7 @@ def cmic_client_for(
         timeouts=_timeouts(seconds),
         limits=cmic_limits(
             settings.REDIS_URL,
-            connection.base_url,
+            base_url,
             per_second=settings.CMIC_CALLS_PER_SECOND,
             in_flight=settings.CMIC_CALLS_IN_FLIGHT,
         ),
@@ -108,16 +113,18 @@ def _complete(connection: T | None, system: str) -> T:
     return connection
 
 
-def _check(url: str) -> None:
-    """Once more at use: the environment may allow less than when it was saved."""
+def _checked(url: str, reach: Reach) -> str:
+    """The address to call, put together anew from what was checked.
+
+    Once more at use: the environment may allow less than when it was saved, and not
+    every way into the database checks anything. Raises `SettingsIncompleteError`.
+    """
     try:
-        check_address(
-            url,
-            settings.CONNECTOR_ALLOWED_HOSTS,
-            allow_loopback=settings.CONNECTOR_ALLOW_LOOPBACK,
-        )
+        return reach.check(url).url
     except AddressError as error:
-        raise SettingsIncompleteError(f"{url} may not be called: {error}") from error
+        raise SettingsIncompleteError(
+            f"{clean(url, 300)} may not be called: {error}"
+        ) from error
 
 
 def _timeouts(seconds: float | None) -> Timeouts:

@@ -13,7 +13,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from connector import clock
-from connector.api.addresses import AddressError, check_address, origin
+from connector.api.addresses import AddressError, Reach, origin
 from connector.api.cmic.flysheets import Layout
 from connector.api.pex.types import Tag
 from connector.fields import SecretField, is_stored, missing_secret
@@ -285,7 +285,7 @@ class CmicConnection(Connection):
     def clean(self) -> None:
         super().clean()
         if self.token_url:
-            validate_address(self.token_url, "token_url", any_host=True)
+            validate_address(self.token_url, "token_url")
         if not isinstance(self.flysheets, dict):
             raise ValidationError({"flysheets": "This must be a JSON object."})
         try:
@@ -320,10 +320,18 @@ class CmicConnection(Connection):
         return Layout.from_settings(changes)
 
 
-def validate_address(url: str, field: str, *, any_host: bool = False) -> None:
+def own_reach() -> Reach:
+    """Where the environment lets this installation call."""
+    return Reach(
+        hosts=tuple(map(str.strip, settings.CONNECTOR_ALLOWED_HOSTS)),
+        private_hosts=tuple(map(str.strip, settings.CONNECTOR_PRIVATE_HOSTS)),
+        allow_loopback=settings.CONNECTOR_ALLOW_LOOPBACK,
+    )
+
+
+def validate_address(url: str, field: str) -> None:
     """Raises `ValidationError` at `field` for an address we must not call."""
-    hosts = ["*"] if any_host else settings.CONNECTOR_ALLOWED_HOSTS
     try:
-        check_address(url, hosts, allow_loopback=settings.CONNECTOR_ALLOW_LOOPBACK)
+        own_reach().check(url)
     except AddressError as error:
         raise ValidationError({field: str(error)}) from error

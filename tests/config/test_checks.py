@@ -29,6 +29,10 @@ BAD = [
     ("E006", {"EMAIL_TIMEOUT": -1.0}),
     ("E007", {"FERNET_KEYS": ["a good key", " "]}),
     ("E007", {"FERNET_KEYS": ["\udcff"]}),
+    ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["https://cmic.example.com"]}),
+    ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["*.example.com"]}),
+    ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["10.0.0.8"]}),
+    ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["cmic.example.com", "cmic:8443"]}),
 ]
 GOOD = [
     {"LEASE_SECONDS": 130.1, "HTTP_TIMEOUT": 65.0},
@@ -39,6 +43,7 @@ GOOD = [
     {"LOST_ANSWER_DELAYS": [60.0, 60.0, 300.0]},
     {"FERNET_KEYS": ["k", "é"]},
     {"ALLOWED_HOSTS": []},
+    {"CONNECTOR_PRIVATE_HOSTS": ["CMiC.example.com", " cmic-test"]},
 ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from connector.api.addresses import Reach
 from connector.models import (
     CmicConnection,
     CredentialsChange,
@@ -25,6 +26,8 @@ from connector.models import (
 )
 from connector.transfer.importing import import_tenant
 
+# For clients that are made without a tenant: any name, and the simulators.
+ANYWHERE = Reach(("*",), allow_loopback=True)
 PEX_TOKEN = "sandbox-token"
 CMIC_PASSWORD = "sandbox-password"
 

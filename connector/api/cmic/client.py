@@ -15,6 +15,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from connector.api.addresses import Reach
 from connector.api.cmic.answers import verdict_of
 from connector.api.cmic.modules import is_not_licensed, module_state
 from connector.api.cmic.oauth import OAuthCredentials, OAuthToken
@@ -82,6 +83,7 @@ class CmicClient(ApiClient):
         self,
         base_url: str,
         *,
+        reach: Reach,
         username: str = "",
         password: str = "",
         oauth: OAuthCredentials | None = None,
@@ -94,15 +96,17 @@ class CmicClient(ApiClient):
             pair = base64.b64encode(f"{username}:{password}".encode()).decode()
             super().__init__(
                 base_url,
+                reach=reach,
                 authorization=lambda: f"Basic {pair}",
                 secrets=[pair, password],
                 timeouts=timeouts,
                 limits=limits,
             )
         else:
-            self._token = OAuthToken(oauth, timeouts or Timeouts())
+            self._token = OAuthToken(oauth, timeouts or Timeouts(), reach)
             super().__init__(
                 base_url,
+                reach=reach,
                 authorization=self._token.authorization,
                 secrets=[oauth.client_secret],
                 timeouts=timeouts,

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from connector.api.addresses import Reach
 from connector.api.exceptions import (
     ApiConnectionError,
     AuthenticationError,
@@ -42,8 +43,11 @@ _locks: dict[OAuthCredentials, threading.Lock] = {}
 class OAuthToken:
     """Gives the Authorization header for one set of credentials."""
 
-    def __init__(self, credentials: OAuthCredentials, timeouts: Timeouts) -> None:
+    def __init__(
+        self, credentials: OAuthCredentials, timeouts: Timeouts, reach: Reach
+    ) -> None:
         self._credentials = credentials
+        self._reach = reach
         self._timeouts = timeouts
         self._lock = _locks.setdefault(credentials, threading.Lock())
 
@@ -77,7 +81,11 @@ class OAuthToken:
         if self._credentials.scope:
             form["scope"] = self._credentials.scope
         answer = post_form(
-            self._credentials.token_url, form, system="CMiC", timeouts=self._timeouts
+            self._credentials.token_url,
+            form,
+            reach=self._reach,
+            system="CMiC",
+            timeouts=self._timeouts,
         )
         if answer.status in (400, 401, 403):
             raise AuthenticationError(

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from connector.api.addresses import Reach
 from connector.api.exceptions import (
     AccessDeniedError,
     ApiResponseError,
@@ -80,11 +81,13 @@ class PexClient(TagCalls):
         base_url: str,
         token: str,
         *,
+        reach: Reach,
         timeouts: Timeouts | None = None,
         limits: Limits | None = None,
     ) -> None:
         super().__init__(
             base_url,
+            reach=reach,
             authorization=lambda: f"token {token}",
             secrets=[token],
             timeouts=timeouts,

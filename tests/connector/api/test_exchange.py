@@ -21,13 +21,19 @@ from connector.api import exchange
 from connector.api.exceptions import ApiConnectionError, ApiTimeoutError
 from connector.api.exchange import Timeouts
 from connector.api.http import ApiClient
+from tests.support.factories import ANYWHERE
 
 MEGABYTE = 1024 * 1024
 YES = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 def client(url, **timeouts):
-    return ApiClient(url, authorization=lambda: "x", timeouts=Timeouts(**timeouts))
+    return ApiClient(
+        url,
+        reach=ANYWHERE,
+        authorization=lambda: "x",
+        timeouts=Timeouts(**timeouts),
+    )
 
 
 @contextmanager
@@ -100,25 +106,23 @@ def test_a_handshake_that_fails_has_sent_nothing(how):
     assert not raised.value.may_have_succeeded
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """Of 127.0.0.1, by nobody that a machine trusts."""
+def make_certificate(folder, *names):
+    """A file with key and certificate of these hosts, by nobody that is trusted."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.IPAddress(ip_address("127.0.0.1"))
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(issuer)
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(key, hashes.SHA256())
     )
-    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    path = folder / "certificate.pem"
     path.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
@@ -128,6 +132,12 @@ def certificate(tmp_path_factory):
         + made.public_bytes(serialization.Encoding.PEM)
     )
     return path
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    here = x509.IPAddress(ip_address("127.0.0.1"))
+    return make_certificate(tmp_path_factory.mktemp("tls"), here)
 
 
 def over_tls(certificate, answer):

@@ -33,6 +33,7 @@ from connector.api.exceptions import (
 )
 from connector.api.exchange import Timeouts
 from tests.simulators.contractor import build_contractor
+from tests.support.factories import ANYWHERE
 
 LOCATION = Location(
     "0AC3DE23133C61F0E063AF811DAC5CAD", "ADC78973BD751170E053508010AC2DB4"
@@ -42,7 +43,9 @@ PDF = Document(b"%PDF-1.4 receipt", "application/pdf", "PEX-1.pdf")
 
 def connect(sim, **options):
     options = {"username": "ACME||APIUSER", "password": "sandbox-password", **options}
-    return CmicClient(sim.url, timeouts=Timeouts(connect=2, answer=2), **options)
+    return CmicClient(
+        sim.url, reach=ANYWHERE, timeouts=Timeouts(connect=2, answer=2), **options
+    )
 
 
 def codes_of(sim, kind):
@@ -265,7 +268,7 @@ def test_oauth_asks_for_one_token_and_uses_it(sim):
         client_id="sandbox-client",
         client_secret="sandbox-secret",
     )
-    client = CmicClient(sim.url, oauth=oauth)
+    client = CmicClient(sim.url, reach=ANYWHERE, oauth=oauth)
     upload(client)
     client.find_invoice("001", "PEX01", "PEX-1")
     token_calls = [call for call in sim.calls if call.path.endswith("/oauth2/token")]
@@ -277,7 +280,7 @@ def test_a_token_that_ended_before_its_time_is_replaced_once(sim):
     oauth = OAuthCredentials(
         f"{sim.url}/oauth2/token", "sandbox-client", "sandbox-secret", scope="early"
     )
-    client = CmicClient(sim.url, oauth=oauth)
+    client = CmicClient(sim.url, reach=ANYWHERE, oauth=oauth)
     client.find_invoice("001", "PEX01", "PEX-1")
     sim.access.tokens.clear()
     upload(client)
@@ -294,7 +297,7 @@ def test_an_access_token_that_cmic_repeats_goes_nowhere(sim):
     oauth = OAuthCredentials(
         f"{sim.url}/oauth2/token", "sandbox-client", "sandbox-secret"
     )
-    client = CmicClient(sim.url, oauth=oauth)
+    client = CmicClient(sim.url, reach=ANYWHERE, oauth=oauth)
     token = client._authorization().removeprefix("Bearer ")
     sim.faults.set("refuse_upload", message=f"bad token {token}")
     with pytest.raises(InvalidRequestError) as raised:
@@ -305,13 +308,15 @@ def test_an_access_token_that_cmic_repeats_goes_nowhere(sim):
 def test_refused_oauth_credentials_are_an_authentication_error(sim):
     oauth = OAuthCredentials(f"{sim.url}/oauth2/token", "sandbox-client", "wrong")
     with pytest.raises(AuthenticationError):
-        CmicClient(sim.url, oauth=oauth).find_invoice("001", "PEX01", "PEX-1")
+        CmicClient(sim.url, reach=ANYWHERE, oauth=oauth).find_invoice(
+            "001", "PEX01", "PEX-1"
+        )
 
 
 def test_a_token_address_that_does_not_exist_is_a_fault_of_the_settings(sim):
     url = urljoin(sim.url, "/elsewhere/token")
     oauth = OAuthCredentials(url, "sandbox-client", "sandbox-secret")
-    client = CmicClient(sim.url, oauth=oauth)
+    client = CmicClient(sim.url, reach=ANYWHERE, oauth=oauth)
     with pytest.raises(TokenAddressError) as raised:
         client.find_invoice("001", "PEX01", "PEX-1")
     assert str(raised.value) == (

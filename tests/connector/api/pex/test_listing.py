@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from connector.api.pex.client import PexClient
 from sync.rules.window import business_day
-from tests.support.factories import PEX_TOKEN
+from tests.support.factories import ANYWHERE, PEX_TOKEN
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def purchases(pex):
 
 def receipted(pex):
     today = business_day(timezone.now())
-    client = PexClient(pex.url, PEX_TOKEN)
+    client = PexClient(pex.url, PEX_TOKEN, reach=ANYWHERE)
     return set(client.find_receipted(today - timedelta(days=2), today))
 
 
