@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register, run_checks
 from django.core.management.base import SystemCheckError
 
-from connector.api.addresses import is_host_name
+from connector.api.wire.addresses import is_host_name
 
 TAG = "configuration"
 LIMITS = ("PEX_CALLS_PER_MINUTE", "CMIC_CALLS_PER_SECOND", "CMIC_CALLS_IN_FLIGHT")

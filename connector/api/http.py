@@ -19,7 +19,6 @@ from typing import Any, Protocol
 import requests
 from urllib3.exceptions import HTTPError
 
-from connector.api.addresses import Reach
 from connector.api.exceptions import (
     AccessDeniedError,
     ApiConnectionError,
@@ -34,9 +33,10 @@ from connector.api.exceptions import (
     ServerError,
     UnexpectedResponseError,
 )
-from connector.api.exchange import Exchange, Timeouts, exchanging
 from connector.api.parsing import clean
-from connector.api.transport import (
+from connector.api.wire.addresses import Reach
+from connector.api.wire.exchange import Exchange, Timeouts, exchanging
+from connector.api.wire.transport import (
     Answer,
     FormPart,
     Multipart,

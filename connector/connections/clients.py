@@ -6,14 +6,14 @@ from typing import TypeVar
 
 from django.conf import settings
 
-from connector.api.addresses import AddressError, Reach
 from connector.api.cmic.client import CmicClient
 from connector.api.cmic.oauth import OAuthCredentials
 from connector.api.exceptions import SettingsIncompleteError
-from connector.api.exchange import Timeouts
 from connector.api.limits import cmic_limits, pex_limits
 from connector.api.parsing import clean
 from connector.api.pex.client import PexClient
+from connector.api.wire.addresses import AddressError, Reach
+from connector.api.wire.exchange import Timeouts
 from connector.connections.business import keep_found
 from connector.models import CmicConnection, PexConnection, Tenant
 from connector.models.connections import own_reach

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector.api.addresses import origin
+from connector.api.wire.addresses import origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from connector import clock
-from connector.api.addresses import AddressError, Reach, origin
 from connector.api.cmic.flysheets import Layout
 from connector.api.pex.types import Tag
+from connector.api.wire.addresses import AddressError, Reach, origin
 from connector.fields import SecretField, is_stored, missing_secret
 from connector.models.business import Business, place_of
 from connector.models.tenant import Tenant

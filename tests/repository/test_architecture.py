@@ -36,7 +36,7 @@ FORBIDDEN = {
         "connector.connections",
         "connector.transfer",
         "connector.api.http",
-        "connector.api.transport",
+        "connector.api.wire.transport",
     ),
     "connector/connections": (
         "connector.admin",
@@ -77,7 +77,7 @@ FORBIDDEN = {
         "connector.codes",
         "connector.connections",
         "connector.api.http",
-        "connector.api.transport",
+        "connector.api.wire.transport",
     ),
     "sync/engine": ("sync.tasks", "sync.admin", "celery", "connector.admin"),
     # A simulator that knew our classes would agree with our mistakes.
@@ -211,7 +211,7 @@ def test_a_worker_does_not_load_what_reads_the_bytes_of_others():
 
 def test_requests_is_used_in_one_place_only():
     users = {line.split(":")[0] for line in importers(modules(*APPS), "requests")}
-    assert users == {"connector/api/http.py", "connector/api/transport.py"}
+    assert users == {"connector/api/http.py", "connector/api/wire/transport.py"}
 
 
 def test_messages_are_sent_in_one_place_only():

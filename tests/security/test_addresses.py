@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from connector.api.addresses import AddressError, Reach, is_host_name, origin, parse
+from connector.api.wire.addresses import (
+    AddressError,
+    Reach,
+    is_host_name,
+    origin,
+    parse,
+)
 
 KNOWN = Reach(("*.pexcard.com", "*.cmiccloud.com"))
 SANDBOX = Reach(("*.pexcard.com",), allow_loopback=True)

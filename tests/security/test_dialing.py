@@ -7,11 +7,11 @@ import re
 import pytest
 from cryptography import x509
 
-from connector.api.addresses import Reach
 from connector.api.cmic.oauth import OAuthCredentials, OAuthToken
 from connector.api.exceptions import ApiConnectionError
-from connector.api.exchange import Timeouts
 from connector.api.http import ApiClient
+from connector.api.wire.addresses import Reach
+from connector.api.wire.exchange import Timeouts
 from tests.connector.api.test_exchange import (
     YES,
     make_certificate,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connector.api.addresses import Reach
-from connector.api.networks import Network, network_of
+from connector.api.wire.addresses import Reach
+from connector.api.wire.networks import Network, network_of
 
 PUBLIC, PRIVATE, LOOPBACK, OTHER = Network
 

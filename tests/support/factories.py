@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from connector.api.addresses import Reach
+from connector.api.wire.addresses import Reach
 from connector.models import (
     CmicConnection,
     CredentialsChange,

@@ -15,7 +15,6 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from connector.api.addresses import Reach
 from connector.api.cmic.answers import verdict_of
 from connector.api.cmic.modules import is_not_licensed, module_state
 from connector.api.cmic.oauth import OAuthCredentials, OAuthToken
@@ -46,10 +45,11 @@ from connector.api.exceptions import (
     UnexpectedResponseError,
     UnprovenAnswerError,
 )
-from connector.api.exchange import Timeouts
 from connector.api.http import ApiClient, Limits
 from connector.api.parsing import cents, clean, read_number
-from connector.api.transport import Answer
+from connector.api.wire.addresses import Reach
+from connector.api.wire.exchange import Timeouts
+from connector.api.wire.transport import Answer
 
 # Seconds that a page of a long list may wait for its turn: to begin the list anew would
 # cost all the pages before it.

@@ -9,15 +9,15 @@ import threading
 import time
 from dataclasses import dataclass
 
-from connector.api.addresses import Reach
 from connector.api.exceptions import (
     ApiConnectionError,
     AuthenticationError,
     TokenAddressError,
     UnexpectedResponseError,
 )
-from connector.api.exchange import Timeouts
-from connector.api.transport import post_form
+from connector.api.wire.addresses import Reach
+from connector.api.wire.exchange import Timeouts
+from connector.api.wire.transport import post_form
 
 # Not found, no such method, gone.
 _NO_SUCH_ADDRESS = (404, 405, 410)

@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 import msgspec
 
-from connector.api.addresses import Reach
 from connector.api.exceptions import (
     AccessDeniedError,
     ApiResponseError,
@@ -22,7 +21,6 @@ from connector.api.exceptions import (
     NotFoundError,
     UnexpectedResponseError,
 )
-from connector.api.exchange import Timeouts
 from connector.api.http import Limits
 from connector.api.pex.reading import (
     UnreadableError,
@@ -39,7 +37,9 @@ from connector.api.pex.types import (
     TokenInfo,
     read_notes,
 )
-from connector.api.transport import Answer
+from connector.api.wire.addresses import Reach
+from connector.api.wire.exchange import Timeouts
+from connector.api.wire.transport import Answer
 
 T = TypeVar("T")
 

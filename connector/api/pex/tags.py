@@ -24,7 +24,7 @@ from connector.api.pex.reading import (
     read_text,
 )
 from connector.api.pex.types import Tag, TagOption
-from connector.api.transport import Answer
+from connector.api.wire.transport import Answer
 
 # A list of 100,000 options is some 10 MB.
 _LIST_BYTES = 64 * 1024 * 1024

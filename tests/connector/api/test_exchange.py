@@ -19,8 +19,8 @@ from cryptography.x509.oid import NameOID
 
 from connector.api import exchange
 from connector.api.exceptions import ApiConnectionError, ApiTimeoutError
-from connector.api.exchange import Timeouts
 from connector.api.http import ApiClient
+from connector.api.wire.exchange import Timeouts
 from tests.support.factories import ANYWHERE
 
 MEGABYTE = 1024 * 1024

@@ -20,8 +20,8 @@ from connector.api.exceptions import (
     ServerError,
     UnexpectedResponseError,
 )
-from connector.api.exchange import Timeouts
 from connector.api.http import ApiClient
+from connector.api.wire.exchange import Timeouts
 from tests.support.factories import ANYWHERE
 
 BASE = "https://api.example.com/base"

@@ -31,7 +31,7 @@ from connector.api.exceptions import (
     UnexpectedResponseError,
     UnprovenAnswerError,
 )
-from connector.api.exchange import Timeouts
+from connector.api.wire.exchange import Timeouts
 from tests.simulators.contractor import build_contractor
 from tests.support.factories import ANYWHERE
 

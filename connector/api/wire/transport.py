@@ -1,8 +1,8 @@
 """Connections to somebody else's server, and what came back over one.
 
 Owns the process's pool of connections, an answer and its reading. Whom a connection is
-made to is `connector.api.dialing`, how long either half of a call may take
-`connector.api.exchange`, what a fault means `connector.api.http`.
+made to is `connector.api.wire.dialing`, how long either half of a call may take
+`connector.api.wire.exchange`, what a fault means `connector.api.http`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.fields import RequestField
 from urllib3.filepost import choose_boundary
 
-from connector.api.addresses import AddressError, Reach
-from connector.api.dialing import dial
 from connector.api.exceptions import ApiConnectionError, UnexpectedResponseError
-from connector.api.exchange import BoundedResponse, Timeouts, exchanging, send_all
 from connector.api.parsing import parse_json, parse_rows
+from connector.api.wire.addresses import AddressError, Reach
+from connector.api.wire.dialing import dial
+from connector.api.wire.exchange import BoundedResponse, Timeouts, exchanging, send_all
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from connector.api.addresses import Reach
+from connector.api.wire.addresses import Reach
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ half of it may take.
 Owns what happens at the socket during a call. urllib3 gives a request's body the time
 meant for connecting, gives every read of an answer its whole time anew, and tells a
 handshake that failed like a connection that broke afterwards; so the connections of
-`connector.api.transport` ask here instead. What a fault means is said by
+`connector.api.wire.transport` ask here instead. What a fault means is said by
 `connector.api.http`.
 """
 

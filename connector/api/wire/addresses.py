@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
-from connector.api.networks import Network, network_of
+from connector.api.wire.networks import Network, network_of
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 _HTTPS_PORT = 443
