@@ -19,6 +19,7 @@ from connector.api.wire.addresses import is_host_name
 
 TAG = "configuration"
 LIMITS = ("PEX_CALLS_PER_MINUTE", "CMIC_CALLS_PER_SECOND", "CMIC_CALLS_IN_FLIGHT")
+SHORTEST_KEY = 16
 DURATIONS = ("HTTP_TIMEOUT", "EMAIL_TIMEOUT", "JUDGEMENT_GOOD_FOR")
 
 
@@ -147,6 +148,15 @@ def _encryption_keys() -> Iterator[Error]:
                 f"Key {number} of FERNET_KEYS is blank or no readable text.",
                 id="connector.E007",
             )
+
+    newest = settings.FERNET_KEYS[0] if settings.FERNET_KEYS else ""
+    if newest.strip() and len(newest) < SHORTEST_KEY:
+        yield Error(
+            "The first key of FERNET_KEYS, with which secrets are encrypted, is easy "
+            f"to guess: it has fewer than {SHORTEST_KEY} characters.",
+            hint="Put a long random text in front, and keep this one behind it.",
+            id="connector.E011",
+        )
 
 
 def _is_text(key: str) -> bool:

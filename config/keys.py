@@ -1,6 +1,5 @@
-"""Keys made up once for a checkout without a DATABASE_URL: demo, test and serve.
-
-Production has its keys from the environment; see `config.settings`.
+"""The keys that secrets are encrypted with: as the environment gives them, or made up
+once for a checkout without a DATABASE_URL (demo, test and serve).
 """
 
 from __future__ import annotations
@@ -8,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -35,3 +35,11 @@ def development_keys(folder: Path) -> Keys:
         finally:
             draft.unlink()
     return Keys(**json.loads(path.read_text()))
+
+
+def trimmed(keys: Sequence[str]) -> list[str]:
+    """Without the blanks that stand around them in a list, which nobody sees.
+
+    Keys as they were written come last: with them an older release has encrypted.
+    """
+    return [key.strip() for key in keys] + [key for key in keys if key != key.strip()]

@@ -20,7 +20,7 @@ from django.urls import reverse_lazy
 from config import embedded
 from config.broker import broker_url, redis_address
 from config.environment import ENV_FILE, Environment, finite
-from config.keys import development_keys
+from config.keys import development_keys, trimmed
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(os.environ)
@@ -39,7 +39,8 @@ REDIS_URL = redis_address(
 )
 
 SECRET_KEY = env.text("SECRET_KEY", default="")
-FERNET_KEYS = env.parts("FERNET_KEYS", default=[])
+SECRET_KEY_FALLBACKS = env.parts("SECRET_KEY_FALLBACKS", default=[])
+FERNET_KEYS = trimmed(env.parts("FERNET_KEYS", default=[]))
 if not (SECRET_KEY and FERNET_KEYS):
     if not IS_EMBEDDED:
         raise ImproperlyConfigured(
@@ -51,6 +52,11 @@ if not (SECRET_KEY and FERNET_KEYS):
     FERNET_KEYS = FERNET_KEYS or [_keys.fernet_key]
 
 DEBUG = env.switch("DEBUG", default=False)
+if DEBUG and not IS_EMBEDDED:
+    raise ImproperlyConfigured(
+        "DEBUG shows settings and customers' data to whoever meets an error, so it is "
+        "not for a server with a DATABASE_URL: unset one of the two."
+    )
 ALLOWED_HOSTS = env.parts(
     "ALLOWED_HOSTS", default=["127.0.0.1", "localhost"] if IS_EMBEDDED else []
 )
@@ -182,8 +188,12 @@ WHITENOISE_USE_FINDERS = IS_EMBEDDED
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not IS_EMBEDDED
 if env.switch("BEHIND_HTTPS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_HSTS_SECONDS = env.whole("SECURE_HSTS_SECONDS", default=0)
-SECURE_SSL_REDIRECT = env.switch("SECURE_SSL_REDIRECT", default=False)
+SECURE_HSTS_SECONDS = env.whole(
+    "SECURE_HSTS_SECONDS", default=0 if IS_EMBEDDED else 30 * 24 * 60 * 60
+)
+SECURE_SSL_REDIRECT = env.switch("SECURE_SSL_REDIRECT", default=not IS_EMBEDDED)
+# Hosts beside and below this one are not ours to decide about.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_COOKIE_AGE = 12 * 60 * 60
 
 CELERY_BROKER_URL = broker_url(REDIS_URL)

@@ -14,6 +14,7 @@ from config import checks
 from config.celery import app
 from tests.support.processes import ROOT
 
+GOOD_KEY = "a good key of some length"
 BAD = [
     ("E001", {"LEASE_SECONDS": 130.0, "HTTP_TIMEOUT": 65.0}),
     ("E002", {"RETENTION_DAYS": 0}),
@@ -27,8 +28,9 @@ BAD = [
     ("E005", {"LOST_ANSWER_DELAYS": [float("nan")]}),
     ("E006", {"HTTP_TIMEOUT": 0.0}),
     ("E006", {"EMAIL_TIMEOUT": -1.0}),
-    ("E007", {"FERNET_KEYS": ["a good key", " "]}),
-    ("E007", {"FERNET_KEYS": ["\udcff"]}),
+    ("E007", {"FERNET_KEYS": [GOOD_KEY, " "]}),
+    ("E007", {"FERNET_KEYS": [GOOD_KEY, "\udcff"]}),
+    ("E011", {"FERNET_KEYS": ["fifteen letters", GOOD_KEY]}),
     ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["https://cmic.example.com"]}),
     ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["*.example.com"]}),
     ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["10.0.0.8"]}),
@@ -41,7 +43,7 @@ GOOD = [
     {"SYNC_LANES": 1},
     {"LOST_ANSWER_DELAYS": [0.0]},
     {"LOST_ANSWER_DELAYS": [60.0, 60.0, 300.0]},
-    {"FERNET_KEYS": ["k", "é"]},
+    {"FERNET_KEYS": ["é" * 16, "k"]},
     {"ALLOWED_HOSTS": []},
     {"CONNECTOR_PRIVATE_HOSTS": ["CMiC.example.com", " cmic-test"]},
 ]
@@ -77,7 +79,7 @@ def test_the_nearest_good_value_passes(settings, values):
 
 
 def test_no_key_is_shown(settings):
-    settings.FERNET_KEYS = ["a secret key", " "]
+    settings.FERNET_KEYS = ["a secret key that is long", " "]
     with pytest.raises(SystemCheckError) as raised:
         checks.refuse_errors()
     assert "Key 2 " in str(raised.value)

@@ -80,7 +80,7 @@ def test_with_both_addresses_given_nothing_is_started(folder):
         DATABASE_URL=settings.DATABASE_URL,
         REDIS_URL=settings.REDIS_URL,
         SECRET_KEY="a key",
-        FERNET_KEYS="another key",
+        FERNET_KEYS="another key of some length",
     )
     assert not was_used(folder)
 
@@ -169,3 +169,40 @@ def test_a_minute_after_its_start_beat_has_sent_everything_once(
         scheduler.tick()
     tasks = [plan["task"] for plan in settings.CELERY_BEAT_SCHEDULE.values()]
     assert sorted(sent) == sorted(tasks)
+
+
+PRODUCTION = {
+    "DATABASE_URL": "postgres://connector:x@127.0.0.1:1/connector",
+    "REDIS_URL": "redis://127.0.0.1:1",
+    "SECRET_KEY": "0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMN",
+    "FERNET_KEYS": "a key of some length and more",
+    "ALLOWED_HOSTS": "connector.example.com",
+}
+
+
+def test_what_django_asks_of_a_deployment_is_so_by_default(folder):
+    out = run(
+        folder, "manage.py", "check", "--deploy", "--fail-level=WARNING", **PRODUCTION
+    )
+    assert "no issues" in out
+
+
+def test_no_server_with_a_database_shows_its_errors(folder):
+    with pytest.raises(AssertionError, match="DEBUG shows settings"):
+        run(folder, "manage.py", "check", **PRODUCTION, DEBUG="1")
+    run(folder, "manage.py", "check", DEBUG="1")
+
+
+def test_blanks_around_a_key_are_none_of_its_own_and_yet_open_what_they_closed(folder):
+    keys = run(
+        folder,
+        "-c",
+        "import config.settings as s; print(s.FERNET_KEYS, s.SECRET_KEY_FALLBACKS)",
+        **{
+            **PRODUCTION,
+            "FERNET_KEYS": "the newest key of all, the one before",
+            "SECRET_KEY_FALLBACKS": "the old one",
+        },
+    )
+    newest, before = "the newest key of all", "the one before"
+    assert keys.strip() == f"{[newest, before, f' {before}']} ['the old one']"
