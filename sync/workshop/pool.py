@@ -234,7 +234,7 @@ def assemble(
 
 
 def thumbnails(document: Document) -> list[bytes]:
-    """As `sync.receipts.thumbnails.thumbnails`, in a child.
+    """As `sync.receipts.rendering.thumbnails`, in a child.
 
     A person waits for it: it is tried once. Raises `WorkshopError` and
     `WorkshopBusyError`.

@@ -113,17 +113,29 @@ def _interlaced() -> bytes:
         for row in range(y, SIZE[1], dy):
             line = picture.crop((0, row, SIZE[0], row + 1)).tobytes()[x::dx]
             raw += b"\x00" + line
-    return _png(SIZE, raw, interlace=1)
+    return png(SIZE, raw, interlace=1)
 
 
-def _png(size, raw: bytes, *, interlace: int = 0) -> bytes:
+def png(
+    size: tuple[int, int],
+    raw: bytes,
+    *,
+    depth: int = 8,
+    interlace: int = 0,
+    clear: int | None = None,
+) -> bytes:
+    """A grey PNG of these rows, written by hand; `clear` is the tone that is none."""
+
     def chunk(name: bytes, data: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(name + data))
         return struct.pack(">I", len(data)) + name + data + check
 
-    head = struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, interlace)
-    data = chunk(b"IDAT", zlib.compress(raw, 9))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + data + chunk(b"IEND", b"")
+    head = struct.pack(">IIBBBBB", *size, depth, 0, 0, 0, interlace)
+    parts = [chunk(b"IHDR", head)]
+    if clear is not None:
+        parts.append(chunk(b"tRNS", struct.pack(">H", clear)))
+    parts += [chunk(b"IDAT", zlib.compress(raw, 9)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def _animated(kind: str) -> bytes:
@@ -172,7 +184,7 @@ def encrypted(password: str) -> bytes:
 
 
 def _png_bomb() -> bytes:
-    return _png((60_000, 60_000), b"\x00" * 100)
+    return png((60_000, 60_000), b"\x00" * 100)
 
 
 def _jpeg_bomb() -> bytes:
