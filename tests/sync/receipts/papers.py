@@ -36,7 +36,7 @@ def _font(pdf: pikepdf.Pdf) -> Dictionary:
     return pdf.make_indirect(Dictionary(font))
 
 
-def _saved(pdf: pikepdf.Pdf, **options: object) -> bytes:
+def written(pdf: pikepdf.Pdf, **options: object) -> bytes:
     buffer = io.BytesIO()
     pdf.save(buffer, deterministic_id="encryption" not in options, **options)
     return buffer.getvalue()
@@ -93,7 +93,7 @@ def filled(value: str, name: str = "total", *, drawn: bool = True) -> bytes:
     )
     if not drawn:
         pdf.Root.AcroForm.NeedAppearances = True
-    return _saved(pdf)
+    return written(pdf)
 
 
 def nested() -> bytes:
@@ -109,7 +109,7 @@ def nested() -> bytes:
         parent.Kids.append(kid)
     pdf.pages[0].obj.Annots = Array(list(parent.Kids))
     pdf.Root.AcroForm = Dictionary(Fields=Array([parent]))
-    return _saved(pdf)
+    return written(pdf)
 
 
 def layered(*, base_is_off: bool = False) -> bytes:
@@ -135,7 +135,7 @@ def layered(*, base_is_off: bool = False) -> bytes:
     )
     state.Order = Array([on, off])
     pdf.Root.OCProperties = Dictionary(OCGs=Array([on, off]), D=state)
-    return _saved(pdf)
+    return written(pdf)
 
 
 def inherited() -> bytes:
@@ -146,11 +146,11 @@ def inherited() -> bytes:
     pdf.Root.Pages.MediaBox = Array(_BOX)
     pdf.Root.Pages.CropBox = Array([0, 0, 240, 300])
     pdf.Root.Pages.Rotate = 90
-    return _saved(pdf)
+    return written(pdf)
 
 
 def scaled() -> bytes:
-    return _saved(_new(_text("large"), UserUnit=2))
+    return written(_new(_text("large"), UserUnit=2))
 
 
 def stamped() -> bytes:
@@ -172,7 +172,7 @@ def stamped() -> bytes:
             )
         )
     pdf.pages[0].obj.Annots = Array(notes)
-    return _saved(pdf)
+    return written(pdf)
 
 
 def printed() -> bytes:
@@ -189,24 +189,24 @@ def printed() -> bytes:
             )
         ]
     )
-    return _saved(pdf)
+    return written(pdf)
 
 
 def labelled() -> bytes:
     pdf = _new(_text("i"), _text("ii"))
     pdf.Root.PageLabels = Dictionary(Nums=Array([0, Dictionary(S=Name.r)]))
-    return _saved(pdf)
+    return written(pdf)
 
 
 def forbidding() -> bytes:
     """A form that nobody may change, in a document that only forbids changes."""
     with pikepdf.open(io.BytesIO(filled("77.00"))) as pdf:
         lock = pikepdf.Encryption(user="", owner="owner")
-        return _saved(pdf, encryption=lock)
+        return written(pdf, encryption=lock)
 
 
 PAPERS = {
-    "plain": (lambda: _saved(_new(_text("plain"))), "nothing"),
+    "plain": (lambda: written(_new(_text("plain"))), "nothing"),
     "form": (lambda: filled("118.40"), "values of fields"),
     "form of the same names": (lambda: filled("9.75"), "values of fields"),
     "form to be drawn": (lambda: filled("64.00", drawn=False), "values of fields"),
