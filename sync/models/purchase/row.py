@@ -103,6 +103,8 @@ class PurchaseSync(models.Model):
     # Of each page: the receipt that it comes from, and the page of it.
     document_pages = models.JSONField(default=list)
     warnings = models.JSONField(default=list)
+    # It went with “No Attachment” although PEX had receipts: one may still come.
+    lacks_receipt = models.BooleanField(default=False, db_default=False)
 
     marker_note_id = models.BigIntegerField(null=True)
     marker_written_at = models.DateTimeField(null=True)
