@@ -145,7 +145,14 @@ def _is_sound(part: _Part, stem: str) -> bool:
 
 def _compared(parts: Sequence[_Part], document: Document) -> list[str]:
     """A sentence for each receipt that looks different in the document."""
-    shown, said = looks(document, _MOST_COMPARED), []
+    said: list[str] = []
+    try:
+        shown = looks(document, _MOST_COMPARED)
+    except MemoryError:
+        raise
+    except Exception:
+        # A page that a reader opens and cannot draw costs no receipt.
+        return [_NOT_DRAWN]
     for part in parts:
         pages, shown = shown[: len(part.origins)], shown[len(part.origins) :]
         for number, (before, after) in enumerate(
@@ -169,6 +176,7 @@ def _looks_before(part: _Part) -> Sequence[Look | None]:
 
 
 _MOST_COMPARED = 24
+_NOT_DRAWN = "The document's pages could not be compared with the receipts."
 _COMPARE = "Compare the two before you rely on it."
 _BLANK = "it came out in one colour, though it has several. Compare it with PEX."
 _BROKEN = "it opens, but cannot be made part of a document."

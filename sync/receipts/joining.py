@@ -32,7 +32,7 @@ def joined(parts: Sequence[bytes], *, title: str) -> bytes:
                 first = len(pdf.pages)
             _keep_layers(pdf, opened)
             pdf.docinfo[Name.Title] = title
-            return written(pdf)
+            return written(pdf, mode=pikepdf.ObjectStreamMode.generate)
     finally:
         for part in opened:
             part.close()
@@ -48,10 +48,13 @@ def _append(pdf: pikepdf.Pdf, part: pikepdf.Pdf) -> None:
         pdf.pages.extend(part.pages)
 
 
-def written(pdf: pikepdf.Pdf) -> bytes:
-    """Its bytes, the same for the same content."""
+def written(
+    pdf: pikepdf.Pdf,
+    mode: pikepdf.ObjectStreamMode = pikepdf.ObjectStreamMode.preserve,
+) -> bytes:
+    """Its bytes, the same for the same content; small parts packed as `mode` says."""
     buffer = io.BytesIO()
-    pdf.save(buffer, deterministic_id=True)
+    pdf.save(buffer, deterministic_id=True, object_stream_mode=mode)
     return buffer.getvalue()
 
 

@@ -48,6 +48,7 @@ _TURNS_BACK = {
     8: Image.Transpose.ROTATE_90,
 }
 _GOOD, _OPAQUE = 90, 255
+_LEAST_SEEN = 256
 _JPEG_END = b"\xff\xd9"
 _MOST_MISSING = 0.6
 _TORN = "it is damaged. What can be seen of it travels, so compare it with PEX."
@@ -195,10 +196,16 @@ def _read_jpeg(content: bytes, picture: Image.Image) -> Picture:
     if picture.mode not in ("RGB", "L") or way in _MIRRORED:
         return _converted(picture, kinds.JPEG)
     is_strange = has_strange_profile(picture)
+    shape = picture.width / picture.height
     # An eighth of the size proves as much: every byte is decoded for it.
-    picture.draft(picture.mode, (picture.width // 8, picture.height // 8))
+    width, height = (max(each // 8, _LEAST_SEEN) for each in picture.size)
+    picture.draft(picture.mode, (width, height))
     small, turn = plain(picture), _ROTATIONS.get(way, 0)
-    look = look_of(small.rotate(-turn, expand=True) if turn else small)
+    look = (
+        look_of(small.rotate(-turn, expand=True), 1 / shape if turn % 180 else shape)
+        if turn
+        else look_of(small, shape)
+    )
     try:
         cleaned = clean_jpeg(content, exif, drops_profile=is_strange)
     except ValueError:

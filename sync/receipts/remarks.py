@@ -16,7 +16,7 @@ from contextlib import contextmanager
 # about it here already.
 _DECIDED = re.compile(
     "exif|metadata|malformed mpo|transparency|apng|xfa|duplicate key|palette images"
-    "|truncated file read|interactive form|gray chunk|icc",
+    "|truncated file read|interactive form|form widget|gray chunk|icc",
     re.IGNORECASE,
 )
 _LONGEST = 120

@@ -70,6 +70,9 @@ def drawn(
     page = document[number]
     try:
         width, height = page.get_size()
+        if min(width, height) <= 0:
+            # Without an area it shows nothing, and cannot be drawn.
+            return Image.new("RGB", (1, 1), "white")
         scale = min(size[0] / max(width, 1), size[1] / max(height, 1))
         picture: Image.Image = page.render(scale=scale, may_draw_forms=True).to_pil()
         return picture

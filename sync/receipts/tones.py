@@ -18,7 +18,8 @@ _FAR = 1000
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Tones of grey in a grid, and the shape (width by height)."""
+    """Tones of grey in a grid, none of a tiny picture, and the shape (width by
+    height)."""
 
     tones: bytes
     shape: float
@@ -30,7 +31,9 @@ def look_of(picture: Image.Image, shape: float = 0.0) -> Look:
     grey = picture.convert("L")
     small = grey.resize(_GRID, Image.Resampling.BOX)
     shape = shape or picture.width / max(picture.height, 1)
-    return Look(small.tobytes(), shape)
+    # Of fewer points than the grid has, a second reader makes others.
+    is_tiny = picture.width < _GRID[0] or picture.height < _GRID[1]
+    return Look(b"" if is_tiny else small.tobytes(), shape)
 
 
 def sampled(picture: Image.Image) -> Image.Image:
@@ -68,6 +71,8 @@ def difference(before: Look, after: Look) -> str:
     is_strip = not 1 / _LONGEST < before.shape < _LONGEST
     if not is_strip and not 1 - _MOST_STRETCH < stretch < 1 + _MOST_STRETCH:
         return "has another shape than the file that came from PEX"
+    if not before.tones or not after.tones:
+        return ""
     tones = (Image.frombytes("L", _GRID, each.tones) for each in (before, after))
     apart = ImageChops.difference(*tones)
     highest = apart.getextrema()[1]

@@ -153,6 +153,14 @@ def scaled() -> bytes:
     return written(_new(_text("large"), UserUnit=2))
 
 
+def packed() -> bytes:
+    """Thousands of small parts, packed together as newer programs do."""
+    pdf = _new(_text("packed"))
+    notes = [Dictionary(Number=each, Text=String("x" * 60)) for each in range(3000)]
+    pdf.pages[0].obj.PieceInfo = Array(pdf.make_indirect(note) for note in notes)
+    return written(pdf, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+
+
 def stamped() -> bytes:
     """Notes with looks of their own, one of them turned, one hidden."""
     pdf = _new()
@@ -220,6 +228,11 @@ PAPERS = {
     "layers off by themselves": (lambda: layered(base_is_off=True), "what is hidden"),
     "inherited": (inherited, "boxes and rotation"),
     "scaled": (scaled, "the size"),
+    "packed": (packed, "being packed"),
+    "without an area": (
+        lambda: written(_new(_text("x"), MediaBox=Array([0, 0, 0, 0]))),
+        "nothing",
+    ),
     "stamped": (stamped, "notes"),
     "printed": (printed, "the colours it is meant for"),
     "labelled": (labelled, "names of pages"),

@@ -104,6 +104,11 @@ def test_pages_are_counted_whatever_their_documents_called_them():
         assert "/PageLabels" not in pdf.Root
 
 
+def test_small_parts_stay_packed():
+    content = paper("packed")
+    assert len(joined(content, PICTURE)) < 2 * len(content) + len(PICTURE)
+
+
 def test_the_same_forms_make_the_same_bytes():
     forms = [paper(name) for name in sorted(DRAWN_BY_VIEWERS)]
     assert joined(*forms) == joined(*forms)

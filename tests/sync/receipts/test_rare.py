@@ -136,3 +136,10 @@ def test_a_file_that_breaks_the_document_is_named_and_stops_no_other(monkeypatch
     assert receipts.warnings == (
         "Receipt 1 was left out: it opens, but cannot be made part of a document.",
     )
+
+
+@pytest.mark.parametrize("size", [(50, 33), (33, 50), (9, 7), (3000, 40)])
+def test_the_smallest_and_longest_pictures_are_compared_right(size):
+    noise = Image.effect_noise(size, 90).convert("RGB")
+    content = corpus.saved(noise, "JPEG", exif=b"Exif\x00\x00broken")
+    assert made(content).warnings == made(content, paper("plain")).warnings == ()
