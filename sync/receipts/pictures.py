@@ -121,7 +121,8 @@ def _what_can_be_seen(content: bytes, kind: str) -> Picture:
     except MemoryError as error:
         raise _greedy(kind) from error
     except Exception as error:
-        raise UnusableReceiptError(f"it is a damaged {kind}.") from error
+        rare = ", or one of a rare kind" if kind == kinds.TIFF else ""
+        raise UnusableReceiptError(f"it is a damaged {kind}{rare}.") from error
     return seen
 
 
