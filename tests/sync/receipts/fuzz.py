@@ -23,8 +23,9 @@ from sync.receipts import ReceiptFile
 from sync.receipts.assembly import assemble
 from sync.workshop import pool
 from sync.workshop.pool import Workshop, WorkshopError
-from tests.sync.receipts import corpus, papers, rare
+from tests.sync.receipts import corpus
 from tests.sync.receipts.readers import are_alike, in_pdfium
+from tests.sync.receipts.specimens import papers, rare
 
 LIMIT, _AMPLE = 200_000, 10_485_760
 # One document for so many mutants.

@@ -16,8 +16,8 @@ from sync.receipts import PDF, ReceiptFile
 from sync.receipts.assembly import assemble
 from sync.receipts.rendering import thumbnails
 from tests.sync.receipts import corpus
-from tests.sync.receipts.papers import PAPERS, paper
 from tests.sync.receipts.readers import are_alike, in_pdfium, in_poppler, unlike
+from tests.sync.receipts.specimens.papers import PAPERS, paper
 
 PICTURE = corpus.saved(corpus.slip(), "JPEG")
 READERS = {

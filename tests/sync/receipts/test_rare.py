@@ -14,9 +14,9 @@ from sync.receipts import PDF, Origin
 from sync.receipts.pdfs import picture_page
 from sync.receipts.pictures import read_pictures
 from tests.sync.receipts import corpus
-from tests.sync.receipts.papers import paper
-from tests.sync.receipts.rare import RARE, TORN, fax, inked
 from tests.sync.receipts.readers import in_pdfium, in_poppler
+from tests.sync.receipts.specimens.papers import paper
+from tests.sync.receipts.specimens.rare import RARE, TORN, fax, inked
 from tests.sync.receipts.test_assembly import (
     coloured,
     difference,

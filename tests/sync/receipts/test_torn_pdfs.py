@@ -8,9 +8,10 @@ import pikepdf
 import pytest
 
 from sync.receipts import Origin
-from tests.sync.receipts import corpus, papers
-from tests.sync.receipts.papers import paper
+from tests.sync.receipts import corpus
 from tests.sync.receipts.readers import are_alike, in_pdfium, in_poppler, unlike
+from tests.sync.receipts.specimens import papers
+from tests.sync.receipts.specimens.papers import paper
 from tests.sync.receipts.test_assembly import made
 
 every_reader = pytest.mark.parametrize(
