@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import pikepdf
 import pillow_heif
@@ -153,7 +154,7 @@ GOOD = {
         "place and device in EXIF",
     ),
     **{
-        f"jpeg turned {way}": (lambda way=way: lying(way), "stored as it was held")
+        f"jpeg turned {way}": (partial(lying, way), "stored as it was held")
         for way in _TURNS
     },
     "png turned": (lambda: lying(6, "PNG"), "EXIF in a PNG"),
@@ -235,9 +236,8 @@ def active_pdf() -> bytes:
     page, root = writer.pages[0], writer.root_object
     root[NameObject("/OpenAction")] = script
     scripts = ArrayObject([TextStringObject("start"), script])
-    root["/Names"][NameObject("/JavaScript")] = DictionaryObject(
-        {NameObject("/Names"): scripts}
-    )
+    names: Any = root["/Names"]
+    names[NameObject("/JavaScript")] = DictionaryObject({NameObject("/Names"): scripts})
     page[NameObject("/AA")] = DictionaryObject({NameObject("/O"): script})
     note = DictionaryObject(
         {

@@ -20,6 +20,8 @@ from tests.support.driver import codes_of, execute, number_of, row_of, set_up
 from tests.support.people import add_staff
 from tests.sync.engine.run.faults.test_outages import go_on
 from tests.sync.receipts import corpus
+from tests.sync.receipts.readers import are_alike, in_pdfium
+from tests.sync.receipts.specimens import papers, rare
 
 GOOD = corpus.saved(corpus.slip(), "JPEG")
 BROKEN = corpus.saved(corpus.slip(), "PNG")[:900]
@@ -153,6 +155,27 @@ def test_what_went_without_its_receipts_is_on_record_and_told_of(tenant, pex, cm
         f"For example: PEX-{unusable}: Receipt 1 of 1 was left out: it is a mail"
     )
     assert troubles_of(tenant, now + timedelta(days=61)) == []
+
+
+def test_what_people_really_send_arrives_as_it_looks(tenant, pex, cmic, client):
+    torn = rare.TORN["jpeg without its last bytes"][0]()
+    purchase = add(pex, MAIL, papers.filled("118.40"), torn, rare.inked())
+    execute(tenant)
+    row = row_of(purchase)
+    said = [warning.partition(":")[0] for warning in row.warnings]
+    assert said == ["Receipt 1 of 4 was left out", "Receipt 3 of 4"]
+    assert not row.lacks_receipt
+    form, *pictures = in_pdfium(invoice_of(cmic, purchase).file)
+    assert are_alike([form], in_pdfium(papers.filled("118.40")))
+    for page in pictures:
+        seen = page.convert("L").resize(corpus.SIZE)
+        unlike = ImageChops.difference(seen, corpus.slip().convert("L"))
+        assert ImageStat.Stat(unlike).mean[0] < 12
+    client.force_login(add_staff("vic", Role.VIEWER))
+    url = reverse("admin:sync_purchasesync_receipts", args=[row.pk])
+    shown = client.get(url).content.decode()
+    assert shown.count("data:image/jpeg;base64,") == 3
+    assert "What can be seen of it travels" in shown
 
 
 def add_loading(pex, *others, age, status="NotLoaded"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from functools import cache
+from typing import Any
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream, String
@@ -16,7 +17,7 @@ SIZE = (240, 320)
 _BOX = (0, 0, *SIZE)
 
 
-def _new(*contents: bytes, **page: object) -> pikepdf.Pdf:
+def _new(*contents: bytes, **page: Any) -> pikepdf.Pdf:
     pdf = pikepdf.new()
     for content in contents or (b"",):
         pdf.add_blank_page(page_size=SIZE)
@@ -36,7 +37,7 @@ def _font(pdf: pikepdf.Pdf) -> Dictionary:
     return pdf.make_indirect(Dictionary(font))
 
 
-def written(pdf: pikepdf.Pdf, **options: object) -> bytes:
+def written(pdf: pikepdf.Pdf, **options: Any) -> bytes:
     buffer = io.BytesIO()
     pdf.save(buffer, deterministic_id="encryption" not in options, **options)
     return buffer.getvalue()
@@ -59,7 +60,7 @@ def _appearance(pdf: pikepdf.Pdf, content: bytes, width: int, height: int) -> St
     )
 
 
-def _field(pdf: pikepdf.Pdf, at: int, name: str, **more: object) -> Dictionary:
+def _field(pdf: pikepdf.Pdf, at: int, name: str, **more: Any) -> Dictionary:
     return pdf.make_indirect(
         Dictionary(
             Type=Name.Annot,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from typing import Any
 
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
@@ -29,7 +30,7 @@ def cmyk_profile(size: int = 0) -> bytes:
         cyan, magenta, yellow, black = (number >> bit & 1 for bit in (3, 2, 1, 0))
         paper = 1 - black
         rgb = tuple(255 * (1 - ink) * paper for ink in (yellow, magenta, cyan))
-        point = ImageCms.applyTransform(Image.new("RGB", (1, 1), rgb), lab)
+        point: Any = ImageCms.applyTransform(Image.new("RGB", (1, 1), rgb), lab)
         nodes += bytes(point.getpixel((0, 0)))
     straight = bytes(range(256))
     unit = struct.pack(">9i", *(65536, 0, 0, 0, 65536, 0, 0, 0, 65536))
@@ -79,7 +80,7 @@ def _xmp_png() -> bytes:
 
 
 def tiff(
-    strips: list[bytes], *, order: str = "<", compression: int = 1, **tags: object
+    strips: list[bytes], *, order: str = "<", compression: int = 1, **tags: Any
 ) -> bytes:
     """A TIFF written by hand, one strip after the other."""
     if compression == 8:
@@ -143,7 +144,7 @@ def _white_is_zero() -> bytes:
 
 def _small_map() -> bytes:
     picture = slip().quantize(64)
-    colours = picture.getpalette()[: 64 * 3] + [0] * (192 * 3)
+    colours = (picture.getpalette() or [])[: 64 * 3] + [0] * (192 * 3)
     by_channel = [colours[place::3] for place in range(3)]
     return tiff(
         [picture.tobytes()],
@@ -225,7 +226,7 @@ def _wrong_sum() -> bytes:
     return bytes(content)
 
 
-def _cut(kind: str, left: float, **options: object) -> bytes:
+def _cut(kind: str, left: float, **options: Any) -> bytes:
     content = saved(slip(), kind, **options)
     return content[: int(len(content) * left)]
 
@@ -242,7 +243,8 @@ def _second_page_gone() -> bytes:
     content = bytearray(buffer.getvalue())
     with Image.open(io.BytesIO(content)) as picture:
         picture.seek(1)
-        first, size = picture.tag_v2[273][0], sum(picture.tag_v2[279])
+        tags: Any = getattr(picture, "tag_v2")  # noqa: B009 - of TIFF only
+        first, size = tags[273][0], sum(tags[279])
     content[first : first + size] = b"\xff" * size
     return bytes(content)
 
