@@ -92,7 +92,9 @@ def _assembled(head: dict[str, Any], blobs: list[bytes]) -> Answer:
         ReceiptFile(name, content, label, created_at)
         for (name, label, created_at), content in zip(head["files"], blobs, strict=True)
     ]
-    made = assemble(files, stem=head["stem"], limit=head["limit"])
+    made = assemble(
+        files, stem=head["stem"], limit=head["limit"], compares=head["compares"]
+    )
     document = made.document
     # What is sent as it came need not go back through the pipe.
     same = next(
