@@ -18,7 +18,7 @@ help:
 	@echo 'make test     the test suite (ARGS="-k receipt" for a part of it)'
 	@echo 'make serve    web, worker and beat on the addresses in the environment'
 	@echo 'make bench    the benchmarks, as a table and as bench.json (ARGS=throughput for one)'
-	@echo 'make fuzz     mutated receipts against their reader (FILES=20000)'
+	@echo 'make fuzz     mutated receipts against their reader, whole ones joined (FILES=20000)'
 	@echo 'make lint     style, types, system checks, missing migrations'
 	@echo 'make clean    removes what was built and cached; the data under var/ stays'
 

@@ -18,6 +18,7 @@ from tests.simulators.cmic import CmicSimulator
 from tests.simulators.pex import PexSimulator
 from tests.support.browser import find_chromium
 from tests.support.factories import make_tenant
+from tests.sync.receipts.readers import find_poppler
 
 # The folders whose tests take seconds each, longest first.
 _LONG = ("tests/e2e/", "tests/crash/", "tests/sync/engine/run/")
@@ -25,16 +26,18 @@ _LONG = ("tests/e2e/", "tests/crash/", "tests/sync/engine/run/")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Browser tests are for machines with a Chromium; CI must have one.
+    """Browser tests are for machines with a Chromium, some of receipts for those with
+    poppler; CI must have both.
 
     Long tests begin first, so that none is left when the other processes are done.
     """
     items.sort(key=_place)
-    if find_chromium() or os.environ.get("REQUIRE_BROWSER") == "1":
-        return
-    browser = [item for item in items if item.get_closest_marker("browser")]
-    config.hook.pytest_deselected(items=browser)
-    items[:] = [item for item in items if item not in browser]
+    for marker, program in (("browser", find_chromium), ("poppler", find_poppler)):
+        if program() or os.environ.get(f"REQUIRE_{marker.upper()}") == "1":
+            continue
+        unwanted = [item for item in items if item.get_closest_marker(marker)]
+        config.hook.pytest_deselected(items=unwanted)
+        items[:] = [item for item in items if item not in unwanted]
 
 
 def _place(item):

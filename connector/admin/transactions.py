@@ -31,7 +31,14 @@ class TransactionSettingsInline(OnePartInline):
         ),
         (
             "Which purchases",
-            {"fields": ("approved_only", "attachments_only", "refunds")},
+            {
+                "fields": (
+                    "approved_only",
+                    "attachments_only",
+                    "unusable_receipts",
+                    "refunds",
+                )
+            },
         ),
         (
             "How they are sent",

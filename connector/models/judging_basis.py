@@ -24,6 +24,7 @@ MATTERS: dict[type[models.Model], tuple[str, ...]] = {
         "vendor_code",
         "approved_only",
         "attachments_only",
+        "unusable_receipts",
         "invoice_date",
         "refunds",
         "max_file_bytes",

@@ -46,6 +46,10 @@ class TransactionSettings(models.Model):
         ASK = "ask", _("ask a person")
         SEND_AGAIN = "send_again", _("send once more under the same number")
 
+    class UnusableReceipts(models.TextChoices):
+        SEND = "send", _("send the purchase with “No Attachment”, and tell")
+        HOLD = "hold", _("hold the purchase until there is a usable one")
+
     tenant = models.OneToOneField(
         Tenant, on_delete=models.CASCADE, related_name="transactions"
     )
@@ -70,6 +74,14 @@ class TransactionSettings(models.Model):
         _("only with attachments"),
         default=False,
         help_text=_("If off, a “No Attachment” document goes with the others."),
+    )
+    unusable_receipts = models.CharField(
+        _("receipts that cannot be used"),
+        max_length=10,
+        choices=UnusableReceipts,
+        default=UnusableReceipts.SEND,
+        db_default=UnusableReceipts.SEND,
+        help_text=_("When PEX has receipts of a purchase and none of them opens."),
     )
     invoice_date = models.CharField(
         max_length=12, choices=InvoiceDate, default=InvoiceDate.TRANSACTION

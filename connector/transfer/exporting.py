@@ -56,6 +56,7 @@ TRANSACTION_KEYS = {
     "vendor_code": Key("vendor_code", str, is_required=True),
     "approved_only": Key("approved_only", bool),
     "attachments_only": Key("attachments_only", bool),
+    "unusable_receipts": Key("unusable_receipts", str),
     "invoice_date": Key("invoice_date", str),
     "refunds": Key("refunds", str),
     "after_lost_answer": Key("after_lost_answer", str),

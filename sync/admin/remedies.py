@@ -70,9 +70,10 @@ _REMEDIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     ),
     ReasonCode.ZERO_AMOUNT: ("Nothing to do.", ()),
     ReasonCode.RECEIPT_UNUSABLE: (
-        "Load the receipt into PEX once more, as a PDF, PNG or JPEG that opens. One "
-        "that PEX has not loaded yet is waited for.",
-        (),
+        "Load the receipt into PEX once more, as a PDF, PNG or JPEG that opens, or let "
+        "the settings send it with “No Attachment”. One that PEX has not loaded yet is "
+        "waited for.",
+        (_SETTINGS,),
     ),
     ReasonCode.LOST_ANSWER: (
         "Look for the number in CMiC, then press “It is there” or “Send again”.",

@@ -1,9 +1,9 @@
 """Receipts of a purchase as one document (F19). Pure: bytes in, bytes out.
 
 Here are the values that travel between the parts, and nothing that needs a picture
-library, because a worker loads this. What reads the bytes of others (`kinds`,
-`metadata`, `pictures`, `pdfs`, `assembly`, `thumbnails`) is loaded and run by the
-children of `sync.workshop.pool` only. `default_page` draws from our own words.
+library, because a worker loads this. What reads the bytes of others is loaded and run
+by the children of `sync.workshop.pool` only: all modules here but `default_page`, which
+draws from our own words.
 """
 
 from __future__ import annotations

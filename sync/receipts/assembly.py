@@ -26,7 +26,8 @@ from sync.receipts import (
     kinds,
     left_out,
 )
-from sync.receipts.pdfs import joined, picture_page, read_pdf
+from sync.receipts.joining import joined
+from sync.receipts.pdfs import picture_page, read_pdf
 from sync.receipts.pictures import (
     Picture,
     read_pictures,
@@ -34,6 +35,9 @@ from sync.receipts.pictures import (
     upright,
     without_alpha,
 )
+from sync.receipts.remarks import heard, told
+from sync.receipts.rendering import looks
+from sync.receipts.tones import Look, difference
 
 # Points of the longer side, and JPEG quality: from what nobody sees to the least at
 # which the small print of a receipt can still be read (docs/decisions/010).
@@ -57,6 +61,7 @@ class _Part:
     size: int
     pdf: bytes = b""
     page_count: int = 0
+    source: bytes = b""
     pictures: tuple[Picture, ...] = field(default=())
 
     @property
@@ -65,11 +70,36 @@ class _Part:
         return [Origin(self.name, number) for number in range(1, count + 1)]
 
 
-def assemble(files: Sequence[ReceiptFile], *, stem: str, limit: int) -> Receipts:
+def assemble(
+    files: Sequence[ReceiptFile], *, stem: str, limit: int, compares: bool = True
+) -> Receipts:
     """One document of at most `limit` bytes, named after `stem`.
 
+    What was made is compared with the files, unless that costs too much.
     No name that a cardholder gave reaches it. Raises nothing for bad files.
     """
+    parts, warnings = _read_all(files)
+    with heard() as said:
+        parts, document, broken = _built_of_all(parts, stem)
+        warnings += broken
+        if document is None:
+            return Receipts(None, tuple(warnings))
+        if len(document.content) > limit:
+            fitting = _shrunk_to_fit(parts, stem, limit)
+            if fitting is None:
+                return Receipts(None, tuple(warnings), excess=_excess(parts, limit))
+            document = fitting
+            warnings.append(_SHRUNK)
+        if not any(document.content is file.content for file in files):
+            warnings += _compared(parts, document) if compares else [_NOT_DRAWN]
+    if remark := told(said):
+        warnings.append(f"The document: {remark}")
+    pages = tuple(origin for part in parts for origin in part.origins)
+    return Receipts(document, tuple(warnings), pages)
+
+
+def _read_all(files: Sequence[ReceiptFile]) -> tuple[list[_Part], list[str]]:
+    """What is usable, in order of creation, and what is to be said."""
     parts: list[_Part] = []
     warnings: list[str] = []
     total = 0
@@ -77,25 +107,82 @@ def assemble(files: Sequence[ReceiptFile], *, stem: str, limit: int) -> Receipts
         total += len(file.content)
         try:
             _check_bounds(file, number, total)
-            part, warning = _read(file)
+            with heard() as said:
+                part, warning = _read(file)
         except UnusableReceiptError as error:
             warnings.append(left_out(file.name, str(error)))
         else:
             parts.append(part)
-            if warning:
+            if warning := warning or told(said):
                 warnings.append(f"Receipt {file.name}: {warning}")
-    if not parts:
-        return Receipts(None, tuple(warnings))
-    document: Document | None = _built(parts, stem)
-    if document is not None and len(document.content) > limit:
-        document = _shrunk_to_fit(parts, stem, limit)
-        if document is None:
-            return Receipts(None, tuple(warnings), excess=_excess(parts, limit))
-        warnings.append(_SHRUNK)
-    pages = tuple(origin for part in parts for origin in part.origins)
-    return Receipts(document, tuple(warnings), pages)
+    return parts, warnings
 
 
+def _built_of_all(
+    parts: list[_Part], stem: str
+) -> tuple[list[_Part], Document | None, list[str]]:
+    """The document and what is in it; who breaks it is named and left out."""
+    try:
+        return parts, _built(parts, stem) if parts else None, []
+    except MemoryError:
+        raise
+    except Exception:
+        # Whatever a file leads the library to that takes it apart once more.
+        sound = [part for part in parts if _is_sound(part, stem)]
+        if len(sound) == len(parts):
+            raise
+    broken = [left_out(part.name, _BROKEN) for part in parts if part not in sound]
+    return sound, _built(sound, stem) if sound else None, broken
+
+
+def _is_sound(part: _Part, stem: str) -> bool:
+    try:
+        _built([part], stem)
+        _paged([part], stem)
+    except MemoryError:
+        raise
+    except Exception:
+        return False
+    return True
+
+
+def _compared(parts: Sequence[_Part], document: Document) -> list[str]:
+    """A sentence for each receipt that looks different in the document."""
+    said: list[str] = []
+    try:
+        shown = looks(document, _MOST_COMPARED)
+    except MemoryError:
+        raise
+    except Exception:
+        # A page that a reader opens and cannot draw costs no receipt.
+        return [_NOT_DRAWN]
+    for part in parts:
+        pages, shown = shown[: len(part.origins)], shown[len(part.origins) :]
+        for number, (before, after) in enumerate(
+            zip(_looks_before(part), pages, strict=False), start=1
+        ):
+            if before is not None and (unlike := difference(before, after)):
+                said.append(f"Receipt {part.name}: page {number} {unlike}. {_COMPARE}")
+                break
+    return said
+
+
+def _looks_before(part: _Part) -> Sequence[Look | None]:
+    if not part.pdf:
+        return [picture.look for picture in part.pictures]
+    source = Document(part.source, PDF, "source.pdf")
+    try:
+        return looks(source, min(part.page_count, _MOST_COMPARED))
+    except Exception:
+        # Damaged: it was mended to be shown at all, and that is said.
+        return []
+
+
+_MOST_COMPARED = 24
+_NOT_DRAWN = "The document's pages could not be compared with the receipts."
+_COMPARE = "Compare the two before you rely on it."
+_BLANK = "it came out in one colour, though it has several. Compare it with PEX."
+_BROKEN = "it opens, but cannot be made part of a document."
 _SHRUNK = "Pictures were made smaller, because together they were over the size limit."
 
 
@@ -113,8 +200,11 @@ def _read(file: ReceiptFile) -> tuple[_Part, str]:
     size = len(file.content)
     if kind == kinds.PDF:
         pdf = read_pdf(file.content)
-        return _Part(file.name, size, pdf.content, pdf.page_count), pdf.warning
+        part = _Part(file.name, size, pdf.content, pdf.page_count, file.content)
+        return part, pdf.warning
     pictures, warning = read_pictures(file.content, kind)
+    if all(picture.is_lost for picture in pictures):
+        warning = warning or _BLANK
     return _Part(file.name, size, pictures=tuple(pictures)), warning
 
 
@@ -159,6 +249,10 @@ def _built(parts: Sequence[_Part], stem: str) -> Document:
         picture = upright(pictures[0])
         content_type = _TYPES[picture.kind]
         return Document(picture.content, content_type, file_name(stem, content_type))
+    return _paged(parts, stem)
+
+
+def _paged(parts: Sequence[_Part], stem: str) -> Document:
     pages = []
     for part in parts:
         if part.pdf:

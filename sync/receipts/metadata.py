@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 import struct
+import warnings
+import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from PIL import Image
 
@@ -22,26 +25,52 @@ _ORIENTATION, _EXIF_IFD = 0x0112, 0x8769
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_PROFILE = b"ICC_PROFILE\x00"
 _PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _PNG_PRIVATE = (b"XML:com.adobe.xmp", b"Raw profile type")
 
 
-def orientation(exif: Image.Exif) -> int:
-    """1 to 8; 1, upright, also where it makes no sense."""
-    value = exif.get(_ORIENTATION, 1)
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+@dataclass(frozen=True, slots=True)
+class Exif:
+    """What a file says of itself: 1 to 8 for how it was held (1, upright, also where
+    that makes no sense), and whether the rest may tell of place or device."""
+
+    way: int
+    tells: bool
 
 
-def clean_jpeg(content: bytes, exif: Image.Exif) -> bytes:
-    """Without place, device, previews and what hangs behind the picture.
+def exif_of(picture: Image.Image) -> Exif:
+    """From EXIF, not XMP: no browser turns a picture by that, and the library would.
+
+    Of a damaged one nobody knows what it tells.
+    """
+    exif = Image.Exif()
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            exif.load(picture.info.get("exif") or b"")
+            is_harmless = not set(exif) - _HARMLESS
+            is_harmless &= not set(exif.get_ifd(_EXIF_IFD)) - _HARMLESS
+    except Exception:
+        # Whatever a damaged one leads the library to.
+        return Exif(1, tells=True)
+    way = exif.get(_ORIENTATION, 1)
+    way = way if isinstance(way, int) and 1 <= way <= 8 else 1
+    return Exif(way, tells=way != 1 or not is_harmless or bool(caught))
+
+
+def clean_jpeg(content: bytes, exif: Exif, *, drops_profile: bool = False) -> bytes:
+    """Without place, device, previews and what hangs behind the picture, and without
+    its colour profile where that is asked for.
 
     Raises `ValueError` if the file is not built as a JPEG is.
     """
-    drops_exif = orientation(exif) != 1 or not _is_harmless(exif)
     kept: list[bytes] = [content[:2]]
     is_changed, end = False, 2
     for start, end, marker in _segments(content):
-        if _tells(content, start, marker, drops_exif=drops_exif):
+        is_profile = _body(content, start).startswith(_PROFILE)
+        tells = _tells(content, start, marker, drops_exif=exif.tells)
+        if tells or (drops_profile and is_profile):
             is_changed = True
         else:
             kept.append(content[start:end])
@@ -82,20 +111,24 @@ def _tells(content: bytes, start: int, marker: int, *, drops_exif: bool) -> bool
     """Whether the part may tell of place or device."""
     if not 0xE1 <= marker <= 0xEF or marker in (0xEC, 0xEE):
         return False
-    body = content[start : start + 40].lstrip(b"\xff")[3:]
+    body = _body(content, start)
     if marker == 0xE1:
         return drops_exif or not body.startswith(b"Exif\x00")
     if marker == 0xE2:
-        return not body.startswith(b"ICC_PROFILE\x00")
+        return not body.startswith(_PROFILE)
     return True
 
 
-def clean_png(content: bytes, exif: Image.Exif) -> bytes:
+def _body(content: bytes, start: int) -> bytes:
+    """How a part begins, behind its marker and its length."""
+    return content[start : start + 40].lstrip(b"\xff")[3:]
+
+
+def clean_png(content: bytes, exif: Exif) -> bytes:
     """As `clean_jpeg`."""
     chunks = list(_chunks(content))
-    drops_exif = orientation(exif) != 1 or not _is_harmless(exif)
     tells = any(
-        (name == b"eXIf" and drops_exif)
+        (name == b"eXIf" and exif.tells)
         or (name in _PNG_TEXTS and content.startswith(_PNG_PRIVATE, start + 8))
         for start, _, name in chunks
     )
@@ -115,13 +148,13 @@ def _chunks(content: bytes) -> Iterator[tuple[int, int, bytes]]:
             raise ValueError("the end is missing")
         length, name = struct.unpack(">I4s", head)
         end = at + 12 + length
+        if zlib.crc32(content[at + 4 : end - 4]) != _number(content[end - 4 : end]):
+            raise ValueError("a part whose sum is wrong")
         yield at, end, name
         if name == b"IEND":
             return
         at = end
 
 
-def _is_harmless(exif: Image.Exif) -> bool:
-    if set(exif) - _HARMLESS:
-        return False
-    return not set(exif.get_ifd(_EXIF_IFD)) - _HARMLESS
+def _number(content: bytes) -> int:
+    return int.from_bytes(content, "big")

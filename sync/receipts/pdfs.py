@@ -1,29 +1,36 @@
-"""PDFs: whether one opens, what of it would act by itself, pages made one document.
+"""PDFs: whether one opens, what of it would act by itself, a picture as a page.
 
 Pages travel as they are. Scripts, attached files and the like are taken out; what
-remains of a file that has none is the very same bytes.
+remains of a file that has none is the very same bytes. A damaged one is mended, and one
+that cannot be mended and that Chrome still shows is sent as pictures of its pages.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import img2pdf
 import pikepdf
-import pypdfium2
 from pikepdf import Array, Dictionary, Name, Stream
+from PIL import Image
 
 from sync.receipts import UnusableReceiptError
+from sync.receipts.joining import written
 from sync.receipts.pictures import Picture, redrawn
+from sync.receipts.rendering import drawn, opened_with_forms
+from sync.receipts.tones import shows_nothing
 
 MOST_PAGES = 500
 _MOST_OBJECTS = 200_000
 _MOST_IMAGE_POINTS = 250_000_000
-# The end must be in sight, or the file was cut off.
+# Behind it nothing follows in a file that is whole.
 _TAIL = 16 * 1024
+# What qpdf says where it had to look for the parts of the file one by one.
+_REBUILT = re.compile("reconstruct|recover|startxref|xref not found|EOF", re.IGNORECASE)
 _HARMLESS_ACTIONS = ("/GoTo", "/URI", "/Named")
 _ACTING = ("/A", "/PA", "/OpenAction", "/Next")
 _DROPPED = ("/AA", "/JS", "/EF", "/AF", "/XFA", "/Collection", "/RichMediaContent")
@@ -33,11 +40,24 @@ _ACTIVE_NOTES = (
 _PAGE = (612.0, 792.0)  # letter, in points
 _LARGEST_POINT = 0.72  # 100 a inch: a small picture is not blown up to a page
 _SMALLEST_SIDE = 3.0
+# Pages that are sent as pictures: 150 points an inch of a letter.
+_MOST_DRAWN, _DRAWN, _FAR = 30, (1275, 1650), (160, 160)
+_ACTED = "scripts, attached files or other active parts were removed."
+_MENDED = (
+    "it is damaged and was mended. Compare it with PEX, because pages may be missing."
+)
+_WORN = "it is slightly damaged, though it opens."
+_ONLY_ADOBE = (
+    "it is a form that only Adobe's programs show (XFA). Other viewers show what its "
+    "maker put in its place; print it to a PDF and add that instead."
+)
+_AS_PICTURES = "it is damaged, and pictures of its pages travel instead."
+_LOCKED = "it is a PDF that is locked: it needs a password. Add it without one."
 
 
 @dataclass(frozen=True, slots=True)
 class Pdf:
-    """A PDF that opens; `warning` tells what was taken out of it."""
+    """A PDF that opens; `warning` tells what was done to it."""
 
     content: bytes
     page_count: int
@@ -46,33 +66,88 @@ class Pdf:
 
 def read_pdf(content: bytes) -> Pdf:
     """Raises `UnusableReceiptError` for a file that is not to be sent."""
-    if b"%%EOF" not in content[-_TAIL:]:
-        raise UnusableReceiptError("it is a PDF whose end is missing.")
     try:
-        with pikepdf.open(io.BytesIO(content)) as pdf:
-            page_count = len(pdf.pages)
-            if page_count == 0:
-                raise UnusableReceiptError("it is a PDF without pages.")
-            if page_count > MOST_PAGES:
-                raise UnusableReceiptError(f"it is a PDF of {page_count:,} pages.")
-            if _disarm(pdf):
-                content = _written(pdf)
-                warning = "scripts, attached files or other active parts were removed."
-            else:
-                warning = ""
-        _render_check(content, page_count)
+        return _read(content)
     except UnusableReceiptError:
         raise
     except pikepdf.PasswordError as error:
-        raise UnusableReceiptError("it is a PDF that needs a password.") from error
+        raise UnusableReceiptError(_LOCKED) from error
     except MemoryError as error:
         raise UnusableReceiptError(
             "it is a PDF that needs more memory than a receipt may."
         ) from error
     except Exception as error:
-        # The libraries raise whatever a damaged file leads them to.
-        raise UnusableReceiptError("it is a damaged PDF.") from error
-    return Pdf(content, page_count, warning)
+        # The libraries raise whatever a damaged file leads them to. Chrome's reader has
+        # the last word.
+        return _pictured(content, error)
+
+
+def _read(content: bytes) -> Pdf:
+    said: list[str] = []
+    with pikepdf.open(io.BytesIO(content)) as pdf:
+        page_count = len(pdf.pages)
+        if page_count > MOST_PAGES:
+            raise UnusableReceiptError(f"it is a PDF of {page_count:,} pages.")
+        if _needs_adobe(pdf):
+            said.append(_ONLY_ADOBE)
+        has_acted = _disarm(pdf)
+        if has_acted:
+            said.append(_ACTED)
+        complaints = pdf.get_warnings()
+        is_torn = b"%%EOF" not in content[-_TAIL:] or any(
+            _REBUILT.search(str(each)) for each in complaints
+        )
+        if page_count == 0 and not is_torn:
+            raise UnusableReceiptError("it is a PDF without pages.")
+        if complaints or is_torn:
+            said.append(_MENDED if is_torn else _WORN)
+        if has_acted or is_torn:
+            content = written(pdf)
+    _render_check(content, page_count, is_torn=is_torn)
+    return Pdf(content, page_count, " ".join(_sentences(said)))
+
+
+def _sentences(said: Sequence[str]) -> list[str]:
+    """The first goes on after a colon, the others begin anew."""
+    return [*said[:1], *(each[:1].upper() + each[1:] for each in said[1:])]
+
+
+def _needs_adobe(pdf: pikepdf.Pdf) -> bool:
+    form = pdf.Root.get("/AcroForm")
+    return (
+        isinstance(form, Dictionary)
+        and "/XFA" in form
+        and bool(pdf.Root.get("/NeedsRendering", False))
+    )
+
+
+def _pictured(content: bytes, failure: Exception) -> Pdf:
+    """Its pages as Chrome shows them, each a picture."""
+    try:
+        document = opened_with_forms(content)
+        try:
+            count = len(document)
+            if not 0 < count <= _MOST_DRAWN:
+                raise ValueError("no page, or too many")
+            if all(shows_nothing(drawn(document, each, _FAR)) for each in range(count)):
+                raise ValueError("nothing to be seen")
+            pages = [_jpeg(drawn(document, each, _DRAWN)) for each in range(count)]
+        finally:
+            document.close()
+        made = img2pdf.convert(pages, layout_fun=_layout, nodate=True)
+    except Exception as error:
+        if b"/Encrypt" in content:
+            raise UnusableReceiptError(_LOCKED) from error
+        is_cut = b"%%EOF" not in content[-_TAIL:]
+        why = "a damaged PDF whose end is missing" if is_cut else "a damaged PDF"
+        raise UnusableReceiptError(f"it is {why}.") from failure
+    return Pdf(bytes(made), count, _AS_PICTURES)
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.convert("RGB").save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
 
 
 def picture_page(picture: Picture) -> bytes:
@@ -96,26 +171,6 @@ def _page_of(picture: Picture) -> bytes:
     return page
 
 
-def joined(parts: Sequence[bytes], *, title: str) -> bytes:
-    """One PDF of all pages; the same parts make the same bytes."""
-    opened = [pikepdf.open(io.BytesIO(part)) for part in parts]
-    try:
-        with pikepdf.new() as pdf:
-            for part in opened:
-                pdf.pages.extend(part.pages)
-            pdf.docinfo[Name.Title] = title
-            return _written(pdf)
-    finally:
-        for part in opened:
-            part.close()
-
-
-def _written(pdf: pikepdf.Pdf) -> bytes:
-    buffer = io.BytesIO()
-    pdf.save(buffer, deterministic_id=True)
-    return buffer.getvalue()
-
-
 def _layout(width: int, height: int, _dpi: Any) -> tuple[float, float, float, float]:
     """On a page of its own shape, no larger than a letter."""
     long_side, short_side = max(width, height), min(width, height)
@@ -124,14 +179,18 @@ def _layout(width: int, height: int, _dpi: Any) -> tuple[float, float, float, fl
     return *sides, *sides
 
 
-def _render_check(content: bytes, page_count: int) -> None:
-    """What a viewer cannot open is no receipt, even if it can be taken apart."""
-    document = pypdfium2.PdfDocument(content)
+def _render_check(content: bytes, page_count: int, *, is_torn: bool) -> None:
+    """What a viewer cannot open is no receipt, even if it can be taken apart; nor is a
+    mended one of which nothing is left to be seen."""
+    document = opened_with_forms(content)
     try:
-        if len(document) != page_count:
-            raise UnusableReceiptError("it is a damaged PDF.")
+        if not page_count or len(document) != page_count:
+            raise ValueError("pages that one reader finds and another does not")
         for number in range(page_count):
             document[number].close()
+        shown = range(min(page_count, _MOST_DRAWN) if is_torn else 0)
+        if shown and all(shows_nothing(drawn(document, each, _FAR)) for each in shown):
+            raise ValueError("nothing to be seen")
     finally:
         document.close()
 

@@ -19,7 +19,7 @@ from typing import Any
 from connector.api.cmic.types import Document
 from sync.receipts import ReceiptFile
 from sync.receipts.assembly import assemble
-from sync.receipts.thumbnails import thumbnails
+from sync.receipts.rendering import thumbnails
 from sync.workshop.frames import FrameError, read_frame, write_frame
 
 MOST_MEMORY = 1024 * 1024 * 1024  # of addresses, libraries included
@@ -34,7 +34,9 @@ def main() -> int:
     # Whatever a library prints must not end up between the answers.
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    logging.disable()
+    # What libraries say while they read is heard where it is read
+    # (`sync.receipts.remarks`); what they say besides is nobody's.
+    logging.getLogger().addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -90,7 +92,9 @@ def _assembled(head: dict[str, Any], blobs: list[bytes]) -> Answer:
         ReceiptFile(name, content, label, created_at)
         for (name, label, created_at), content in zip(head["files"], blobs, strict=True)
     ]
-    made = assemble(files, stem=head["stem"], limit=head["limit"])
+    made = assemble(
+        files, stem=head["stem"], limit=head["limit"], compares=head["compares"]
+    )
     document = made.document
     # What is sent as it came need not go back through the pipe.
     same = next(

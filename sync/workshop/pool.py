@@ -216,7 +216,8 @@ def assemble(
     """As `sync.receipts.assembly.assemble`, in a child.
 
     If the child fails, each file is tried alone, and those that break it are left out;
-    the others are tried once more, because a child may also have died by itself.
+    the others are tried once more, because a child may also have died by itself, and
+    at last without comparing what was made with what came.
     Raises `WorkshopError` if that fails as well, `WorkshopBusyError` if nobody had time
     for it or the machine is too slow just now. `heartbeat` is called before each piece
     of work and while one is waited for.
@@ -227,14 +228,18 @@ def assemble(
         usable, warnings = _sound(files, stem, limit, heartbeat)
         if not usable:
             return Receipts(None, warnings)
-    rest = _assemble(usable, stem, limit, MOST_SECONDS, heartbeat)
+    try:
+        rest = _assemble(usable, stem, limit, MOST_SECONDS, heartbeat)
+    except WorkshopError:
+        # Drawing pages costs more than joining them.
+        rest = _assemble(usable, stem, limit, MOST_SECONDS, heartbeat, compares=False)
     return Receipts(
         rest.document, (*warnings, *rest.warnings), rest.pages, excess=rest.excess
     )
 
 
 def thumbnails(document: Document) -> list[bytes]:
-    """As `sync.receipts.thumbnails.thumbnails`, in a child.
+    """As `sync.receipts.rendering.thumbnails`, in a child.
 
     A person waits for it: it is tried once. Raises `WorkshopError` and
     `WorkshopBusyError`.
@@ -256,7 +261,9 @@ def _sound(
         if spent > _MOST_SECONDS_ALONE:
             raise WorkshopError("The files need too much time one by one.", spent)
         try:
-            _, seconds = _worked_on([file], stem, limit, MOST_SECONDS_A_FILE, heartbeat)
+            _, seconds = _worked_on(
+                [file], stem, limit, MOST_SECONDS_A_FILE, heartbeat, compares=False
+            )
         except WorkshopError as error:
             seconds = error.seconds
             warnings.append(left_out(file.name, _BROKEN))
@@ -272,8 +279,10 @@ def _assemble(
     limit: int,
     seconds: float,
     heartbeat: Callable[[], None] = lambda: None,
+    *,
+    compares: bool = True,
 ) -> Receipts:
-    return _worked_on(files, stem, limit, seconds, heartbeat)[0]
+    return _worked_on(files, stem, limit, seconds, heartbeat, compares=compares)[0]
 
 
 def _worked_on(
@@ -282,12 +291,15 @@ def _worked_on(
     limit: int,
     seconds: float,
     heartbeat: Callable[[], None],
+    *,
+    compares: bool,
 ) -> tuple[Receipts, float]:
     """And the seconds of the processor that went into it."""
     head = {
         "do": "assemble",
         "stem": stem,
         "limit": limit,
+        "compares": compares,
         "files": [[each.name, each.label, each.created_at] for each in files],
     }
     contents = [each.content for each in files]

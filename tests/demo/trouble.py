@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,6 +22,7 @@ from typing import Any
 from django.core.management import call_command
 
 from tests.support.processes import ROOT, free_port, post_json, running, url, wait_for
+from tests.sync.receipts.specimens import papers, rare
 
 SLUG = "birch"
 # Reads the same PEX business.
@@ -48,7 +50,8 @@ def start(stack: ExitStack, ports: dict[str, int]) -> None:
 
 
 def make_trouble(ports: dict[str, int]) -> None:
-    """Four purchases that would be sent meet a fault each, the others none.
+    """Four purchases that would be sent meet a fault each, the others none; a fifth has
+    receipts of every kind.
 
     PEX refuses the list of receipts for good: what fails with 5xx is tried for minutes
     before it is put aside with the same reason, and is an outage of PEX together with
@@ -57,7 +60,7 @@ def make_trouble(ports: dict[str, int]) -> None:
     said = StringIO()
     call_command("preview", SLUG, as_json=True, stdout=said)
     purchases = json.loads(said.getvalue())["purchases"]
-    refused, lost, unreadable, unmarked = [
+    refused, lost, unreadable, unmarked = met = [
         each["transaction_id"] for each in purchases if each["status"] == "pending"
     ][:4]
     pex, cmic = url(ports["troubled_pex"]), url(ports["troubled_cmic"])
@@ -68,6 +71,25 @@ def make_trouble(ports: dict[str, int]) -> None:
         (pex, {"name": "note_forbidden", "match": str(unmarked)}),
     ):
         post_json(f"{side}/_sim/faults", fault)
+    for each in purchases:
+        if each["status"] == "pending" and each["transaction_id"] not in met:
+            give_odd_receipts(pex, each["transaction_id"])
+            break
+
+
+def give_odd_receipts(pex: str, purchase: int) -> None:
+    """What people really send: a mail, a filled form, a photograph that broke off, and
+    a scan in a printer's colours."""
+    mail = b"From: shop@example.com\nTo: ana@example.com\nSubject: Receipt\n\nThanks."
+    receipts = (
+        (mail, "Image"),
+        (papers.filled("118.40"), "Pdf"),
+        (rare.TORN["jpeg without its last bytes"][0](), "Image"),
+        (rare.inked(), "Image"),
+    )
+    coded = [(b64encode(content).decode(), label) for content, label in receipts]
+    door = {"transaction_id": purchase, "receipts": coded}
+    post_json(f"{pex}/_sim/change", door)
 
 
 def make_late_trouble(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.utils.text import capfirst
@@ -15,6 +15,18 @@ from sync.models.purchase.indexes import OPEN_SQL
 from sync.money import Currencies, money
 from sync.rules.reasons import code_title
 
+# One key a newest purchase: whatever went since the last mail is new, and nothing is
+# solved by growing old.
+RECEIPTS = "receipts:"
+_TOLD_FOR = timedelta(days=60)
+_WITHOUT_RECEIPTS = """
+SELECT count(*), sum(amount), max(posting_at),
+    (array_agg(invoice_number || ': ' || coalesce(warnings->>0, '')
+        ORDER BY posting_at DESC))[1]
+FROM sync_purchasesync
+WHERE tenant_id = %s AND lacks_receipt AND posting_at > %s
+    AND status IN ('posted', 'completed')
+"""
 _PURCHASES = f"""
 SELECT reason->>'code', count(*), sum(amount), min(reason->>'message')
 FROM sync_purchasesync, jsonb_array_elements(reasons) reason
@@ -36,7 +48,12 @@ class Trouble:
 
 def troubles_of(tenant: Tenant, now: datetime) -> list[Trouble]:
     """All of them, what stops everything first."""
-    return [*token_troubles(tenant, now), *_run_troubles(tenant), *_purchases(tenant)]
+    return [
+        *token_troubles(tenant, now),
+        *_run_troubles(tenant),
+        *_purchases(tenant),
+        *_without_receipts(tenant, now),
+    ]
 
 
 def token_troubles(tenant: Tenant, now: datetime) -> list[Trouble]:
@@ -60,6 +77,25 @@ def _run_troubles(tenant: Tenant) -> list[Trouble]:
     if run.reason == SyncRun.Reason.CREDENTIALS_REFUSED:
         return [credentials_refused(run.message)]
     return [Trouble(f"run:{run.reason}", "The last run failed", run.message)]
+
+
+def _without_receipts(tenant: Tenant, now: datetime) -> list[Trouble]:
+    """What went with “No Attachment” of late, although PEX had receipts."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WITHOUT_RECEIPTS, [tenant.pk, now - _TOLD_FOR])
+        [(count, total, newest, example)] = cursor.fetchall()
+    if not count:
+        return []
+    return [
+        Trouble(
+            f"{RECEIPTS}{newest.isoformat()}",
+            "Sent without a receipt, because none in PEX could be used",
+            f"For example: {example} Have the cardholder add one that opens; in CMiC "
+            "attach it by hand, or have the settings hold such purchases.",
+            count,
+            money(total, Currencies().of_tenant(tenant.pk)),
+        )
+    ]
 
 
 def _purchases(tenant: Tenant) -> list[Trouble]:

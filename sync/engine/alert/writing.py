@@ -21,6 +21,7 @@ from django.utils import timezone
 from connector.contacts import addresses_in
 from connector.models import PexConnection, Tenant
 from sync.engine.alert.troubles import (
+    RECEIPTS,
     Trouble,
     credentials_refused,
     token_troubles,
@@ -82,7 +83,9 @@ def _write_daily(tenant: Tenant, day: str, now: datetime) -> None:
     before, troubles = _mailed(tenant), troubles_of(tenant, now)
     states = [(_state(trouble, before), trouble) for trouble in troubles]
     gone = before.keys() - {trouble.key for trouble in troubles}
-    solved = [_trouble(before[key]) for key in sorted(gone)]
+    solved = [
+        _trouble(before[key]) for key in sorted(gone) if not key.startswith(RECEIPTS)
+    ]
     if not solved and all(state == "still" for state, _ in states):
         return
     _write(tenant, Alert.Kind.DAILY, day, troubles, now, solved=solved, before=before)

@@ -21,7 +21,7 @@ from connector.api.exceptions import (
 from connector.api.pex.client import PexClient
 from connector.api.pex.reading import UnreadableError, read_or_none, read_utc
 from connector.api.pex.types import Attachment
-from connector.models import Tenant
+from connector.models import Tenant, TransactionSettings
 from sync.engine.judging.access import require_access
 from sync.engine.judging.context import TenantContext
 from sync.models import PurchaseSync, Status
@@ -47,12 +47,12 @@ _LOADED_WITHIN = timedelta(hours=24)
 _LOADED_SOON = timedelta(minutes=15)
 _LOADS_ASKED_EVERY = timedelta(minutes=2)
 _CLOCKS_DIFFER = timedelta(hours=1)
-_NOT_LOADED = "notloaded"
+_NOT_LOADED, _DELETED = "notloaded", "deleted"
 _STATES = {
     "hasmalware": "PEX found malware in it.",
     _NOT_LOADED: "PEX has not loaded it yet.",
     "loadfailed": "PEX could not load it.",
-    "deleted": "it was deleted in PEX.",
+    _DELETED: "it was deleted in PEX.",
 }
 
 
@@ -67,6 +67,7 @@ class Loads(Enum):
 class Fetched:
     """A document to send, or the reasons why the purchase is held back.
 
+    `lacks_receipt` where the document stands in for receipts that cannot be used.
     `loads` is set where a receipt that PEX has not loaded yet is worth waiting for:
     whether it may be there within minutes.
     """
@@ -76,6 +77,7 @@ class Fetched:
     held_back: tuple[Reason, ...] = ()
     pages: tuple[Origin, ...] = ()
     loads: Loads | None = None
+    lacks_receipt: bool = False
 
     def hold_back(self, row: PurchaseSync) -> None:
         """The purchase is not sent without a receipt, or not yet: later in this run, or
@@ -106,12 +108,13 @@ def fetch_document(
     stem = row.computed_number
     client, tenant = context.pex, context.tenant
     chosen = tenant.transactions
-    receipts = Receipts(None)
+    receipts, has_some = Receipts(None), False
     if row.has_attachments is not False:
         try:
             attachments = client.list_attachments(row.pex_transaction_id)
             if loading := _loading(row, attachments, clock.now()):
                 return loading
+            has_some = any(each.status != _DELETED for each in attachments)
             files, unusable = _download(client, row, attachments, heartbeat)
         except AccessDeniedError as error:
             require_access(context, error)
@@ -136,9 +139,15 @@ def fetch_document(
     if chosen.attachments_only:
         held_back = _no_receipt(receipts.warnings)
         return Fetched(None, receipts.warnings, held_back=held_back)
+    if (
+        has_some
+        and chosen.unusable_receipts == TransactionSettings.UnusableReceipts.HOLD
+    ):
+        unusable_ones = (_unusable(" ".join(receipts.warnings)),)
+        return Fetched(None, receipts.warnings, held_back=unusable_ones)
     details = _details(tenant, row)
     default = no_attachment(stem=stem, details=details)
-    return Fetched(default, receipts.warnings)
+    return Fetched(default, receipts.warnings, lacks_receipt=has_some)
 
 
 def _assembled(

@@ -141,6 +141,7 @@ def _begin(
                 "document_size": len(document.content),
                 "document_digest": document_digest,
                 "document_pages": [[page.receipt, page.page] for page in fetched.pages],
+                "lacks_receipt": fetched.lacks_receipt,
             },
             warnings=fetched.warnings,
             run=context.run,

@@ -84,6 +84,11 @@ INDEXES: list[models.Index] = [
     ),
     models.Index(fields=["occurred_at"], condition=OPEN, name="purchase_open_by_age"),
     models.Index(
+        fields=["tenant", "posting_at"],
+        condition=Q(lacks_receipt=True),
+        name="purchase_lacks_receipt",
+    ),
+    models.Index(
         fields=["completed_at"],
         include=["tenant"],
         condition=Q(completed_at__isnull=False),

@@ -83,8 +83,7 @@ class PurchaseSync(models.Model):
     lines = models.JSONField(default=list)
     # What PEX said of it when it was last judged (`sync.rules.facts`).
     facts = models.JSONField(null=True)
-    # When PEX was asked for that, and by which settings it was judged
-    # (`connector.models.judging_basis`).
+    # When PEX was asked for that, and with which settings (`models.judging_basis`).
     judged_at = models.DateTimeField(null=True)
     judged_with = models.CharField(max_length=32, blank=True, default="", db_default="")
 
@@ -103,6 +102,8 @@ class PurchaseSync(models.Model):
     # Of each page: the receipt that it comes from, and the page of it.
     document_pages = models.JSONField(default=list)
     warnings = models.JSONField(default=list)
+    # It went with “No Attachment” although PEX had receipts: one may still come.
+    lacks_receipt = models.BooleanField(default=False, db_default=False)
 
     marker_note_id = models.BigIntegerField(null=True)
     marker_written_at = models.DateTimeField(null=True)
@@ -184,10 +185,9 @@ class PurchaseSync(models.Model):
     ) -> None:
         """PENDING → POSTING: the intent, committed before a byte leaves.
 
-        Fetching receipts may have taken long: the lease starts anew for the upload; the
-        run must still have the fencing token that the caller holds, and the settings
-        must be those of the `basis` that it was judged and is sent with. To be called
-        in a transaction. Raises `JudgementOutdatedError` and `RunLostError`.
+        Receipts may have taken long: the lease starts anew for the upload. The run must
+        still have the caller's fencing token, and the settings be those of the `basis`.
+        In a transaction. Raises `JudgementOutdatedError` and `RunLostError`.
         """
         run.hold()
         since = judged_since()

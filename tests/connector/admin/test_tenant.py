@@ -56,6 +56,7 @@ def answers(tenant=None, **changes):
         "transactions-0-vendor_code": "PEX01",
         "transactions-0-invoice_date": "transaction",
         "transactions-0-refunds": "hold",
+        "transactions-0-unusable_receipts": "send",
         "transactions-0-after_lost_answer": "ask",
         "transactions-0-max_file_bytes": "10485760",
         "mappings-TOTAL_FORMS": 6,

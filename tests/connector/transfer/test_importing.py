@@ -178,6 +178,7 @@ def test_a_missing_key_keeps_what_is_there():
         ("transactions.start_date", "soon", "transactions.start_date"),
         ("transactions.start_date", "2020-01-01", "transactions.start_date"),
         ("transactions.refunds", "burn", "transactions.refunds"),
+        ("transactions.unusable_receipts", "burn", "transactions.unusable_receipts"),
         ("transactions.approved_only", "yes", "transactions.approved_only"),
         ("transactions.max_file_bytes", 5, "transactions.max_file_bytes"),
         ("transactions.max_file_bytes", True, "transactions.max_file_bytes"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -203,4 +204,7 @@ def _paper(receipt: Receipt) -> Paper:
             raise ValueError(f"unknown receipt {receipt!r}; known: {FORMATS}")
         return Paper(receipt)
     content, label, *status = receipt
+    if isinstance(content, str):
+        # Through the door, which speaks JSON.
+        content = b64decode(content)
     return Paper(None, content, label, status[0] if status else LOADED)

@@ -74,6 +74,25 @@ def test_what_is_new_is_mailed_once_and_then_that_it_is_solved(acme, mails, sett
     assert "✓ Solved\nValue unknown" in text_of(mails[1])
 
 
+def test_each_purchase_without_its_receipt_is_news_and_none_is_solved_by_age(
+    acme, mails
+):
+    run = add_run(acme)
+
+    def send_without(number, at):
+        said = ["Receipt 1 of 1 was left out: it is a mail."]
+        add_purchase(run, number, lacks_receipt=True, posting_at=at, warnings=said)
+
+    send_without(1, NOON)
+    assert [mail_on(NOON), mail_on(NOON + DAY)] == [1, 0]
+    assert "Receipt 1 of 1 was left out: it is a mail." in text_of(mails[0])
+    PurchaseSync.objects.update(posting_at=NOON - 70 * DAY)
+    send_without(2, NOON + DAY)
+    assert mail_on(NOON + 2 * DAY) == 1
+    assert mails[1]["Subject"] == "Acme Construction: 1 new"
+    assert mail_on(NOON + 90 * DAY) == 0
+
+
 def test_more_of_a_cause_is_news_and_another_cause_is_still_so(acme, mails):
     run = add_run(acme, "failed", message="PEX was away.")
     add_purchase(run, 1, status="blocked", reasons=[UNKNOWN_JOB])

@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import pikepdf
 import pillow_heif
@@ -113,17 +114,29 @@ def _interlaced() -> bytes:
         for row in range(y, SIZE[1], dy):
             line = picture.crop((0, row, SIZE[0], row + 1)).tobytes()[x::dx]
             raw += b"\x00" + line
-    return _png(SIZE, raw, interlace=1)
+    return png(SIZE, raw, interlace=1)
 
 
-def _png(size, raw: bytes, *, interlace: int = 0) -> bytes:
+def png(
+    size: tuple[int, int],
+    raw: bytes,
+    *,
+    depth: int = 8,
+    interlace: int = 0,
+    clear: int | None = None,
+) -> bytes:
+    """A grey PNG of these rows, written by hand; `clear` is the tone that is none."""
+
     def chunk(name: bytes, data: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(name + data))
         return struct.pack(">I", len(data)) + name + data + check
 
-    head = struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, interlace)
-    data = chunk(b"IDAT", zlib.compress(raw, 9))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + data + chunk(b"IEND", b"")
+    head = struct.pack(">IIBBBBB", *size, depth, 0, 0, 0, interlace)
+    parts = [chunk(b"IHDR", head)]
+    if clear is not None:
+        parts.append(chunk(b"tRNS", struct.pack(">H", clear)))
+    parts += [chunk(b"IDAT", zlib.compress(raw, 9)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def _animated(kind: str) -> bytes:
@@ -141,7 +154,7 @@ GOOD = {
         "place and device in EXIF",
     ),
     **{
-        f"jpeg turned {way}": (lambda way=way: lying(way), "stored as it was held")
+        f"jpeg turned {way}": (partial(lying, way), "stored as it was held")
         for way in _TURNS
     },
     "png turned": (lambda: lying(6, "PNG"), "EXIF in a PNG"),
@@ -172,7 +185,7 @@ def encrypted(password: str) -> bytes:
 
 
 def _png_bomb() -> bytes:
-    return _png((60_000, 60_000), b"\x00" * 100)
+    return png((60_000, 60_000), b"\x00" * 100)
 
 
 def _jpeg_bomb() -> bytes:
@@ -223,9 +236,8 @@ def active_pdf() -> bytes:
     page, root = writer.pages[0], writer.root_object
     root[NameObject("/OpenAction")] = script
     scripts = ArrayObject([TextStringObject("start"), script])
-    root["/Names"][NameObject("/JavaScript")] = DictionaryObject(
-        {NameObject("/Names"): scripts}
-    )
+    names: Any = root["/Names"]
+    names[NameObject("/JavaScript")] = DictionaryObject({NameObject("/Names"): scripts})
     page[NameObject("/AA")] = DictionaryObject({NameObject("/O"): script})
     note = DictionaryObject(
         {

@@ -1,4 +1,5 @@
 """Receipts that hypothesis mutates, thrown at their reader: no crash, hang or growth.
+And whole ones joined by chance, of which each page has to look as it did alone.
 
 `python -m tests.sync.receipts.fuzz 20000` prints what it saw; a short form is in the
 tests. What breaks a child, or takes longer than the bound, is kept in the folder given.
@@ -16,13 +17,19 @@ from pathlib import Path
 import hypothesis
 import psutil
 from hypothesis import strategies as st
+from PIL import Image
 
 from sync.receipts import ReceiptFile
+from sync.receipts.assembly import assemble
 from sync.workshop import pool
 from sync.workshop.pool import Workshop, WorkshopError
 from tests.sync.receipts import corpus
+from tests.sync.receipts.readers import are_alike, in_pdfium
+from tests.sync.receipts.specimens import papers, rare
 
-LIMIT = 200_000
+LIMIT, _AMPLE = 200_000, 10_485_760
+# One document for so many mutants.
+_JOINED = 20
 _WORDS = (
     *(b"/JS", b"/Count 99999999", b"/Length 1", b"%%EOF", b"endobj", b"<<" * 200),
     *(b"[" * 500, b"\xff\xd9", b"\xff\xda", b"IDAT", b"ftypheic", b"\x00\x00\x00\x00"),
@@ -44,8 +51,45 @@ class Seen:
 
 
 def sources() -> list[bytes]:
-    makers = [*corpus.GOOD.values(), *corpus.BAD.values()]
+    makers = [
+        *corpus.GOOD.values(),
+        *corpus.BAD.values(),
+        *papers.PAPERS.values(),
+        *rare.RARE.values(),
+        *rare.TORN.values(),
+    ]
     return [*(make() for make, _ in makers), corpus.active_pdf()]
+
+
+def join(count: int, seed: int = 1) -> list[str]:
+    """So many documents of two to four receipts, and which of them show a page that is
+    another one than its receipt shows alone."""
+    pictures = {**corpus.GOOD, **rare.RARE, **rare.TORN}
+    makers = {**papers.PAPERS, **pictures}
+    contents = {name: make() for name, (make, _) in makers.items()}
+    alone = {name: in_pdfium(contents[name]) for name in papers.PAPERS}
+    # A picture is a page only beside another one.
+    plain = contents["plain"]
+    alone |= {
+        name: _shown(contents[name], plain)[:-1]
+        for name in pictures
+        if name not in papers.PAPERS and name != "pdf"
+    }
+    chance, wrong = random.Random(seed), []
+    for _ in range(count):
+        names = chance.choices(sorted(alone), k=chance.choice((2, 2, 3, 4)))
+        meant = [page for name in names for page in alone[name]]
+        shown = _shown(*(contents[name] for name in names))
+        if len(shown) != len(meant) or not are_alike(shown, meant):
+            wrong.append(" + ".join(names))
+    return wrong
+
+
+def _shown(*contents: bytes) -> list[Image.Image]:
+    files = [ReceiptFile(str(n), each) for n, each in enumerate(contents, 1)]
+    made = assemble(files, stem="PEX-1", limit=_AMPLE)
+    assert made.document is not None, made.warnings
+    return in_pdfium(made.document.content)
 
 
 def mutate(content: bytes, chance: random.Random, other: bytes) -> bytes:
@@ -136,12 +180,19 @@ def main() -> int:
         f"{dict(seen.outcomes)}; slowest {seen.slowest:.2f} s; "
         f"child at most {seen.most_memory:.0f} MB\n"
     )
+    started = time.perf_counter()
+    wrong = join(count // _JOINED)
+    sys.stdout.write(
+        f"{count // _JOINED:,} documents joined in {time.perf_counter() - started:.0f} "
+        f"s, {len(wrong)} with a page that looks different\n"
+        + "".join(f"  {names}\n" for names in wrong)
+    )
     if len(sys.argv) > 2:
         folder = Path(sys.argv[2])
         folder.mkdir(parents=True, exist_ok=True)
         for number, content in enumerate(seen.broken):
             (folder / str(number)).write_bytes(content)
-    return 1 if seen.broken else 0
+    return 1 if seen.broken or wrong else 0
 
 
 if __name__ == "__main__":

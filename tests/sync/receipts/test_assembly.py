@@ -65,6 +65,12 @@ def difference(page, source=None):
     return ImageStat.Stat(ImageChops.difference(seen, source)).mean[0]
 
 
+def coloured(page):
+    """As `difference`, of the colours."""
+    seen = page.convert("RGB").resize(corpus.SIZE)
+    return max(ImageStat.Stat(ImageChops.difference(seen, corpus.slip())).mean)
+
+
 @pytest.mark.parametrize("name", corpus.GOOD)
 def test_a_good_file_alone_shows_what_it_showed(name):
     content = content_of(name)

@@ -14,10 +14,14 @@ from django.utils import timezone
 from PIL import Image, ImageChops, ImageStat
 
 from connector.roles import Role
+from sync.admin.remedies import remedy_for
+from sync.engine.alert.troubles import troubles_of
 from tests.support.driver import codes_of, execute, number_of, row_of, set_up
 from tests.support.people import add_staff
 from tests.sync.engine.run.faults.test_outages import go_on
 from tests.sync.receipts import corpus
+from tests.sync.receipts.readers import are_alike, in_pdfium
+from tests.sync.receipts.specimens import papers, rare
 
 GOOD = corpus.saved(corpus.slip(), "JPEG")
 BROKEN = corpus.saved(corpus.slip(), "PNG")[:900]
@@ -107,6 +111,71 @@ def test_what_becomes_of_each_when_only_some_are_usable(tenant, pex, cmic, only)
     for purchase in (none, bad):
         assert b"No Attachment" in invoice_of(cmic, purchase).file
     assert len(row_of(bad).warnings) == 3
+
+
+MAIL = b"From: a@example.com\nTo: b@example.com\nSubject: Receipt\n\nThank you."
+
+
+@pytest.mark.parametrize("receipts", [[BROKEN], [MAIL, (b"x", "Image", "HasMalware")]])
+def test_a_purchase_is_held_for_its_receipts_where_the_tenant_wants_that(
+    tenant, pex, cmic, receipts
+):
+    set_up(tenant, unusable_receipts="hold")
+    purchase, bare = add(pex, *receipts), add(pex)
+    execute(tenant)
+    row = row_of(purchase)
+    (reason,) = row.reasons
+    assert (row.status, reason["code"]) == ("blocked", "receipt_unusable")
+    assert (reason["who"], len(row.warnings)) == ("cardholder", len(receipts))
+    assert reason["message"] == " ".join(row.warnings)
+    assert "let the settings send it with “No Attachment”" in (
+        remedy_for(reason["code"], tenant.pk).sentence
+    )
+    assert b"No Attachment" in invoice_of(cmic, bare).file
+    assert not row_of(bare).lacks_receipt
+    pex.change(purchase, receipts=[*receipts[1:], (GOOD, "Image", "Loaded")])
+    execute(tenant)
+    assert invoice_of(cmic, purchase).file == GOOD
+    assert not row_of(purchase).lacks_receipt
+
+
+def test_what_went_without_its_receipts_is_on_record_and_told_of(tenant, pex, cmic):
+    tenant.alert_contacts = "ana@example.com"
+    tenant.save()
+    unusable, some = add(pex, MAIL), add(pex, BROKEN, GOOD)
+    deleted = add(pex, (b"x", "Image", "Deleted"))
+    execute(tenant)
+    lacking = [row_of(each).lacks_receipt for each in (unusable, some, deleted)]
+    assert lacking == [True, False, False]
+    assert len(cmic.invoices()) == 3
+    now = timezone.now()
+    (trouble,) = troubles_of(tenant, now)
+    assert (trouble.count, trouble.amount) == (1, "118.40 USD")
+    assert trouble.detail.startswith(
+        f"For example: PEX-{unusable}: Receipt 1 of 1 was left out: it is a mail"
+    )
+    assert troubles_of(tenant, now + timedelta(days=61)) == []
+
+
+def test_what_people_really_send_arrives_as_it_looks(tenant, pex, cmic, client):
+    torn = rare.TORN["jpeg without its last bytes"][0]()
+    purchase = add(pex, MAIL, papers.filled("118.40"), torn, rare.inked())
+    execute(tenant)
+    row = row_of(purchase)
+    said = [warning.partition(":")[0] for warning in row.warnings]
+    assert said == ["Receipt 1 of 4 was left out", "Receipt 3 of 4"]
+    assert not row.lacks_receipt
+    form, *pictures = in_pdfium(invoice_of(cmic, purchase).file)
+    assert are_alike([form], in_pdfium(papers.filled("118.40")))
+    for page in pictures:
+        seen = page.convert("L").resize(corpus.SIZE)
+        unlike = ImageChops.difference(seen, corpus.slip().convert("L"))
+        assert ImageStat.Stat(unlike).mean[0] < 12
+    client.force_login(add_staff("vic", Role.VIEWER))
+    url = reverse("admin:sync_purchasesync_receipts", args=[row.pk])
+    shown = client.get(url).content.decode()
+    assert shown.count("data:image/jpeg;base64,") == 3
+    assert "What can be seen of it travels" in shown
 
 
 def add_loading(pex, *others, age, status="NotLoaded"):

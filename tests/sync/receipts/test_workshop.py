@@ -79,6 +79,22 @@ def test_a_child_that_died_by_itself_costs_no_receipt(monkeypatch):
     assert asked == [2, 1, 1, 2]
 
 
+def test_pages_that_cost_too_much_to_draw_cost_no_receipt(monkeypatch):
+    ask = pool._Child.ask
+
+    def ask_unless_drawing(self, head, blobs, seconds):
+        if head["compares"] and len(blobs) > 1:
+            os.kill(self.process.pid, signal.SIGKILL)
+        return ask(self, head, blobs, seconds)
+
+    monkeypatch.setattr(pool._Child, "ask", ask_unless_drawing)
+    receipts = made(GOOD, GOOD)
+    assert len(receipts.pages) == 2
+    assert receipts.warnings == (
+        "The document's pages could not be compared with the receipts.",
+    )
+
+
 def test_a_slow_machine_costs_no_receipt(monkeypatch):
     ask, times = pool._Child.ask, []
 

@@ -6,6 +6,7 @@ What it answers is left to the other modules.
 import signal
 import subprocess
 import sys
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 
 import requests
@@ -28,6 +29,9 @@ def test_the_control_door_shows_and_changes_the_books(pex, api):
     shown = state["transactions"][0]
     assert (shown["approval"], shown["tags"]) == ("NotReviewed", {JOB: "24.018"})
     assert shown["attachments"][0]["size"] == len(pex.receipt_bytes(number)[0])
+    mail = (b64encode(b"From: a").decode(), "Image")
+    api.send("POST", "_sim/change", **door, receipts=[mail])
+    assert pex.receipt_bytes(number) == [b"From: a"]
     assert api.send("POST", "_sim/remove_note", **door)["result"] == 1
     api.send("POST", "_sim/settings", page_size=5, limits=True)
     assert (pex.page_size, pex.limits) == (5, True)
