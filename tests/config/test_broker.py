@@ -11,8 +11,9 @@ from kombu.exceptions import OperationalError
 
 from config.broker import broker_url, redis_address
 from config.celery import app
+from tests.support.network.servers import make_certificate
+from tests.support.network.valkey import own_valkey, tls_in_front
 from tests.support.processes import free_port
-from tests.support.valkey import make_certificate, own_valkey, tls_in_front
 
 
 @pytest.mark.parametrize("query", ["", "?client_name=connector"])

@@ -16,7 +16,8 @@ from sync import tasks
 from sync.engine.run.requesting import request_run
 from sync.models import SyncRun
 from tests.support.factories import make_tenant
-from tests.support.valkey import make_certificate, own_valkey, tls_in_front
+from tests.support.network.servers import make_certificate
+from tests.support.network.valkey import own_valkey, tls_in_front
 from tests.support.worker import starting_worker
 
 PURCHASES = 14

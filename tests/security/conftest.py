@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.connector.api.test_exchange import serving
+from tests.support.network.servers import serving
 
 
 class MadeUpNetwork:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from cryptography import x509
 
 from connector.api.cmic.oauth import OAuthCredentials, OAuthToken
 from connector.api.exceptions import ApiConnectionError
 from connector.api.http import ApiClient
 from connector.api.wire.addresses import Reach
 from connector.api.wire.exchange import Timeouts
-from tests.connector.api.test_exchange import (
+from tests.support.network.servers import (
     YES,
     make_certificate,
     over_tls,
@@ -136,7 +135,7 @@ def test_the_certificate_must_be_of_the_name_and_not_of_the_address(
     network, machine, tmp_path, named, is_answered
 ):
     network.lead(HOST, [PUBLIC])
-    certificate, heard = make_certificate(tmp_path, x509.DNSName(named)), []
+    certificate, heard = make_certificate(tmp_path, named), []
     with machine(PUBLIC, answer=over_tls(certificate, answering(heard))):
         if is_answered:
             assert call(verify=str(certificate)).body == b"{}"
@@ -150,7 +149,7 @@ def test_a_certificate_that_the_environment_trusts_is_not_trusted(
     network, machine, tmp_path, monkeypatch
 ):
     network.lead(HOST, [PUBLIC])
-    certificate, heard = make_certificate(tmp_path, x509.DNSName(HOST)), []
+    certificate, heard = make_certificate(tmp_path, HOST), []
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(certificate))
     with machine(PUBLIC, answer=over_tls(certificate, answering(heard))):
@@ -164,7 +163,7 @@ class TestPrivateHosts:
     ):
         host = "cmic.acme.example"
         network.lead(host, [PRIVATE])
-        certificate, heard = make_certificate(tmp_path, x509.DNSName(host)), []
+        certificate, heard = make_certificate(tmp_path, host), []
         with machine(PRIVATE, answer=over_tls(certificate, answering(heard))):
             answer = call(host, ON_PREMISE, verify=str(certificate))
         assert answer.body == b"{}"
@@ -225,7 +224,7 @@ def test_a_redirect_of_the_token_server_is_not_followed(
 ):
     network.lead(HOST, [PUBLIC])
     network.lead("other.cmiccloud.com", [PUBLIC])
-    certificate, heard = make_certificate(tmp_path, x509.DNSName(HOST)), []
+    certificate, heard = make_certificate(tmp_path, HOST), []
     monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(certificate))
     credentials = OAuthCredentials(f"https://{HOST}/token", "us", "secret")
     with machine(PUBLIC, answer=over_tls(certificate, redirecting(heard))):

@@ -34,6 +34,7 @@ VALUES = [
     "%FF%FE",
     "%C2%B2",
     "%5B%5D",
+    "(",
 ]
 # Besides those of the list's own filters.
 NAMES = (
@@ -41,6 +42,7 @@ NAMES = (
     *("_to_field", "_popup", "_changelist_filters", "_facets", "app_label"),
     *("model_name", "field_name", "company", "type", "source", "first", "second"),
     *("id__exact", "id__in", "amount__gte", "created_at__gte", "causes__contains"),
+    *("merchant__regex", "name__iregex", "message__regex", "username__regex"),
 )
 # Leave the session, or call whoever the tenant's addresses name.
 LEFT_OUT = ("logout", "password", "/tags/", "/receipts/", "/document/", "/check/")

@@ -16,7 +16,7 @@ import pytest
 
 from connector.api.exceptions import RateLimitError
 from connector.api.limits import Rate, RedisLimits
-from tests.support.valkey import own_valkey
+from tests.support.network.valkey import own_valkey
 
 LIMIT = 10
 WINDOW = 1.0  # seconds

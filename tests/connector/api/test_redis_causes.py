@@ -10,8 +10,9 @@ from config.broker import redis_address
 from connector.api.exceptions import LimiterAwayError
 from connector.api.limits import cmic_limits
 from connector.api.redis_causes import cause_of, trouble_with
+from tests.support.network.servers import make_certificate
+from tests.support.network.valkey import own_valkey, tls_in_front
 from tests.support.processes import free_port
-from tests.support.valkey import make_certificate, own_valkey, tls_in_front
 
 PASSWORD = "pass/w0rd"
 ESCAPED = "pass%2Fw0rd"

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import struct
 import threading
 import time
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from connector.api import exchange
 from connector.api.exceptions import ApiConnectionError, ApiTimeoutError
 from connector.api.http import ApiClient
+from connector.api.wire import exchange
 from connector.api.wire.exchange import Timeouts
 from tests.support.factories import ANYWHERE
+from tests.support.network.servers import (
+    YES,
+    make_certificate,
+    over_tls,
+    read_request,
+    serving,
+    stay_silent,
+)
 
 MEGABYTE = 1024 * 1024
-YES = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 def client(url, **timeouts):
@@ -34,41 +33,6 @@ def client(url, **timeouts):
         authorization=lambda: "x",
         timeouts=Timeouts(**timeouts),
     )
-
-
-@contextmanager
-def serving(answer):
-    """A port on which each connection is given to `answer`, one after the other."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-
-        def serve():
-            while True:
-                try:
-                    connected, _ = server.accept()
-                except OSError:
-                    return
-                with connected:
-                    try:
-                        answer(connected)
-                    except OSError:
-                        continue
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield server.getsockname()[1]
-        finally:
-            server.shutdown(socket.SHUT_RDWR)
-            thread.join()
-
-
-def read_request(connected):
-    """Headers and body come apart; the body of these tests is `{}`."""
-    heard = b""
-    while not heard.endswith(b"{}"):
-        heard += connected.recv(65536)
-    return heard
 
 
 def alert(connected):
@@ -92,11 +56,6 @@ def speak_plainly(connected):
     connected.sendall(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
 
 
-def stay_silent(connected):
-    while connected.recv(1024):
-        pass
-
-
 @pytest.mark.parametrize("how", [alert, reset, hang_up, speak_plainly, stay_silent])
 def test_a_handshake_that_fails_has_sent_nothing(how):
     with serving(how) as port:
@@ -106,49 +65,9 @@ def test_a_handshake_that_fails_has_sent_nothing(how):
     assert not raised.value.may_have_succeeded
 
 
-def make_certificate(folder, *names):
-    """A file with key and certificate of these hosts, by nobody that is trusted."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(issuer)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "certificate.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    here = x509.IPAddress(ip_address("127.0.0.1"))
-    return make_certificate(tmp_path_factory.mktemp("tls"), here)
-
-
-def over_tls(certificate, answer):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
-    def answer_over_tls(connected):
-        with context.wrap_socket(connected, server_side=True) as secured:
-            answer(secured)
-
-    return answer_over_tls
+    return make_certificate(tmp_path_factory.mktemp("tls"), "127.0.0.1")
 
 
 def test_a_certificate_that_nobody_knows_gets_nothing(certificate):

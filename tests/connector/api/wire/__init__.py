@@ -1,0 +1,1 @@
+"""How a call travels, against real sockets."""

@@ -1,0 +1,1 @@
+"""Servers of a test's own, over plain sockets and TLS."""
