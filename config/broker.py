@@ -34,7 +34,9 @@ def redis_address(url: str, ca_file: str, *, is_insecure: bool) -> str:
     """
     parts = address("REDIS_URL", url, ("redis", "rediss", "unix"))
     if parts.scheme != "unix" and not parts.hostname:
-        raise ImproperlyConfigured("REDIS_URL names no host.")
+        raise ImproperlyConfigured(
+            "REDIS_URL names no host. Write rediss://user:password@host:6379/0."
+        )
     if any(name.startswith("ssl_") for name, _ in parse_qsl(parts.query)):
         raise ImproperlyConfigured(
             "REDIS_URL says how its certificate is verified: use REDIS_CA_FILE or "

@@ -135,7 +135,7 @@ def _private_hosts() -> Iterator[Error]:
             yield Error(
                 f"“{host}” in CONNECTOR_PRIVATE_HOSTS must be the whole name of one "
                 "host.",
-                hint="No scheme, port, pattern or number: cmic.example.com.",
+                hint="Write the host name alone, such as cmic.example.com.",
                 id="connector.E010",
             )
 

@@ -80,7 +80,7 @@ class Environment:
         """Django's settings of the PostgreSQL at `url`, which `name` gave."""
         parts = address(name, url, environ.Env.POSTGRES_FAMILY)
         if not (parts.path.strip("/") or parts.query):
-            raise ImproperlyConfigured(f"{name} names no database after the host.")
+            raise ImproperlyConfigured(f"{name} names no database: end it with /name.")
         return dict(environ.Env.db_url_config(url))
 
     def mail(self, name: str, *, default: str) -> dict[str, Any]:

@@ -50,8 +50,8 @@ class SecretField(_Base):
         return super().get_db_prep_save(value, connection)
 
 
-def missing_secret(title: str, value: str) -> str:
-    """Why a secret cannot be used, as a sentence; empty if it can."""
+def problem_with(title: str, value: str) -> str:
+    """Why a setting that is needed cannot be used, as a sentence; empty if it can."""
     if isinstance(value, UnreadableSecret):
         return (
             f"The stored {title} cannot be read with the keys that are set "

@@ -21,6 +21,7 @@ from django.http import HttpRequest
 from unfold.admin import StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from connector.admin.page import person
 from connector.admin.visible import TypedAdmin
 from connector.models import Tenant, TenantAccess
 from connector.models.access import (
@@ -84,14 +85,14 @@ class TenantAccessInline(StackedInline):
     max_num = 1
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **options: Any) -> Any:
-        limits_only = {"limits_only": is_limited(_actor(request))}
+        limits_only = {"limits_only": is_limited(person(request))}
         options["form"] = type("TenantAccessForm", (self.form,), limits_only)
         return super().get_formset(request, obj, **options)
 
     def formfield_for_manytomany(
         self, db_field: Any, request: HttpRequest, **options: Any
     ) -> Any:
-        options["queryset"] = Tenant.objects.visible_to(_actor(request))
+        options["queryset"] = Tenant.objects.visible_to(person(request))
         return super().formfield_for_manytomany(db_field, request, **options)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -104,7 +105,7 @@ class TenantAccessInline(StackedInline):
         return self._may_limit(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._may_limit(request, obj) and not is_limited(_actor(request))
+        return self._may_limit(request, obj) and not is_limited(person(request))
 
     def _may_limit(self, request: HttpRequest, obj: Any) -> bool:
         manages = request.user.has_perms(("auth.change_user", "auth.change_group"))
@@ -146,7 +147,7 @@ class UserAdmin(DjangoUserAdmin, RightsAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         people: QuerySet[User] = super().get_queryset(request)
-        return people.filter(pk__in=people_of(_actor(request)).values("pk"))
+        return people.filter(pk__in=people_of(person(request)).values("pk"))
 
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
         """A superuser sees all, and a new person is given a name first."""
@@ -167,12 +168,12 @@ class UserAdmin(DjangoUserAdmin, RightsAdmin):  # type: ignore[type-arg]
         self, db_field: Any, request: HttpRequest, **options: Any
     ) -> Any:
         if db_field.name == "groups":
-            options["queryset"] = groups_of(_actor(request))
+            options["queryset"] = groups_of(person(request))
         return super().formfield_for_manytomany(db_field, request, **options)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         may = super().has_change_permission(request, obj)
-        return may and (obj is None or may_manage(_actor(request), obj))
+        return may and (obj is None or may_manage(person(request), obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody is deleted: what they decided would be nobody's."""
@@ -182,7 +183,7 @@ class UserAdmin(DjangoUserAdmin, RightsAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, obj: User, form: Any, change: bool
     ) -> None:
         super().save_model(request, obj, form, change)
-        actor = _actor(request)
+        actor = person(request)
         if not change and is_limited(actor):
             # Until somebody says otherwise, as much as who made them, and no more.
             access = TenantAccess.objects.create(user=obj, is_limited=True)
@@ -197,7 +198,7 @@ class GroupAdmin(DjangoGroupAdmin, RightsAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         groups: QuerySet[Group] = super().get_queryset(request)
-        actor = _actor(request)
+        actor = person(request)
         return groups.filter(pk__in=groups_of(actor)) if is_limited(actor) else groups
 
     def formfield_for_manytomany(
@@ -205,12 +206,12 @@ class GroupAdmin(DjangoGroupAdmin, RightsAdmin):
     ) -> Any:
         field: Any = super().formfield_for_manytomany(db_field, request, **options)
         if db_field.name == "permissions":
-            mine = permissions_of(_actor(request)).values("pk")
+            mine = permissions_of(person(request)).values("pk")
             field.queryset = field.queryset.filter(pk__in=mine)
         return field
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and not is_limited(_actor(request))
+        return super().has_add_permission(request) and not is_limited(person(request))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         may = super().has_change_permission(request, obj)
@@ -221,16 +222,10 @@ class GroupAdmin(DjangoGroupAdmin, RightsAdmin):
         return may and self._may_touch(request, obj)
 
     def _may_touch(self, request: HttpRequest, group: Group | None) -> bool:
-        actor = _actor(request)
+        actor = person(request)
         if is_limited(actor):
             return False
         return group is None or groups_of(actor).filter(pk=group.pk).exists()
-
-
-def _actor(request: HttpRequest) -> User:
-    """Who is logged in. Nobody else reaches the admin."""
-    actor: Any = request.user
-    return actor  # type: ignore[no-any-return]
 
 
 def _rights_of(model: type[Model], pk: Any) -> dict[str, str]:

@@ -25,8 +25,8 @@ _PATTERNS = ("__regex", "__iregex", "__search", "__contains", "__icontains")
 
 
 class TypedAdmin(ModelAdmin):
-    """For all models: addresses are typed by hand, too, or by somebody who tries what
-    happens, and ask for what no database can look for."""
+    """For all models: an address that asks for what no database can look for is
+    answered with the whole list and a sentence."""
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Raises `IncorrectLookupParameters`, upon which Django shows the whole list;
@@ -37,8 +37,8 @@ class TypedAdmin(ModelAdmin):
             if ERROR_FLAG not in request.GET:
                 messages.error(
                     request,
-                    "This address asks for something that cannot be looked for, so the "
-                    "whole list is shown. Choose again under Filters.",
+                    "The filter in this address is not valid, so the whole list is "
+                    "shown. Choose one under Filters.",
                 )
             raise IncorrectLookupParameters from error
 

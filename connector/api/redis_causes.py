@@ -22,7 +22,7 @@ from redis.retry import Retry
 _ANSWERS = (
     (redis.BusyLoadingError, "has just started and is still loading its data: wait."),
     (redis.OutOfMemoryError, "has no memory left: give it more, or see what fills it."),
-    (redis.ReadOnlyError, "is a replica that only reads: REDIS_URL names the primary."),
+    (redis.ReadOnlyError, "is a read-only replica: set REDIS_URL to the primary."),
     (redis.MaxConnectionsError, "takes no more connections: allow it more of them."),
     (
         NoPermissionError,
@@ -105,11 +105,11 @@ def _cause(error: BaseException, place: str, url: str) -> str:
         return _certificate(error, place)
     if isinstance(error, ssl.SSLError):
         return (
-            f"{place} speaks no TLS, or another version of it. Where it is not "
-            "encrypted, REDIS_URL begins with redis:// instead of rediss://."
+            f"{place} did not complete a TLS handshake. If it does not use TLS, begin "
+            "REDIS_URL with redis:// instead of rediss://."
         )
     if isinstance(error, socket.gaierror):
-        return f"The name of {place} is not known. {_CHECK_ADDRESS}"
+        return f"The host name of {place} cannot be resolved. {_CHECK_ADDRESS}"
     if isinstance(error, TimeoutError | redis.TimeoutError):
         return _silent(place, url)
     if isinstance(error, ConnectionRefusedError):

@@ -16,7 +16,7 @@ from rapidfuzz.distance import OSA
 
 from connector.api.code_texts import alike
 
-MOST_NEAR = 3
+_MOST_NEAR = 3
 # Of one list, and of all lists of one question; of longer ones the neighbours are read.
 _MOST_CODES, _MOST_OF_ALL = 20_000, 60_000
 _NEIGHBOURS = 20
@@ -146,7 +146,7 @@ class _Shelf:
         best = sorted(
             scores, key=lambda index: (-round(scores[index], 6), abs(index - place))
         )
-        return tuple(self._codes[index] for index in best[:MOST_NEAR])
+        return tuple(self._codes[index] for index in best[:_MOST_NEAR])
 
     def _same(self, value: str) -> set[int]:
         return {index for key in _keys(value) for index in self._by_key.get(key, ())}

@@ -110,20 +110,23 @@ class Merged:
     def remark(self, title: str) -> str:
         """What people are told of the list of that title; empty if it lacks nothing."""
         codes = "1 code" if self.count == 1 else f"{self.count:,} codes"
-        lacking = f"CMiC's {title} list has {codes}"
+        sentence = f"CMiC's {title} list has {codes}"
         if self.is_doubted:
             return (
-                f"{lacking}; the time before, it had {self.before:,}. Nothing was "
-                "closed for that: if the list is complete, say so on the tenant's "
-                "Sync tab."
+                f"{sentence}; the previous reading had {self.before:,}. No code was "
+                "closed. If the list is complete, confirm it on the tenant's Sync tab."
             )
         if not self.missing:
             return ""
         if self.count * 10 < self.before * 9:
-            lacking += f"; the time before, it had {self.before:,}"
+            sentence += f"; the previous reading had {self.before:,}"
+        missing, they = "1 known code is", "It is"
+        if self.missing > 1:
+            missing, they = f"{self.missing:,} known codes are", "They are"
         return (
-            f"{lacking}. It lacks {self.missing:,} that it had; those are closed once "
-            "it is read again an hour later and still lacks them."
+            f"{sentence}. {missing} missing from it. {they} closed if the list is read "
+            "again an hour or more later and still lacks "
+            f"{'it' if self.missing == 1 else 'them'}."
         )
 
 

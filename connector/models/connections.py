@@ -16,7 +16,7 @@ from connector import clock
 from connector.api.cmic.flysheets import Layout
 from connector.api.pex.types import Tag
 from connector.api.wire.addresses import AddressError, Reach, origin
-from connector.fields import SecretField, is_stored, missing_secret
+from connector.fields import SecretField, is_stored, problem_with
 from connector.models.business import Business, place_of
 from connector.models.tenant import Tenant
 
@@ -138,7 +138,7 @@ class PexConnection(Connection):
     def missing_settings(self) -> list[str]:
         if self.is_disconnected:
             return ["PEX is disconnected."]
-        missing = missing_secret("PEX token", self.token)
+        missing = problem_with("PEX token", self.token)
         return [missing] if missing else []
 
     @property
@@ -304,7 +304,7 @@ class CmicConnection(Connection):
                 "CMiC OAuth client id": self.oauth_client_id,
                 "CMiC OAuth secret": self.oauth_client_secret,
             }
-        missing = (missing_secret(name, value) for name, value in needed.items())
+        missing = (problem_with(name, value) for name, value in needed.items())
         return [sentence for sentence in missing if sentence]
 
     @property

@@ -95,7 +95,11 @@ class Reader:
             self.refuse(path, f"The environment has no variable {name}.")
             return None
         if not is_storable(self.environment[name]):
-            self.refuse(path, f"{name} has characters that cannot be stored.")
+            self.refuse(
+                path,
+                f"The variable {name} contains characters that cannot be stored; set "
+                "it again without them.",
+            )
             return None
         return self.environment[name]
 

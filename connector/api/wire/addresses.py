@@ -93,7 +93,7 @@ class Reach:
                 "and not a number or this machine."
             )
         if address.port not in (None, _HTTPS_PORT):
-            return f"The address must not name another port than {_HTTPS_PORT}."
+            return f"The address must use port {_HTTPS_PORT}."
         if not (self._is_private_host(host) or self._is_listed(host)):
             return (
                 f"The host {host} is not allowed. Allowed are: "
@@ -116,7 +116,8 @@ def parse(url: str) -> Address:
     """
     if not _PLAIN.fullmatch(url):
         raise AddressError(
-            "The address must be in plain characters, without spaces and backslashes. "
+            "The address may contain only ASCII characters, and no spaces or "
+            "backslashes. "
             "A host's name with other letters is entered in the form that begins with "
             "xn--."
         )

@@ -38,8 +38,8 @@ def _words(found: Rotation, *, is_check: bool) -> str:
         else "Every secret opens with the newest key: the older keys can be removed."
     )
     return (
-        f"{found.rotated:,} {verb} encrypted anew, {found.already_newest:,} had the "
-        f"newest key already. {keys}"
+        f"Secrets that {verb} encrypted anew: {found.rotated:,}; that had the newest "
+        f"key already: {found.already_newest:,}. {keys}"
     )
 
 

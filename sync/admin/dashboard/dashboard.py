@@ -96,7 +96,12 @@ def _redis() -> list[dict[str, Any]]:
     trouble = trouble_with(settings.REDIS_URL)
     if not trouble:
         return []
-    return [{"is_ok": False, "words": f"{trouble} Until then nothing is synced."}]
+    return [
+        {
+            "is_ok": False,
+            "words": f"{trouble} Nothing is synced until Redis can be used again.",
+        }
+    ]
 
 
 def _parts(now: datetime) -> list[dict[str, Any]]:

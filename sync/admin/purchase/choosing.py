@@ -21,15 +21,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 
 from connector.admin.page import person, post_only, route, row_page
+from connector.api.cmic.types import CodeKind
 from connector.codes.nearest import Guess, Near
-from connector.models import TagMeaning, Tenant
+from connector.models import CmicCode, TagMeaning, Tenant
+from connector.models.codes import CodeState
 from sync.causes import guesses_for
 from sync.models import PurchaseSync
 from sync.rules.reasons import ReasonCode, Who
 from sync.rules.tag_reading import folded
 
-_FOR_ONE, _FOR_ALL = "purchase", "all"
-MAY_CHOOSE, MAY_FOR_ALL = "sync.decide_purchase", "connector.add_tagmeaning"
+_FOR_ALL = "all"
+_MAY_CHOOSE, _MAY_FOR_ALL = "sync.decide_purchase", "connector.add_tagmeaning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,12 @@ def offers(
 ) -> list[Offer | None]:
     """Of each tenant's reason, in the same order; None where nothing is to be chosen.
 
-    One query; `transaction_id` is the purchase that the reasons are of, if they are of
-    one.
+    A query, and two for each that is chosen; `transaction_id` is the purchase that
+    the reasons are of, if they are of one.
     """
     known = _known((tenant for tenant, _, _ in asked), transaction_id)
-    may_choose = user.has_perm(MAY_CHOOSE)  # type: ignore[union-attr]
-    may_for_all = user.has_perm(MAY_FOR_ALL)  # type: ignore[union-attr]
+    may_choose = user.has_perm(_MAY_CHOOSE)  # type: ignore[union-attr]
+    may_for_all = user.has_perm(_MAY_FOR_ALL)  # type: ignore[union-attr]
     found: list[Offer | None] = []
     for tenant, reason, guess in asked:
         value, kind = reason.get("value", ""), reason.get("kind", "")
@@ -69,7 +71,7 @@ def offers(
         if not _is_of_tag(reason):
             found.append(None)
         elif meaning is not None:
-            found.append(Offer(value, kind, chosen=_said(meaning, guess)))
+            found.append(Offer(value, kind, chosen=_choice(meaning)))
         elif may_choose and guess.same is not None:
             found.append(Offer(value, kind, guess.same, for_all=may_for_all))
         else:
@@ -98,15 +100,18 @@ def _known(
     }
 
 
-def _said(meaning: TagMeaning, guess: Guess) -> str:
+def _choice(meaning: TagMeaning) -> str:
     scope = "all purchases" if meaning.transaction_id is None else "this purchase"
-    said = (
-        f"{meaning.code}, chosen by {meaning.chosen_by} for tag value "
-        f"{meaning.value} of {scope}"
+    sentence = (
+        f"{meaning.chosen_by} chose {meaning.code} for the tag value {meaning.value}, "
+        f"for {scope}."
     )
-    if any(near.code == meaning.code for near in guess.nearest):
-        return f"{said}; the next sync goes by it."
-    return f"{said}, is not open in CMiC any more. Delete it under “Tag meanings”."
+    state = CmicCode.objects.state_of(
+        meaning.tenant_id, CodeKind(meaning.kind), meaning.code, company=meaning.company
+    )
+    if state in (CodeState.INACTIVE, CodeState.UNKNOWN):
+        return f"{sentence} It is not open in CMiC. Delete it under “Tag meanings”."
+    return f"{sentence} The next sync uses it."
 
 
 @row_page("decide", "tenant__transactions")
@@ -115,28 +120,28 @@ def use_code(
     admin: ModelAdmin[PurchaseSync], request: HttpRequest, row: PurchaseSync
 ) -> HttpResponse:
     """The posted code for the posted value, if that is what is offered now."""
-    said = {name: request.POST.get(name, "") for name in ("kind", "value", "code")}
+    posted = {name: request.POST.get(name, "") for name in ("kind", "value", "code")}
     is_for_all = request.POST.get("scope") == _FOR_ALL
-    if is_for_all and not request.user.has_perm(MAY_FOR_ALL):
+    if is_for_all and not request.user.has_perm(_MAY_FOR_ALL):
         raise PermissionDenied
     with transaction.atomic():
         # A sync may judge it anew at this moment.
         row = PurchaseSync.objects.select_for_update().get(pk=row.pk)
-        if not _is_offered(row, **said):
+        if not _is_offered(row, **posted):
             messages.error(
                 request,
-                f"“{said['value']}” is not what {row} waits for any more, or CMiC's "
+                f"“{posted['value']}” is not what {row} waits for any more, or CMiC's "
                 "codes have changed. Look at it again.",
             )
             return HttpResponseRedirect(_back(request, row))
         meaning, is_new = TagMeaning.objects.get_or_create(
             tenant=row.tenant,
             company=row.tenant.company_code,
-            kind=said["kind"],
-            value=said["value"],
+            kind=posted["kind"],
+            value=posted["value"],
             transaction_id=None if is_for_all else row.pex_transaction_id,
             defaults={
-                "code": said["code"],
+                "code": posted["code"],
                 "chosen_by": person(request).get_username(),
             },
         )

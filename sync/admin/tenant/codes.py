@@ -70,7 +70,7 @@ def believe_page(
         with transaction.atomic():
             done = short.believe(int(count))
             if done:
-                codes = "1 code" if count == "1" else f"{count} codes"
+                codes = "1 code" if count == "1" else f"{int(count):,} codes"
                 was = f"{codes}, before {short.count:,}"
                 message = f"Confirmed that CMiC's {title} list is complete: {was}."
                 admin.log_change(request, tenant, message)
@@ -147,8 +147,7 @@ def codes_of(tenant: Tenant) -> dict[str, Any]:
         ],
         "doubted": [
             (each.kind, CodeKind(each.kind).label, each.short_count, each.count)
-            for each in lists
-            if each.short_count is not None
+            for each in CodeRefresh.objects.doubted(tenant)
         ],
         "oldest": oldest,
         "age": _age(oldest) if oldest else "",

@@ -169,9 +169,9 @@ def _list(
         )
     if listed.is_cut:
         remarks.append(
-            f"PEX's list of {window} may lack purchases: PEX did not give all that it "
-            "counts, or as many as it gives at most, and not how to go on. Set a later "
-            "start date on the tenant and execute again."
+            f"PEX's list for {window} may be incomplete: PEX counts more purchases "
+            "than it returned, or returned as many as it ever does. Set a later start "
+            "date for the tenant, then press Execute."
         )
     return list(listed.purchases), listed.is_whole and bool(listed.purchases)
 

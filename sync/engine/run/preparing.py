@@ -222,8 +222,8 @@ def _adopt(context: RunContext) -> None:
         remarks.append(f"{invoices} in CMiC already.")
     if not is_sure:
         remarks.append(
-            "CMiC lists the vendor's invoices on more than one page, so each purchase "
-            "is looked for by its number before it is sent."
+            "CMiC's lists do not prove which invoices it has already, so each purchase "
+            "is looked up by its number before it is sent."
         )
     if remarks or run.looks_up_each:
         run.remember("adoption", remarks, looks_up_each=not is_sure)

@@ -23,7 +23,7 @@ def note_unsent(step: Step, cause: str) -> None:
     """Put on record that this message was not taken, and why: whoever looks next for
     runs that are due finds it. Changes nothing where the run has gone on otherwise."""
     now = clock.now()
-    message = f"No worker can be told to go on. {cause}"
+    message = f"The run cannot continue, because no message reaches a worker. {cause}"
     if step.lane_set is None:
         # An outage of PEX or CMiC that it waits for is the better reason.
         waiting = SyncRun.objects.active().filter(pk=step.run_id, reason="")

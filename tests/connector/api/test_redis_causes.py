@@ -127,7 +127,9 @@ def test_tls_that_is_not_spoken_is_told(tls):
 
 def test_a_name_that_is_not_known_is_told():
     told = said("redis://redis.invalid:6380/0")
-    assert told.startswith("The name of Redis at redis.invalid:6380 is not known.")
+    assert told.startswith(
+        "The host name of Redis at redis.invalid:6380 cannot be resolved."
+    )
 
 
 def test_a_refused_connection_is_told():
@@ -146,7 +148,7 @@ def test_a_socket_that_is_not_there_is_told(tmp_path):
     [
         (redis.BusyLoadingError("x"), "loading its data"),
         (redis.OutOfMemoryError("x"), "no memory left"),
-        (redis.ReadOnlyError("x"), "a replica"),
+        (redis.ReadOnlyError("x"), "a read-only replica"),
         (redis.ResponseError("MISCONF errors writing to the AOF"), "its disk"),
         (redis.ConnectionError("max number of clients reached"), "no more connections"),
         (redis.TimeoutError("Timeout reading from h:1"), "does not answer"),

@@ -83,7 +83,7 @@ class TestWhatAListLacks:
         before = rows_of("vendor")
         cmic.remove_code("vendor", "FERG01")
         (remark,) = read(tenant, CodeKind.VENDOR)
-        assert "vendor list has 11 codes. It lacks 1 that it had" in remark
+        assert "vendor list has 11 codes. 1 known code is missing from it." in remark
         assert rows_of("vendor") == before
         with database_clock(timezone.now() + timedelta(minutes=59)):
             read(tenant, CodeKind.VENDOR)
@@ -121,8 +121,8 @@ class TestWhatAListLacks:
         for code in known("job", is_active=True).values_list("code", flat=True)[:3]:
             cmic.remove_code("job", code)
         (remark,) = read(tenant, CodeKind.JOB)
-        assert "job list has 22 codes; the time before, it had 25" in remark
-        assert "lacks 3 that it had" in remark
+        assert "job list has 22 codes; the previous reading had 25" in remark
+        assert "3 known codes are missing" in remark
 
     def test_half_a_list_closes_nothing_until_a_person_believes_it(self, tenant, cmic):
         read(tenant, CodeKind.JOB)
@@ -131,7 +131,7 @@ class TestWhatAListLacks:
         for hours in (0, 2):
             with database_clock(timezone.now() + timedelta(hours=hours)):
                 (remark,) = read(tenant, CodeKind.JOB)
-            assert "job list has 8 codes; the time before, it had 25" in remark
+            assert "job list has 8 codes; the previous reading had 25" in remark
             assert "Sync tab" in remark
         assert rows_of("job") == before
         (short,) = CodeRefresh.objects.doubted(tenant)

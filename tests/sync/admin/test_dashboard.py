@@ -371,7 +371,7 @@ def test_the_first_page_tells_why_redis_cannot_be_used(looking, settings):
     settings.REDIS_URL = "redis://user:secret@127.0.0.1:1/0"
     words = words_of(looking, INDEX)
     assert "Redis at 127.0.0.1:1 refuses connections. Check REDIS_URL" in words
-    assert "Until then nothing is synced." in words
+    assert "Nothing is synced until Redis can be used again." in words
     assert "secret" not in words
 
 

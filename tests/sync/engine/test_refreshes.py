@@ -203,7 +203,7 @@ class TestButton:
         url = reverse("admin:connector_tenant_change", args=[acme.pk])
         page = client.get(url).content.decode()
         assert "Is CMiC's job list complete?" in page
-        assert "It has 1 code; the time before, it had 310." in page
+        assert "It has 1 code; the previous reading had 310." in page
 
         url = self.url(acme, "believe_codes")
         answer = client.post(url, {"kind": "job", "count": "2"}, follow=True)

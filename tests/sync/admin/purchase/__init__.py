@@ -1,1 +1,1 @@
-"""The Sync tab in the admin."""
+"""A purchase's page, story and choices in the admin."""

@@ -77,7 +77,7 @@ def test_a_code_is_used_for_one_purchase_and_for_no_other(tenant, pex, cmic, sup
     answer = choose(support, wanted, "purchase")
     assert "“17401” means the job 017401, for this purchase" in said(answer)
     body = words_of(support, page(wanted))
-    assert "017401, chosen by sam for tag value 17401 of this purchase" in body
+    assert "sam chose 017401 for the tag value 17401, for this purchase." in body
     assert "Use it for" not in body
     execute(tenant)
     assert row_of(wanted).status == "completed"
@@ -96,7 +96,7 @@ def test_a_code_is_used_for_all_such_tags_and_no_longer_once_that_is_deleted(
     assert "Use it for all such tags" in words_of(support, CAUSES)
     answer = choose(support, first, "all", back="causes")
     assert answer.redirect_chain[0][0].startswith(CAUSES)
-    assert "the next sync goes by it" in words_of(support, CAUSES)
+    assert "The next sync uses it" in words_of(support, CAUSES)
     execute(tenant)
     for number in (first, second):
         assert job_of(cmic, number) == "017401"

@@ -222,7 +222,7 @@ def test_a_list_that_may_lack_rows_says_of_none_that_it_is_gone(
     run = execute(tenant)
     assert run.status == "succeeded"
     is_cut = case in ("fewer rows than PEX has", "30,000 rows")
-    assert ("may lack purchases" in run.message) == is_cut
+    assert ("may be incomplete" in run.message) == is_cut
     assert codes_of(gone) == {"value_unknown"}
 
 

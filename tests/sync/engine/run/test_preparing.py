@@ -134,7 +134,7 @@ class TestStagesOfPreparing:
     ):
         pages = self.listed_by_date_in_pages(tenant, pex, cmic, monkeypatch)
         (there, other), run, lanes = pages
-        assert "looked for by its number before it is sent" in run.message
+        assert "looked up by its number before it is sent" in run.message
         cmic.add_invoice(number_of(there), FIVE, clock.now().date())
         drive(lanes)
         assert len(cmic.invoices(number_of(there))) == 1

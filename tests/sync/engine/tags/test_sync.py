@@ -238,7 +238,7 @@ class TestTrouble:
         before = listed(pex)
         cmic.faults.set("last_page", match="jcjob", rows=0)
         (remark,) = read_lists(TenantContext(tenant))
-        assert "job list has 0 codes; the time before, it had 25" in remark
+        assert "job list has 0 codes; the previous reading had 25" in remark
         assert counts(only(sync(tenant))) == {}
         assert listed(pex) == before
 

@@ -172,7 +172,9 @@ def test_a_run_whose_first_message_is_not_taken_says_why(tenant, settings, monke
     tasks._send([step])
     run.refresh_from_db()
     assert run.status == "queued"
-    assert run.message.startswith("No worker can be told to go on. Redis at 127.0.0.1")
+    assert run.message.startswith(
+        "The run cannot continue, because no message reaches a worker. Redis at 127"
+    )
     assert "secret" not in run.message
 
 
