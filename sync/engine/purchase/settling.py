@@ -131,8 +131,8 @@ def look_up(context: RunContext, row: PurchaseSync) -> None:
             return
     except AccessDeniedError as error:
         require_access(context, error)
-        said = f"CMiC does not let the connector look for it: {error.message}"
-        _stop_looking(row, last, said)
+        why = f"CMiC does not let the connector look for it: {error.message}"
+        _stop_looking(row, last, why)
         return
     if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
         _refuse(row, _refused(last.answer))
@@ -155,25 +155,25 @@ def look_up_failed(row: PurchaseSync, error: ConnectorError) -> None:
     if failed < _FAILURES_TO_ASK:
         row.await_lookup(_after_delay(failed - 1), has_failed=True)
         return
-    said = (
+    why = (
         f"CMiC failed {failed} times in a row when it was asked for "
         f"{row.computed_number}: {error.message.rstrip('.')}."
     )
     if row.status == Status.PENDING:
-        row.mark_refused(_unknown(said), failed_lookups=failed)
+        row.mark_refused(_unknown(why), failed_lookups=failed)
         return
     answers = row.attempts.filter(invoice_number=row.invoice_number)
-    _stop_looking(row, answers.last(), said, failed)
+    _stop_looking(row, answers.last(), why, failed)
 
 
 def _stop_looking(
-    row: PurchaseSync, last: SyncAttempt | None, said: str, failed: int = 0
+    row: PurchaseSync, last: SyncAttempt | None, why: str, failed: int = 0
 ) -> None:
     """To a person: as refused where CMiC answered the last attempt so."""
     if last is not None and last.outcome == SyncAttempt.Outcome.REFUSED:
         row.mark_refused(_refused(last.answer), failed_lookups=failed)
     else:
-        row.ask_person(_lost(said), failed_lookups=failed)
+        row.ask_person(_lost(why), failed_lookups=failed)
 
 
 def _refuse(row: PurchaseSync, reason: Reason) -> None:

@@ -260,8 +260,8 @@ def _after_fault(
     else:
         _let_go(row, row.defer, tried_again(error))
         if row.status == Status.POSTED and not is_fault and takes_no_marker(run):
-            said = f"PEX refuses the marker of one purchase after another: {error}"
-            end_refused(run, error, said)
+            why = f"PEX refuses the marker of one purchase after another: {error}"
+            end_refused(run, error, why)
             return []
     return [_next_slice(run)]
 
