@@ -51,19 +51,20 @@ def start(stack: ExitStack, ports: dict[str, int]) -> None:
 
 def make_trouble(ports: dict[str, int]) -> None:
     """Four purchases that would be sent meet a fault each, the others none; a fifth has
-    receipts of every kind.
+    receipts of every kind, and four more have values that need a closer look.
 
     PEX refuses the list of receipts for good: what fails with 5xx is tried for minutes
     before it is put aside with the same reason, and is an outage of PEX together with
     the refused note, which the run would wait out.
     """
-    said = StringIO()
-    call_command("preview", SLUG, as_json=True, stdout=said)
-    purchases = json.loads(said.getvalue())["purchases"]
+    pex, cmic = url(ports["troubled_pex"]), url(ports["troubled_cmic"])
+    enter_odd_values(pex)
+    out = StringIO()
+    call_command("preview", SLUG, as_json=True, stdout=out)
+    purchases = json.loads(out.getvalue())["purchases"]
     refused, lost, unreadable, unmarked = met = [
         each["transaction_id"] for each in purchases if each["status"] == "pending"
     ][:4]
-    pex, cmic = url(ports["troubled_pex"]), url(ports["troubled_cmic"])
     for side, fault in (
         (cmic, {"name": "refuse_upload", "match": f"PEX-{refused}"}),
         (cmic, {"name": "reset_before_store", "match": f"PEX-{lost}"}),
@@ -90,6 +91,21 @@ def give_odd_receipts(pex: str, purchase: int) -> None:
     coded = [(b64encode(content).decode(), label) for content, label in receipts]
     door = {"transaction_id": purchase, "receipts": coded}
     post_json(f"{pex}/_sim/change", door)
+
+
+def enter_odd_values(pex: str) -> None:
+    """A zero that a spreadsheet took from a job, a code with a space that nobody sees,
+    splits that were reckoned with floats, and a merchant whom Latin-1 cannot write."""
+    job, phase = "Job/Dept/Eqp.", "Cost Code/Account/Category"
+    halves = ("48.70", "29.599999999999994")
+    for purchase in (
+        {"amount": "41.20", "tags": {job: "17401", phase: "02.100"}},
+        {"amount": "12.80", "tags": {job: "017401\u00a0", phase: "02.100"}},
+        {"amount": "78.30", "splits": [(each, {phase: "02.100"}) for each in halves]},
+        {"amount": "9.95", "tags": {phase: "02.100"}, "merchant": "Café Łódź ☕"},
+    ):
+        entered = {"merchant": "ACE TOOLS", "receipts": ["png"], **purchase}
+        post_json(f"{pex}/_sim/purchase", entered)
 
 
 def make_late_trouble(
