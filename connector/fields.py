@@ -26,6 +26,15 @@ class UnreadableSecret(str):
         secret.stored = stored
         return secret
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UnreadableSecret) and other.stored == self.stored
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self.stored)
+
     def __getnewargs__(self) -> tuple[bytes]:  # type: ignore[override]
         return (self.stored,)
 
@@ -47,7 +56,17 @@ class SecretField(_Base):
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         if isinstance(value, UnreadableSecret):
             return connection.Database.Binary(value.stored)
+        if hasattr(value, "resolve_expression"):
+            # As of `bulk_update`: its own text would take the secret's place.
+            raise TypeError("A secret is saved by itself, and not by an expression.")
         return super().get_db_prep_save(value, connection)
+
+    def value_to_string(self, obj: Any) -> str:
+        """For dumps, which would lose what cannot be read."""
+        value: str = self.value_from_object(obj)
+        if isinstance(value, UnreadableSecret):
+            raise ValueError(f"{obj._meta.label} {obj.pk} has a secret no key opens.")
+        return value
 
 
 def problem_with(title: str, value: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission, User
@@ -178,6 +178,25 @@ class UserAdmin(DjangoUserAdmin, RightsAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody is deleted: what they decided would be nobody's."""
         return False
+
+    def save_related(
+        self, request: HttpRequest, form: Any, formsets: Any, change: bool
+    ) -> None:
+        """Who sees only some tenants takes nobody out of what limits them."""
+        obj, actor = form.instance, person(request)
+        limits = Group.objects.none()
+        if change and is_limited(actor):
+            limits = obj.groups.filter(tenant_access__is_limited=True)
+        kept = list(limits)
+        super().save_related(request, form, formsets, change)
+        taken = set(kept) - set(obj.groups.all())
+        obj.groups.add(*taken)
+        for group in taken:
+            messages.warning(
+                request,
+                f"{obj} stays in {group}, which says what its members see: only who "
+                "sees all tenants takes somebody out of it.",
+            )
 
     def save_model(
         self, request: HttpRequest, obj: User, form: Any, change: bool

@@ -43,6 +43,12 @@ def alike(text: str) -> str:
     return " ".join("".join(map(_alike, text.translate(_FULL_WIDTH))).split())
 
 
+def folded(text: str) -> str:
+    """As values of tags are compared: PEX tells no case apart, and people no spaces
+    that they do not see."""
+    return alike(text).casefold()
+
+
 def oddity(text: str) -> str:
     """The first character that is not what it looks like, and where it stands, such as
     “a no-break space at its end”; empty if there is none."""

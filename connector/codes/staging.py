@@ -54,6 +54,9 @@ SELECT listed.kind, (SELECT count(*) FROM told WHERE told.kind = listed.kind),
 FROM unnest(%(kinds)s::text[]) AS listed (kind)
 LEFT JOIN connector_coderefresh AS refresh ON refresh.tenant_id = %(tenant)s
   AND refresh.kind = listed.kind AND refresh.company = %(company)s"""
+_OPEN = f"""
+SELECT known.kind, count(*), count(missing_since) FROM connector_cmiccode AS known
+WHERE {_OF_LIST} AND is_active GROUP BY known.kind"""  # noqa: S608
 _MISS = f"""
 UPDATE connector_cmiccode AS known SET missing_since = %(at)s
 WHERE {_OF_LIST} AND is_active AND missing_since IS NULL AND NOT {_IS_TOLD}"""  # noqa: S608
@@ -182,7 +185,7 @@ class StagedCodes:
 
         What the cache has of these kinds (and of the company, if one is named) and the
         list has not is missing, and inactive if it was an hour ago, but for a list that
-        has become less than half. `confirm` is called last, and what it raises undoes
+        lacks more than half. `confirm` is called last, and what it raises undoes
         everything.
         """
         values: dict[str, Any] = {
@@ -200,9 +203,17 @@ class StagedCodes:
             cursor.execute("ANALYZE told")
             cursor.execute(_COUNTS, values)
             counts = {kind: (count, before) for kind, count, before in cursor}
-            doubted = [kind for kind in counts if _is_doubted(*counts[kind])]
+            for statement in (_MISS, _FIND_AGAIN):
+                cursor.execute(statement, values)
+            # Before anything is closed, so that what is closed can be doubted.
+            cursor.execute(_OPEN, values)
+            doubted = [
+                kind
+                for kind, is_open, missing in cursor
+                if _is_doubted(is_open, missing, told=counts[kind][0])
+            ]
             values |= {"doubted": doubted, "closed_after": _CLOSED_AFTER}
-            for statement in (_MISS, _FIND_AGAIN, _CLOSE, _UPDATE, _INSERT, _RECORD):
+            for statement in (_CLOSE, _UPDATE, _INSERT, _RECORD):
                 cursor.execute(statement, values)
             cursor.execute(_MISSING, values)
             missing = dict(cursor.fetchall())
@@ -230,5 +241,8 @@ class StagedCodes:
                 copy.write(chunk)
 
 
-def _is_doubted(count: int, before: int) -> bool:
-    return before >= _FEW and count * 2 < before
+def _is_doubted(is_open: int, missing: int, *, told: int) -> bool:
+    """Whether the list lacks so many of the open codes that a person is asked."""
+    if not told:
+        return missing > 0
+    return is_open >= _FEW and missing * 2 > is_open

@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ('company', models.CharField(blank=True, max_length=8, verbose_name='company')),
                 ('kind', models.CharField(choices=[('company', 'company'), ('vendor', 'vendor'), ('registry_group', 'group'), ('job', 'job'), ('cost_code', 'cost code'), ('category', 'cost type'), ('department', 'department'), ('account', 'account'), ('equipment', 'equipment'), ('component', 'component'), ('transaction_code', 'transaction code'), ('source', 'Imaging source'), ('document_type', 'document type')], max_length=20, verbose_name='kind')),
                 ('value', models.CharField(max_length=200, verbose_name='value of the tag')),
+                ('folded', models.CharField(editable=False, max_length=400)),
                 ('code', models.CharField(max_length=64, verbose_name='code in CMiC')),
                 ('transaction_id', models.BigIntegerField(blank=True, null=True, verbose_name='PEX transaction')),
                 ('chosen_by', models.CharField(max_length=150, verbose_name='chosen by')),
@@ -57,7 +58,7 @@ class Migration(migrations.Migration):
                 'verbose_name': "meaning of a tag's value",
                 'verbose_name_plural': "meanings of tags' values",
                 'ordering': ['-chosen_at', '-pk'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('transaction_id', None)), fields=('tenant', 'company', 'kind', 'value'), name='tag_meaning_once'), models.UniqueConstraint(condition=models.Q(('transaction_id__isnull', False)), fields=('tenant', 'company', 'kind', 'value', 'transaction_id'), name='tag_meaning_once_a_purchase')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('transaction_id', None)), fields=('tenant', 'company', 'kind', 'folded'), name='tag_meaning_once'), models.UniqueConstraint(condition=models.Q(('transaction_id__isnull', False)), fields=('tenant', 'company', 'kind', 'folded', 'transaction_id'), name='tag_meaning_once_a_purchase')],
             },
         ),
     ]

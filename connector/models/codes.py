@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import enum
 
-from django.db import models
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from connector import clock
 from connector.api.cmic.types import CodeKind
 from connector.models.connections import CmicConnection
 from connector.models.tenant import Tenant
@@ -148,7 +149,16 @@ class CodeRefresh(models.Model):
         return f"{self.get_kind_display()} of {self.tenant}"
 
     def believe(self, short_count: int) -> bool:
-        """What the shorter list lacks is really gone; False if another list was read
-        since, or if somebody else was first."""
-        same = CodeRefresh.objects.filter(pk=self.pk, short_count=short_count)
-        return same.update(count=short_count, short_count=None) == 1
+        """Close what the shorter list lacks, because a person has said that it is gone.
+        False if another list was read since, or if somebody else was first."""
+        with transaction.atomic():
+            same = CodeRefresh.objects.filter(pk=self.pk, short_count=short_count)
+            if not same.update(count=short_count, short_count=None):
+                return False
+            missing = CmicCode.objects.filter(
+                tenant=self.tenant_id, kind=self.kind, missing_since__isnull=False
+            )
+            if self.company:
+                missing = missing.filter(company=self.company)
+            missing.filter(is_active=True).update(is_active=False, seen_at=clock.now())
+        return True

@@ -4,6 +4,8 @@ said that tags' values mean.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -12,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connector import clock
 from connector.api.cmic.types import CodeKind, LineType
-from connector.api.code_texts import oddly
+from connector.api.code_texts import folded, oddly
 from connector.models.access import visible
 from connector.models.codes import KIND_CHOICES, CmicCode
 from connector.models.invoice_fields import (
@@ -192,6 +194,8 @@ class TagMeaning(models.Model):
     company = models.CharField(_("company"), max_length=8, blank=True)
     kind = models.CharField(_("kind"), max_length=20, choices=KIND_CHOICES)
     value = models.CharField(_("value of the tag"), max_length=200)
+    # As values are compared, so that there is one meaning for all that are alike.
+    folded = models.CharField(max_length=400, editable=False)
     code = models.CharField(_("code in CMiC"), max_length=64)
     transaction_id = models.BigIntegerField(_("PEX transaction"), null=True, blank=True)
     # The name, which stays when the account goes.
@@ -199,7 +203,7 @@ class TagMeaning(models.Model):
     chosen_at = models.DateTimeField(_("chosen"), default=clock.now, editable=False)
 
     objects = TagMeaningQuerySet.as_manager()
-    history = record_history("chosen_by", "chosen_at")
+    history = record_history("chosen_by", "chosen_at", "folded")
 
     class Meta:
         verbose_name = _("meaning of a tag's value")
@@ -207,16 +211,20 @@ class TagMeaning(models.Model):
         ordering = ["-chosen_at", "-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "company", "kind", "value"],
+                fields=["tenant", "company", "kind", "folded"],
                 condition=Q(transaction_id=None),
                 name="tag_meaning_once",
             ),
             models.UniqueConstraint(
-                fields=["tenant", "company", "kind", "value", "transaction_id"],
+                fields=["tenant", "company", "kind", "folded", "transaction_id"],
                 condition=Q(transaction_id__isnull=False),
                 name="tag_meaning_once_a_purchase",
             ),
         ]
+
+    def save(self, *args: Any, **options: Any) -> None:
+        self.folded = folded(self.value)
+        super().save(*args, **options)
 
     def __str__(self) -> str:
         return f"“{self.value}” means the {self.get_kind_display()} {self.code}"

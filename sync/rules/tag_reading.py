@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from connector.api.cmic.types import CodeKind
-from connector.api.code_texts import alike
+from connector.api.code_texts import alike, folded
 from connector.api.pex.types import TagOption
 
 
@@ -34,11 +34,6 @@ class Meanings:
         key = folded(value)
         mine = self.of_one.get((transaction_id, str(kind), key))
         return mine or self.of_all.get((str(kind), key))
-
-
-def folded(value: str) -> str:
-    """PEX tells no case apart, and people no spaces that they do not see."""
-    return alike(value).casefold()
 
 
 class TagReader:

@@ -31,7 +31,7 @@ def test_every_setting_either_counts_or_is_known_not_to(tenant):
             "only_prefixes",
             "excluded_codes",
         },
-        "TagMeaning": {"chosen_by", "chosen_at"},
+        "TagMeaning": {"chosen_by", "chosen_at", "folded"},
     }
     of_each = {"id", "tenant", "checked_at", "is_ok", "check_message"}
     of_each |= {"credentials_changed_at", "is_disconnected"}

@@ -188,3 +188,12 @@ def test_amounts_of_any_size_are_compared(admin_client, rows, query, is_found):
     page = text_of(admin_client, f"/admin/sync/purchasesync/?{query}")
     pk = rows["sync/purchasesync"].pk
     assert (f"/admin/sync/purchasesync/{pk}/change/" in page) is is_found
+
+
+@pytest.mark.django_db
+def test_a_form_with_nul_is_refused_in_a_sentence(admin_client, rows):
+    for address in addresses():
+        url = of_row(address, rows)
+        answer = admin_client.post(url, {"kind": "a\0", "name": "b"})
+        assert answer.status_code == 400, url
+        assert "Enter it anew" in answer.content.decode()

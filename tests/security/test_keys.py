@@ -10,7 +10,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,7 +18,12 @@ from connector.api.exceptions import SettingsIncompleteError
 from connector.connections import rotation
 from connector.connections.clients import pex_client
 from connector.fields import SecretField, UnreadableSecret
-from connector.models import CmicConnection, PexConnection, Tenant
+from connector.models import (
+    CmicConnection,
+    CredentialsChange,
+    PexConnection,
+    Tenant,
+)
 from connector.transfer.importing import import_tenant
 from sync.engine.alert.writing import write_daily_alerts
 from sync.models import Alert
@@ -210,3 +215,20 @@ class TestALostKey:
         }
         after = before | {"base_url": "https://other.cmiccloud.com"}
         assert "password" in CmicConnection.moved_secrets(before, after)
+
+    def test_that_it_is_taken_away_is_in_the_history(self, unreadable):
+        row = PexConnection.objects.get()
+        row.token = ""
+        row.save()
+        assert CredentialsChange.objects.latest("pk").fields == ["external API token"]
+
+    def test_a_dump_does_not_lose_it_silently(self, unreadable):
+        with pytest.raises(CommandError, match="no key opens"):
+            call_command("dumpdata", "connector.pexconnection", stdout=StringIO())
+
+
+def test_a_secret_is_never_replaced_by_the_text_of_an_expression(tenant):
+    row = PexConnection.objects.get()
+    with pytest.raises(TypeError, match="by itself"), transaction.atomic():
+        PexConnection.objects.bulk_update([row], ["token"])
+    assert PexConnection.objects.get().token == PEX_TOKEN

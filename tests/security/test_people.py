@@ -165,6 +165,20 @@ class TestWhoSeesOnlySomeTenants:
         client.post(page_of(colleague), form_of(colleague, groups=[team.pk]))
         assert sees(colleague) == {mine}
 
+    def test_takes_nobody_out_of_a_group_that_limits_them(
+        self, client, limited, mine, foreign
+    ):
+        team = Group.objects.create(name="East")
+        TenantAccess.objects.create(group=team, is_limited=True).tenants.add(mine)
+        colleague = add_staff("kim", Role.VIEWER)
+        colleague.groups.add(team)
+        answer = client.post(
+            page_of(colleague), form_of(colleague, groups=[]), follow=True
+        )
+        assert "stays in East" in answer.content.decode()
+        assert sees(colleague) == {mine}
+        assert list(colleague.groups.all()) == [team]
+
     def test_changes_no_group(self, client, limited):
         viewers = Group.objects.get(name=Role.VIEWER)
         before = set(viewers.permissions.all())

@@ -219,9 +219,9 @@ class CmicClient(ApiClient):
 
     def find_invoices_since(
         self, company: str, vendor: str, since: date
-    ) -> tuple[dict[str, FoundInvoice], bool]:
+    ) -> dict[str, FoundInvoice]:
         """The vendor's invoices dated `since` or later by number, vouchers going before
-        registered ones; and whether CMiC gave each of the two lists in one page (D8).
+        registered ones (D8). What a clerk has given an older date is not among them.
         """
         wanted = [f">= '{since.isoformat()}T00:00:00-0500'"]
 
@@ -230,12 +230,10 @@ class CmicClient(ApiClient):
             return list(pages)
 
         found: dict[str, FoundInvoice] = {}
-        is_short = True
         for list_of in _INVOICE_LISTS:
             pages = read_at_rest(partial(read, list_of))
-            is_short = is_short and len(pages) == 1
             found |= {each.number: each for each in chain.from_iterable(pages)}
-        return found, is_short
+        return found
 
     def _invoice_pages(
         self,

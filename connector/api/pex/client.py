@@ -18,6 +18,7 @@ from connector.api.exceptions import (
     AccessDeniedError,
     ApiResponseError,
     AuthenticationError,
+    InvalidRequestError,
     NotFoundError,
     UnexpectedResponseError,
 )
@@ -45,7 +46,6 @@ T = TypeVar("T")
 
 NOTE_LIMIT = 200
 _PAGE_SIZE = 1000
-_MOST_LISTED = 1_000_000
 # What PEX lists in one answer at the most.
 _MOST_ROWS = 30_000
 _LONGEST_WINDOW = timedelta(days=365)
@@ -208,9 +208,14 @@ class PexClient(TagCalls):
 
     def _iter_newer(self, start: str, end: str) -> Iterator[Mapping[str, Any]]:
         """Pages of the newer listing, whose page parameter has two spellings (§2.1)."""
-        page, spelling, count = 1, "PageIndex", 0
+        page, spelling, count, has_more, first = 1, "PageIndex", 0, True, ""
         while True:
-            data = self._newer_page(start, end, page, spelling)
+            try:
+                data = self._newer_page(start, end, page, spelling)
+            except (InvalidRequestError, NotFoundError):
+                if has_more:
+                    raise
+                return  # Beyond the end there is no page.
             pagination = self._object(data.get("Pagination") or {})
             if page > 1 and pagination.get("PageIndex", page) != page:
                 if spelling == "page":
@@ -218,6 +223,9 @@ class PexClient(TagCalls):
                 spelling = "page"
                 continue
             rows = self._list(data.get("Results"))
+            if rows and str(rows[0]) == first:
+                raise self._unexpected("the same page of purchases again")
+            first = str(rows[0]) if rows else ""
             yield from (row for row in rows if isinstance(row, Mapping))
             count += len(rows)
             total = pagination.get("TotalCount")
@@ -225,8 +233,6 @@ class PexClient(TagCalls):
             # A full page is not the last, whatever is said of the total.
             if not rows or not (has_more or len(rows) >= _PAGE_SIZE):
                 return
-            if count > _MOST_LISTED:
-                raise self._unexpected("a list of purchases that does not end")
             page += 1
 
     def _newer_page(

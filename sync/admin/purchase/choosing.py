@@ -22,13 +22,13 @@ from django.urls import URLPattern, reverse
 
 from connector.admin.page import person, post_only, route, row_page
 from connector.api.cmic.types import CodeKind
+from connector.api.code_texts import folded
 from connector.codes.nearest import Guess, Near
 from connector.models import CmicCode, TagMeaning, Tenant
 from connector.models.codes import CodeState
 from sync.causes import guesses_for
 from sync.models import PurchaseSync
 from sync.rules.reasons import ReasonCode, Who
-from sync.rules.tag_reading import folded
 
 _FOR_ALL = "all"
 _MAY_CHOOSE, _MAY_FOR_ALL = "sync.decide_purchase", "connector.add_tagmeaning"
@@ -138,9 +138,10 @@ def use_code(
             tenant=row.tenant,
             company=row.tenant.company_code,
             kind=posted["kind"],
-            value=posted["value"],
+            folded=folded(posted["value"]),
             transaction_id=None if is_for_all else row.pex_transaction_id,
             defaults={
+                "value": posted["value"],
                 "code": posted["code"],
                 "chosen_by": person(request).get_username(),
             },

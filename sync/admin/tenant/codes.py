@@ -63,7 +63,8 @@ def believe_page(
 ) -> HttpResponse:
     """A list that became short is complete, says the person: the rest is gone."""
     kind, count = request.POST.get("kind", ""), request.POST.get("count", "")
-    short = CodeRefresh.objects.doubted(tenant).filter(kind=kind).first()
+    doubted = {each.kind: each for each in CodeRefresh.objects.doubted(tenant)}
+    short = doubted.get(kind)
     done, title = False, "code"
     if short is not None and count == str(short.short_count):
         title = CodeKind(short.kind).label
@@ -77,8 +78,7 @@ def believe_page(
     if done:
         messages.success(
             request,
-            f"CMiC's {title} list counts as complete. What it lacks is closed by the "
-            "next reading that lacks it too, an hour or more after the first.",
+            f"CMiC's {title} list counts as complete, and what it lacks is closed.",
         )
     else:
         messages.warning(

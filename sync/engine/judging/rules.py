@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connector.api.cmic.types import CodeKind, LineType
+from connector.api.code_texts import folded
 from connector.api.exceptions import SettingsIncompleteError
 from connector.api.pex.types import Tag, tag_named
 from connector.models import CmicCode, Field, FieldMapping, TagMeaning, Tenant
@@ -14,7 +15,7 @@ from sync.models.tagging import Aliases
 from sync.rules.coding import CodingRules, FieldRule
 from sync.rules.invoicing import InvoiceRules
 from sync.rules.selection import SelectionRules
-from sync.rules.tag_reading import Meaning, Meanings, folded
+from sync.rules.tag_reading import Meaning, Meanings
 
 
 def require_complete(tenant: Tenant) -> None:

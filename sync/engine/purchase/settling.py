@@ -21,6 +21,8 @@ from connector.api.exceptions import (
     ConflictError,
     ConnectorError,
     ContradictoryAnswerError,
+    InvalidRequestError,
+    NotFoundError,
     RateLimitError,
     UnprovenAnswerError,
 )
@@ -40,6 +42,8 @@ _NOT_TAKEN = (
     AuthenticationError,
     AccessDeniedError,
 )
+_REFUSED = (InvalidRequestError, NotFoundError)
+_NOBODYS_NUMBER = "PEX-0"
 # Failed look-ups in a row before a person is asked. With the delays between them they
 # span more than an hour, which outlasts most of what passes by itself.
 _FAILURES_TO_ASK = 5
@@ -86,10 +90,11 @@ def was_sent_before(context: RunContext, row: PurchaseSync) -> bool:
     """Whether CMiC has it from an earlier try, whatever became of that one; it is then
     posted, or failed with another amount.
 
-    Asked before anything is sent for a second time, and before the first where a list
-    of several pages is all that says that CMiC has it not. Where CMiC lets nobody look,
-    or a person was told that it fails at this number, that person has decided. Raises
-    the client's other errors: unknown is not absent.
+    Asked before anything is sent for a second time, and before the first where the run
+    could not ask for all numbers at once. Where CMiC lets nobody look, or a person was
+    told that it fails at this number, that person has decided; where it refuses to be
+    asked for any number, its lists by date must do for a first time. Raises the
+    client's other errors: unknown is not absent.
     """
     is_again = bool(row.attempt_count or row.resend_count)
     if not is_again and not context.run.looks_up_each:
@@ -101,12 +106,25 @@ def was_sent_before(context: RunContext, row: PurchaseSync) -> bool:
         return False
     except _NOT_TAKEN:
         raise
-    except ConnectorError:
-        # For a first time the list is proof enough where CMiC fails at numbers.
-        if is_again and row.failed_lookups < _FAILURES_TO_ASK:
+    except ConnectorError as error:
+        if not is_again and isinstance(error, _REFUSED) and _refuses_numbers(context):
+            return False
+        if row.failed_lookups < _FAILURES_TO_ASK:
             raise
         context.cmic.require_answer()
         return False
+
+
+def _refuses_numbers(context: RunContext) -> bool:
+    """Whether CMiC refuses also what has nothing to do with the purchase at hand."""
+    chosen = context.tenant.transactions
+    try:
+        context.cmic.find_invoice(
+            chosen.company_code, chosen.vendor_code, _NOBODYS_NUMBER
+        )
+    except _REFUSED:
+        return True
+    return False
 
 
 def look_up(context: RunContext, row: PurchaseSync) -> None:

@@ -205,7 +205,7 @@ def _adopt(context: RunContext) -> None:
     if not waiting.exists():
         return
     try:
-        found, is_sure = _find_in_cmic(context)
+        found, by_number = _find_in_cmic(context)
     except (AccessDeniedError, NotFoundError, InvalidRequestError) as error:
         remark = (
             "CMiC does not show its invoices, so those that an older connector sent "
@@ -220,19 +220,19 @@ def _adopt(context: RunContext) -> None:
     if count:
         invoices = "1 invoice was" if count == 1 else f"{count} invoices were"
         remarks.append(f"{invoices} in CMiC already.")
-    if not is_sure:
+    if not by_number:
         remarks.append(
-            "CMiC's lists do not prove which invoices it has already, so each purchase "
-            "is looked up by its number before it is sent."
+            "CMiC did not answer about several numbers at once, so each purchase is "
+            "looked up by its number before it is sent."
         )
     if remarks or run.looks_up_each:
-        run.remember("adoption", remarks, looks_up_each=not is_sure)
+        run.remember("adoption", remarks, looks_up_each=not by_number)
 
 
 def _find_in_cmic(context: RunContext) -> tuple[dict[str, FoundInvoice], bool]:
-    """By number, because a clerk may have given them another date; by date where CMiC
-    does not answer such a question, but others. And whether no other of the run's can
-    be there: a list of several pages is no proof of it."""
+    """By number, and True. By date where CMiC does not answer such a question, but
+    others, and False: of what is not found so, nothing is known, because a clerk may
+    have given it another date."""
     chosen = context.tenant.transactions
     place = chosen.company_code, chosen.vendor_code
     waiting = PurchaseSync.objects.filter(run=context.run, status=Status.PENDING)
@@ -248,7 +248,8 @@ def _find_in_cmic(context: RunContext) -> tuple[dict[str, FoundInvoice], bool]:
     earliest = min((day for day in days if day is not None), default=None)
     if earliest is None:
         return {}, False
-    return context.cmic.find_invoices_since(*place, earliest - timedelta(days=1))
+    since = earliest - timedelta(days=1)
+    return context.cmic.find_invoices_since(*place, since), False
 
 
 def _start_lanes(run: SyncRun) -> list[Step]:

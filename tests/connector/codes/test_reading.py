@@ -138,10 +138,36 @@ class TestWhatAListLacks:
         assert (short.count, short.short_count) == (25, 8)
         assert not short.believe(9)
         assert short.believe(8)
-        with database_clock(timezone.now() + timedelta(hours=3)):
-            assert read(tenant, CodeKind.JOB) == []
         assert known("job", is_active=True).count() <= 8
         assert not CodeRefresh.objects.doubted(tenant).exists()
+        assert read(tenant, CodeKind.JOB) == []
+
+    def test_closed_codes_do_not_hide_that_all_open_ones_are_missing(
+        self, tenant, cmic
+    ):
+        for number in range(40):
+            job = Job("001", f"OLD{number}", "Old", "C", "10")
+            cmic.books.contractor.jobs.append(job)
+        read(tenant, CodeKind.JOB)
+        before = rows_of("job")
+        for code in known("job", is_active=True).values_list("code", flat=True):
+            cmic.remove_code("job", code)
+        for hours in (0, 2):
+            with database_clock(timezone.now() + timedelta(hours=hours)):
+                (remark,) = read(tenant, CodeKind.JOB)
+            assert "No code was closed." in remark
+        assert rows_of("job") == before
+
+    def test_a_list_of_a_few_that_is_empty_is_asked_about_too(self, tenant, cmic):
+        read(tenant, CodeKind.SOURCE)
+        before = rows_of("source")
+        assert len(before) == 1
+        cmic.faults.set("last_page", match="ImgSources", rows=0)
+        for hours in (0, 2):
+            with database_clock(timezone.now() + timedelta(hours=hours)):
+                (remark,) = read(tenant, CodeKind.SOURCE)
+            assert "has 0 codes; the previous reading had 1" in remark
+        assert rows_of("source") == before
 
     def test_a_list_that_is_whole_again_is_doubted_no_longer(self, tenant, cmic):
         read(tenant, CodeKind.JOB)

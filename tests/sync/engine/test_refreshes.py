@@ -212,7 +212,7 @@ class TestButton:
         assert short.short_count == 1
 
         answer = client.post(url, {"kind": "job", "count": "1"}, follow=True)
-        assert "counts as complete" in answer.content.decode()
+        assert "what it lacks is closed" in answer.content.decode()
         short.refresh_from_db()
         assert (short.count, short.short_count) == (1, None)
         assert "job list is complete: 1 code, before 310." in (

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from connector.api.exceptions import InvalidRequestError, UnexpectedResponseError
 from connector.api.pex.client import PexClient
 from sync.rules.window import business_day
 from tests.support.factories import ANYWHERE, PEX_TOKEN
@@ -47,3 +48,25 @@ def test_a_full_page_is_followed_by_one_more_question_and_no_second(pex, purchas
         pex.add_purchase(amount=Decimal("1.00"))
     receipted(pex)
     assert len(pex.calls) == 4
+
+
+def test_a_refusal_beyond_the_end_is_the_end(pex, purchases, monkeypatch):
+    for _ in range(2):
+        pex.add_purchase(amount=Decimal("1.00"))
+    ask = PexClient._newer_page
+
+    def refuse_the_fourth(self, start, end, page, spelling):
+        if page == 4:
+            raise InvalidRequestError("No such page.", system="PEX", status=400)
+        return ask(self, start, end, page, spelling)
+
+    monkeypatch.setattr(PexClient, "_newer_page", refuse_the_fourth)
+    assert receipted(pex) >= purchases
+
+
+def test_the_same_page_again_and_again_is_no_list(pex, purchases):
+    pex.page_names = ("nonsense",)
+    pex.faults.set("total_wrong", total=None)
+    with pytest.raises(UnexpectedResponseError):
+        receipted(pex)
+    assert len(pex.calls) <= 3

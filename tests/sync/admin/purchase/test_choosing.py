@@ -171,7 +171,6 @@ def test_a_default_is_put_right_in_the_mapping(tenant, pex, cmic, support):
         {"value": "17402"},
         {"kind": "cost_code"},
         {"code": ""},
-        {"value": "\x00"},
     ],
 )
 def test_nothing_but_what_is_offered_can_be_chosen(tenant, pex, cmic, support, changes):
@@ -231,3 +230,18 @@ class TestWhoMay:
         client.force_login(add_staff("sam", Role.SUPPORT))
         assert choose(client, number, "all").status_code == 403
         assert not TagMeaning.objects.exists()
+
+
+def test_values_that_are_alike_have_one_meaning_and_lose_it_together(
+    tenant, pex, cmic, support
+):
+    plain, odd = tagged(pex, "17401"), tagged(pex, "17401\u200b")
+    execute(tenant)
+    choose(support, plain, "all")
+    choose(support, odd, "all", value="17401\u200b")
+    meaning = TagMeaning.objects.get()
+    delete = reverse("admin:connector_tagmeaning_delete", args=[meaning.pk])
+    support.post(delete, {"post": "yes"})
+    execute(tenant)
+    assert codes_of(plain) == codes_of(odd) == {"value_unknown"}
+    assert cmic.invoices() == []

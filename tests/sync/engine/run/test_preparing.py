@@ -142,6 +142,42 @@ class TestStagesOfPreparing:
         assert row_of(there).status == row_of(other).status == "completed"
         assert row_of(there).attempt_count == 0
 
+    @pytest.mark.parametrize("fault", [{"status": 503}, {"status": 500}])
+    def test_a_number_that_cmic_fails_at_is_not_taken_for_absent(
+        self, tenant, pex, cmic, monkeypatch, fault
+    ):
+        pages = self.listed_by_date_in_pages(tenant, pex, cmic, monkeypatch)
+        (there, other), _, lanes = pages
+        # A clerk gave it a date of another quarter.
+        cmic.add_invoice(
+            number_of(there), FIVE, clock.now().date() - timedelta(days=80)
+        )
+        cmic.faults.set("lookup_error", times=2, match=number_of(there), **fault)
+        drive(lanes)
+        assert len(cmic.invoices(number_of(there))) == 1
+        PurchaseSync.objects.update(not_before=None)
+        SyncRun.objects.update(resume_at=clock.now(), heartbeat_at=None)
+        drive(recover())
+        assert len(cmic.invoices(number_of(there))) == 1
+        assert row_of(there).status == "completed"
+        assert row_of(there).attempt_count == 0
+        assert len(cmic.invoices(number_of(other))) == 1
+
+    def test_what_a_clerk_has_dated_anew_is_found_where_only_dates_are_answered(
+        self, tenant, pex, cmic
+    ):
+        refresh_all(tenant, cmic_client(tenant))
+        cmic.faults.set("lookup_error", status=400, match=" or ")
+        there, other = (pex.add_purchase(amount=FIVE) for _ in range(2))
+        cmic.add_invoice(
+            number_of(there), FIVE, clock.now().date() - timedelta(days=80)
+        )
+        run = execute(tenant)
+        assert run.status == "succeeded"
+        assert "looked up by its number before it is sent" in run.message
+        assert len(cmic.invoices(number_of(there))) == 1
+        assert len(cmic.invoices(number_of(other))) == 1
+
     def test_where_cmic_answers_about_no_number_its_list_must_do(
         self, tenant, pex, cmic, monkeypatch
     ):
