@@ -31,7 +31,7 @@ from connector.api.exceptions import (
 )
 from sync.engine.judging.context import RunContext
 from sync.engine.judging.rules import require_complete
-from sync.engine.judging.survey import require_ready, survey, survey_alone
+from sync.engine.judging.survey import Survey, require_ready, survey, survey_alone
 from sync.engine.purchase.asked import look_up_asked
 from sync.engine.run.ending import end, guarded
 from sync.engine.run.outages import require_answer, tried_again
@@ -96,7 +96,9 @@ def _prepare(run: SyncRun) -> list[Step]:
     # Read anew after minutes of tags and what PEX said of its token: what is judged
     # and what is sent have one fingerprint.
     context = RunContext(run)
-    _judge_window(context)
+    seen = _judge_window(context)
+    if seen is not None:
+        _record(run, seen, context.basis)
     if run.prepared_at is None:
         # Once a run, whatever it is prepared for again.
         look_up_asked(context)
@@ -117,26 +119,30 @@ def _sync_tags(context: RunContext) -> None:
         run.remember("tags", remarks, tags_synced_at=clock.now())
 
 
-def _judge_window(context: RunContext) -> None:
-    """List and judge the run's days, unless that was done lately and with these
+def _judge_window(context: RunContext) -> Survey | None:
+    """List and judge the run's days; None if that was done lately and with these
     settings."""
     run = context.run
     is_recent = run.judged_at is not None and run.judged_at >= judged_since()
     holds = is_recent and run.judged_with == context.basis
     if holds and _outdated(context).count() <= _MOST_ALONE:
-        return
-    seen = survey(context, run.window)
-    record(run, seen.judgements, seen.cardholders, seen.listed_at, context.basis)
+        return None
+    return survey(context, run.window)
+
+
+def _record(run: SyncRun, seen: Survey, basis: str) -> None:
+    """Put on record what the list told, and what follows for what it did not tell."""
+    record(run, seen.judgements, seen.cardholders, seen.listed_at, basis)
     explain_absent(run, seen.listed, is_whole=seen.is_whole)
     # What an earlier list of the run told and this one lacks is asked for alone.
     waiting = PurchaseSync.objects.filter(run=run, status=Status.PENDING)
     waiting.filter(judged_at__lt=seen.listed_at).update(judged_at=None)
     with transaction.atomic():
-        context.heartbeat()
+        run.beat(clock.now())
         forget_authorizations(run, seen.judgements)
         take_over_unfinished(run)
-    judged: dict[str, Any] = {"judged_at": seen.listed_at, "judged_with": context.basis}
-    if run.judged_with != context.basis:
+    judged: dict[str, Any] = {"judged_at": seen.listed_at, "judged_with": basis}
+    if run.judged_with != basis:
         # Whoever changes settings has not begun it anew in vain.
         judged["restart_count"] = 0
     run.remember("judging", seen.remarks, **judged)
