@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from connector.api import exchange
 from connector.api.exceptions import ApiConnectionError, ApiTimeoutError
 from connector.api.http import ApiClient
+from connector.api.wire import exchange
 from connector.api.wire.exchange import Timeouts
 from tests.support.factories import ANYWHERE
 
