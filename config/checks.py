@@ -45,6 +45,7 @@ def check_settings(**options: Any) -> list[CheckMessage]:
         *_codes(),
         *_private_hosts(),
         *_encryption_keys(),
+        *_proxies(),
     ]
 
 
@@ -73,11 +74,12 @@ def _lease() -> Iterator[Error]:
 
 
 def _retention() -> Iterator[Error]:
-    if settings.RETENTION_DAYS < 1:
-        yield Error(
-            f"RETENTION_DAYS ({settings.RETENTION_DAYS}) must be a day at least.",
-            id="connector.E002",
-        )
+    for name in ("RETENTION_DAYS", "AUDIT_RETENTION_DAYS"):
+        if getattr(settings, name) < 1:
+            yield Error(
+                f"{name} ({getattr(settings, name)}) must be a day at least.",
+                id="connector.E002",
+            )
 
 
 def _limits() -> Iterator[Error]:
@@ -147,6 +149,15 @@ def _encryption_keys() -> Iterator[Error]:
                 f"Key {number} of FERNET_KEYS is blank or no readable text.",
                 id="connector.E007",
             )
+
+
+def _proxies() -> Iterator[Error]:
+    if settings.PROXY_COUNT < 0:
+        yield Error(
+            f"PROXY_COUNT ({settings.PROXY_COUNT}) must not be negative.",
+            hint="0 where people reach the web without a proxy.",
+            id="connector.E011",
+        )
 
 
 def _is_text(key: str) -> bool:

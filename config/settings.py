@@ -9,15 +9,11 @@ refused by `config.checks`. `.env.example` lists every variable.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest
-from django.templatetags.static import static
-from django.urls import reverse_lazy
 
-from config import embedded
+from config import appearance, embedded
 from config.broker import broker_url, redis_address
 from config.environment import ENV_FILE, Environment, finite
 from config.keys import development_keys
@@ -93,6 +89,7 @@ EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT", default=20.0)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="connector@localhost")
 ALERT_SUPPORT_ADDRESSES = env.parts("ALERT_SUPPORT_ADDRESSES", default=[])
 RETENTION_DAYS = env.whole("RETENTION_DAYS", default=400)
+AUDIT_RETENTION_DAYS = env.whole("AUDIT_RETENTION_DAYS", default=730)
 
 INSTALLED_APPS = [
     "unfold",
@@ -109,6 +106,7 @@ INSTALLED_APPS = [
     "simple_history",
     "connector",
     "sync",
+    "audit",
 ]
 
 MIDDLEWARE = [
@@ -179,6 +177,8 @@ STORAGES = {
 # Embedded means a checkout, where nobody ran collectstatic.
 WHITENOISE_USE_FINDERS = IS_EMBEDDED
 
+# How many proxies of one's own add to X-Forwarded-For, on the way of every request.
+PROXY_COUNT = env.whole("PROXY_COUNT", default=0)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not IS_EMBEDDED
 if env.switch("BEHIND_HTTPS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -225,163 +225,4 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", default="INFO")},
 }
 
-
-def _is_on_page(anchor: str) -> Callable[[HttpRequest], bool]:
-    """The tenant's own page has all tabs; while it is being added, the first only.
-
-    Pages beside it (history, credentials …) have none of them.
-    """
-
-    def is_on_page(request: HttpRequest) -> bool:
-        name = request.resolver_match.url_name if request.resolver_match else ""
-        if name == "connector_tenant_add":
-            return anchor == "general"
-        return name == "connector_tenant_change"
-
-    return is_on_page
-
-
-UNFOLD = {
-    "SITE_TITLE": "PEX Connector for CMiC",
-    "SITE_HEADER": "PEX Connector",
-    "SITE_SUBHEADER": "for CMiC",
-    "SITE_SYMBOL": "sync_alt",
-    "SITE_FAVICONS": [
-        {
-            "rel": "icon",
-            "type": "image/svg+xml",
-            "href": lambda request: static("connector/favicon.svg"),
-        }
-    ],
-    "DASHBOARD_CALLBACK": "sync.admin.dashboard.dashboard.fill",
-    "SHOW_HISTORY": True,
-    "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [
-        lambda request: static("connector/admin.css"),
-        lambda request: static("connector/tenant.css"),
-        lambda request: static("connector/dashboard.css"),
-    ],
-    "SCRIPTS": [lambda request: static("connector/names.js")],
-    "TABS": [
-        {
-            "models": [{"name": "connector.tenant", "detail": True}],
-            "items": [
-                # The anchors are those of `connector.admin.steps`.
-                {
-                    "title": title,
-                    "link": "",
-                    "inline": anchor,
-                    "active": False,
-                    "permission": _is_on_page(anchor),
-                }
-                for anchor, title in (
-                    ("general", "Connect"),
-                    ("transactions", "Transaction settings"),
-                    ("mappings", "Field mappings"),
-                    ("sync", "Sync"),
-                )
-            ],
-        },
-    ],
-    "SIDEBAR": {
-        "show_search": False,
-        "navigation": [
-            {
-                "items": [
-                    {
-                        "title": "Dashboard",
-                        "icon": "dashboard",
-                        "link": reverse_lazy("admin:index"),
-                    },
-                ],
-            },
-            {
-                "title": "Connect",
-                "items": [
-                    {
-                        "title": "Tenants",
-                        "icon": "domain",
-                        "link": reverse_lazy("admin:connector_tenant_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "connector.view_tenant"
-                        ),
-                    },
-                    {
-                        "title": "Tag meanings",
-                        "icon": "label",
-                        "link": reverse_lazy("admin:connector_tagmeaning_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "connector.view_tagmeaning"
-                        ),
-                    },
-                ],
-            },
-            {
-                "title": "Sync",
-                "items": [
-                    {
-                        "title": "Runs",
-                        "icon": "sync",
-                        "link": reverse_lazy("admin:sync_syncrun_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "sync.view_syncrun"
-                        ),
-                    },
-                    {
-                        "title": "Blocked causes",
-                        "icon": "report",
-                        "link": reverse_lazy("admin:sync_purchasesync_causes"),
-                        "permission": lambda request: request.user.has_perm(
-                            "sync.view_purchasesync"
-                        ),
-                    },
-                    {
-                        "title": "Purchases",
-                        "icon": "receipt_long",
-                        "link": reverse_lazy("admin:sync_purchasesync_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "sync.view_purchasesync"
-                        ),
-                    },
-                    {
-                        "title": "Previews",
-                        "icon": "visibility",
-                        "link": reverse_lazy("admin:sync_preview_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "sync.view_preview"
-                        ),
-                    },
-                    {
-                        "title": "Alerts",
-                        "icon": "mail",
-                        "link": reverse_lazy("admin:sync_alert_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "sync.view_alert"
-                        ),
-                    },
-                ],
-            },
-            {
-                "title": "Access",
-                "items": [
-                    {
-                        "title": "Users",
-                        "icon": "person",
-                        "link": reverse_lazy("admin:auth_user_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "auth.view_user"
-                        ),
-                    },
-                    {
-                        "title": "Groups",
-                        "icon": "group",
-                        "link": reverse_lazy("admin:auth_group_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "auth.view_group"
-                        ),
-                    },
-                ],
-            },
-        ],
-    },
-}
+UNFOLD = appearance.UNFOLD

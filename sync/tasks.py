@@ -17,6 +17,7 @@ from django.db import transaction
 from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
+from audit import pruning
 from config.broker import reconnected
 from connector import clock
 from connector.api.redis_causes import cause_of
@@ -118,6 +119,7 @@ def write_daily_alerts() -> None:
 @shared_task(name="sync.prune")
 def prune() -> None:
     logger.info("Removed as too old: %s", retention.prune(clock.now()))
+    logger.info("Removed from the audit list: %s", pruning.prune(clock.now()))
 
 
 @shared_task(name="sync.refresh_codes")

@@ -16,7 +16,7 @@ PAGES = [
 ]
 PICTURES = ROOT / "docs" / "pictures"
 LONGEST_README = 120
-FOLDERS = (".ci", "config", "connector", "docs", "sync", "templates", "tests")
+FOLDERS = (".ci", "audit", "config", "connector", "docs", "sync", "templates", "tests")
 # Made when something runs, and in no checkout.
 MADE = ("var/", ".venv/", "bench.json")
 

@@ -14,6 +14,8 @@ from django.core.management import call_command
 from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver, reverse
 
+from audit.models import Entry
+from audit.recording import record
 from connector.models import RefreshState, RoleGrant, Tenant, TenantAccess
 from connector.roles import Role
 from sync.models import SyncRun
@@ -104,6 +106,12 @@ PAGES = {
     "sync_alert_change": (LOOKERS, set()),
     "sync_alert_history": (LOOKERS, LOOKERS),
     "sync_alert_delete": (set(), set()),
+    "audit_entry_changelist": (MANAGERS, MANAGERS),
+    "audit_entry_add": (set(), set()),
+    "audit_entry_change": (MANAGERS, set()),
+    "audit_entry_history": (MANAGERS, MANAGERS),
+    "audit_entry_delete": (set(), set()),
+    "audit_entry_export": (MANAGERS, MANAGERS),
     "auth_user_changelist": (MANAGERS, MANAGERS),
     "auth_user_add": (MANAGERS, MANAGERS),
     "auth_user_change": (MANAGERS, MANAGERS),
@@ -124,6 +132,7 @@ MORE = {
     "connector_tenant_choices": ["vendor_code"],
     "sync_syncrun_export": ["csv"],
     "sync_purchasesync_export": ["csv"],
+    "audit_entry_export": ["csv"],
 }
 # What Django serves to those who are not logged in, or by another page's leave.
 NO_PAGES = {"login", "logout", "autocomplete", "view_on_site", "app_list"}
@@ -143,6 +152,7 @@ ACTIONS = {
     "sync.purchasesync": {V: set(), S: DECISIONS},
     "sync.alert": {V: set(), S: set()},
     "sync.preview": {V: set(), S: set()},
+    "audit.entry": {V: set(), S: set()},
     "auth.user": {V: set(), S: set()},
     "auth.group": {V: set(), S: set()},
 }
@@ -153,6 +163,7 @@ ADMINISTRATORS = {
     "sync.purchasesync": DECISIONS,
     "sync.alert": set(),
     "sync.preview": set(),
+    "audit.entry": set(),
     "auth.user": set(),
     "auth.group": {"delete_selected"},
 }
@@ -181,6 +192,7 @@ def rows(db):
         "sync_purchasesync": purchase,
         "sync_alert": add_alert(tenant),
         "sync_preview": add_preview(tenant),
+        "audit_entry": record(Entry.Kind.EXPORT, "Taken.", tenant=tenant),
         "auth_user": User.objects.create_user("somebody", password="x"),
         "auth_group": Group.objects.create(name="Somebodies"),
     }
