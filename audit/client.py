@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -34,6 +34,8 @@ def _clean(text: str) -> str:
     if match := _WITH_PORT.fullmatch(text):
         text = match[1] or match[2]
     try:
-        return str(ip_address(text.partition("%")[0]))
+        found = ip_address(text.partition("%")[0])
     except ValueError:
         return ""
+    carried = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return str(carried or found)

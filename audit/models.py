@@ -62,7 +62,7 @@ class Entry(models.Model):
 
     class Meta:
         verbose_name = "audit entry"
-        verbose_name_plural = "audit list"
+        verbose_name_plural = "audit entries"
         indexes = [
             models.Index(fields=["kind", "id"], name="audit_by_kind"),
             models.Index(fields=["person", "id"], name="audit_by_person"),

@@ -48,7 +48,11 @@ def note_logout(user: Any, request: Any, **signal: Any) -> None:
 def note_failed_login(
     credentials: dict[str, Any], request: Any = None, **signal: Any
 ) -> None:
-    """A name that no account has may be a password in the wrong field: not kept."""
+    """A name that no account has may be a password in the wrong field: not kept. What
+    is tried while a login is locked could fill the list, and is not kept either."""
+    is_locked = getattr(request, "axes_locked_out", False)
+    if is_locked and request.axes_failures_since_start is None:
+        return
     name = str(credentials.get("username") or "").replace("\0", "")
     account = User.objects.filter(username=name).first()
     if account is None:

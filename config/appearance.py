@@ -50,6 +50,19 @@ UNFOLD = {
         }
     ],
     "DASHBOARD_CALLBACK": "sync.admin.dashboard.dashboard.fill",
+    "ACCOUNT": {
+        "navigation": [
+            {
+                "title": "Your sessions",
+                "link": reverse_lazy("admin:logins_personsession_changelist"),
+            },
+            {
+                "title": "Change password",
+                "link": reverse_lazy("admin:password_change"),
+            },
+        ],
+    },
+    "LOGIN": {"form": "logins.forms.LoginForm"},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [
@@ -113,6 +126,7 @@ UNFOLD = {
                 "items": [
                     _list("Users", "person", "auth", "user"),
                     _list("Groups", "group", "auth", "group"),
+                    _list("Locked logins", "lock", "logins", "lock"),
                     _list("Audit list", "policy", "audit", "entry"),
                 ],
             },

@@ -46,6 +46,7 @@ def check_settings(**options: Any) -> list[CheckMessage]:
         *_private_hosts(),
         *_encryption_keys(),
         *_proxies(),
+        *_logins(),
     ]
 
 
@@ -156,8 +157,18 @@ def _proxies() -> Iterator[Error]:
         yield Error(
             f"PROXY_COUNT ({settings.PROXY_COUNT}) must not be negative.",
             hint="0 where people reach the web without a proxy.",
-            id="connector.E011",
+            id="connector.E012",
         )
+
+
+def _logins() -> Iterator[Error]:
+    for name in ("SESSION_IDLE_MINUTES", "LOGIN_TRIES", "LOGIN_LOCK_MINUTES"):
+        if getattr(settings, name) < 1:
+            yield Error(
+                f"{name} ({getattr(settings, name)}) must be 1 at least: nobody could "
+                "stay or get logged in.",
+                id="connector.E013",
+            )
 
 
 def _is_text(key: str) -> bool:

@@ -9,6 +9,7 @@ refused by `config.checks`. `.env.example` lists every variable.
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -107,6 +108,8 @@ INSTALLED_APPS = [
     "connector",
     "sync",
     "audit",
+    "axes",
+    "logins",
 ]
 
 MIDDLEWARE = [
@@ -118,8 +121,10 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "config.middleware.without_nul",
+    "logins.sessions.limit_sessions",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -148,15 +153,39 @@ DATABASES = {
     }
 }
 
+AUTHENTICATION_BACKENDS = [
+    # Refuses what is locked, before the next one hashes the password.
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
     )
 ]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+LOGIN_TRIES = env.whole("LOGIN_TRIES", default=5)
+LOGIN_LOCK_MINUTES = env.whole("LOGIN_LOCK_MINUTES", default=15)
+SESSION_IDLE_MINUTES = env.whole("SESSION_IDLE_MINUTES", default=60)
+AXES_FAILURE_LIMIT = LOGIN_TRIES
+AXES_COOLOFF_TIME = timedelta(minutes=LOGIN_LOCK_MINUTES)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "logins.locking.name_to_lock"
+AXES_CLIENT_IP_CALLABLE = "logins.locking.address_to_lock"
+AXES_LOCKOUT_CALLABLE = "logins.locking.lockout_page"
+AXES_RESET_ON_SUCCESS = True
+# Who goes on trying does not make the lock longer, and costs nothing.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_SENSITIVE_PARAMETERS = ["username", "next", "csrfmiddlewaretoken"]
+# Ours are the audit list and the page of locked logins.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 LANGUAGE_CODE = "en-us"
 USE_I18N = True
@@ -220,8 +249,8 @@ LOGGING = {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    # Tells of its start at every start.
-    "loggers": {"pikepdf": {"level": "WARNING"}},
+    # They tell of each start, and of each login, which the audit list has.
+    "loggers": {"pikepdf": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", default="INFO")},
 }
 

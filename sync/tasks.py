@@ -22,6 +22,7 @@ from config.broker import reconnected
 from connector import clock
 from connector.api.redis_causes import cause_of
 from connector.codes.reading import refresh_requested
+from logins import sessions
 from sync.engine.alert import mailing, writing
 from sync.engine.preview import previews
 from sync.engine.run import lanes, preparing, recovery, waking
@@ -120,6 +121,7 @@ def write_daily_alerts() -> None:
 def prune() -> None:
     logger.info("Removed as too old: %s", retention.prune(clock.now()))
     logger.info("Removed from the audit list: %s", pruning.prune(clock.now()))
+    logger.info("Removed sessions: %s", sessions.prune(clock.now()))
 
 
 @shared_task(name="sync.refresh_codes")

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit list',
+                'verbose_name_plural': 'audit entries',
                 'indexes': [models.Index(fields=['kind', 'id'], name='audit_by_kind'), models.Index(fields=['person', 'id'], name='audit_by_person'), models.Index(fields=['tenant', 'id'], name='audit_by_tenant')],
             },
         ),

@@ -34,7 +34,10 @@ BAD = [
     ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["*.example.com"]}),
     ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["10.0.0.8"]}),
     ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["cmic.example.com", "cmic:8443"]}),
-    ("E011", {"PROXY_COUNT": -1}),
+    ("E012", {"PROXY_COUNT": -1}),
+    ("E013", {"SESSION_IDLE_MINUTES": 0}),
+    ("E013", {"LOGIN_TRIES": 0}),
+    ("E013", {"LOGIN_LOCK_MINUTES": 0}),
 ]
 GOOD = [
     {"LEASE_SECONDS": 130.1, "HTTP_TIMEOUT": 65.0},

@@ -38,7 +38,7 @@ PATHS = {
     "sync.preview": "tenant",
     "audit.entry": "tenant",
 }
-OF_NO_TENANT = {"auth.user", "auth.group"}
+OF_NO_TENANT = {"auth.user", "auth.group", "logins.lock", "logins.personsession"}
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from audit.models import Entry
 from audit.recording import record
 from sync.models import Decision, RunOutcome, SyncAttempt
 from tests.support.factories import make_tenant
+from tests.support.people import add_lock
 from tests.support.rows import (
     REFUND,
     UNKNOWN_JOB,
@@ -65,6 +66,7 @@ def add_rows(tenant, start, count):
         meaning = add_meaning(tenant, str(number))
         alert = add_alert(tenant, occasion=str(number))
         entry = record(Entry.Kind.EXPORT, "Taken.", tenant=tenant)
+        lock = add_lock(f"person-{number}")
         person = User.objects.create_user(f"person-{number}", password="x")
         group = Group.objects.create(name=f"Group {number}")
         person.groups.add(group)
@@ -78,6 +80,7 @@ def add_rows(tenant, start, count):
         "sync_preview": preview,
         "sync_alert": alert,
         "audit_entry": entry,
+        "logins_lock": lock,
         "auth_user": person,
         "auth_group": group,
     }

@@ -20,7 +20,7 @@ from connector.models import RefreshState, RoleGrant, Tenant, TenantAccess
 from connector.roles import Role
 from sync.models import SyncRun
 from tests.support.factories import make_tenant
-from tests.support.people import add_staff
+from tests.support.people import add_lock, add_staff
 from tests.support.rows import (
     add_alert,
     add_meaning,
@@ -112,6 +112,13 @@ PAGES = {
     "audit_entry_history": (MANAGERS, MANAGERS),
     "audit_entry_delete": (set(), set()),
     "audit_entry_export": (MANAGERS, MANAGERS),
+    "logins_lock_changelist": (MANAGERS, MANAGERS),
+    "logins_lock_add": (set(), set()),
+    "logins_lock_change": (MANAGERS, set()),
+    "logins_lock_history": (MANAGERS, MANAGERS),
+    "logins_lock_delete": (set(), set()),
+    "logins_personsession_changelist": (EVERYBODY, EVERYBODY),
+    "logins_personsession_sign_out": (EVERYBODY, EVERYBODY),
     "auth_user_changelist": (MANAGERS, MANAGERS),
     "auth_user_add": (MANAGERS, MANAGERS),
     "auth_user_change": (MANAGERS, MANAGERS),
@@ -153,6 +160,8 @@ ACTIONS = {
     "sync.alert": {V: set(), S: set()},
     "sync.preview": {V: set(), S: set()},
     "audit.entry": {V: set(), S: set()},
+    "logins.lock": {V: set(), S: set()},
+    "logins.personsession": {V: set(), S: set()},
     "auth.user": {V: set(), S: set()},
     "auth.group": {V: set(), S: set()},
 }
@@ -164,6 +173,8 @@ ADMINISTRATORS = {
     "sync.alert": set(),
     "sync.preview": set(),
     "audit.entry": set(),
+    "logins.lock": {"unlock_selected"},
+    "logins.personsession": set(),
     "auth.user": set(),
     "auth.group": {"delete_selected"},
 }
@@ -193,6 +204,7 @@ def rows(db):
         "sync_alert": add_alert(tenant),
         "sync_preview": add_preview(tenant),
         "audit_entry": record(Entry.Kind.EXPORT, "Taken.", tenant=tenant),
+        "logins_lock": add_lock("somebody"),
         "auth_user": User.objects.create_user("somebody", password="x"),
         "auth_group": Group.objects.create(name="Somebodies"),
     }
