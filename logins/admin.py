@@ -17,6 +17,7 @@ from audit.models import Entry
 from audit.recording import record
 from connector.admin.moments import minute
 from connector.admin.page import list_page, person, post_only, render_page, route
+from logins.confirming import CONFIRMED_FOR, ConfirmForm, confirm, way_on
 from logins.models import Lock, PersonSession
 from logins.sessions import open_sessions, sign_out_everywhere
 from sync.admin.lists.readonly import ReadOnlyAdmin
@@ -77,6 +78,7 @@ class PersonSessionAdmin(ModelAdmin):
         return [
             route(self, "", sessions_page, "changelist"),
             route(self, "sign-out/", sign_out_page, "sign_out"),
+            route(self, "confirm/", confirm_page, "confirm"),
         ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PersonSession]:
@@ -108,6 +110,7 @@ def sessions_page(admin: PersonSessionAdmin, request: HttpRequest) -> HttpRespon
             for row in admin.get_queryset(request)
         ],
         sign_out_url=reverse("admin:logins_personsession_sign_out"),
+        opts=None,
     )
 
 
@@ -118,3 +121,20 @@ def sign_out_page(admin: PersonSessionAdmin, request: HttpRequest) -> HttpRespon
     request.session.flush()
     messages.success(request, "You are signed out everywhere.")
     return HttpResponseRedirect(reverse("admin:login"))
+
+
+@list_page("view")
+def confirm_page(admin: PersonSessionAdmin, request: HttpRequest) -> HttpResponse:
+    form = ConfirmForm(request)
+    if form.is_valid():
+        confirm(request)
+        return HttpResponseRedirect(way_on(request))
+    return render_page(
+        admin,
+        request,
+        "admin/logins/confirm.html",
+        "Enter your password again",
+        form=form,
+        minutes=round(CONFIRMED_FOR.total_seconds() / 60),
+        opts=None,
+    )

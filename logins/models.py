@@ -51,6 +51,8 @@ class PersonSession(models.Model):
     )
     began_at = models.DateTimeField(db_index=True)
     seen_at = models.DateTimeField()
+    # When the password was entered last.
+    confirmed_at = models.DateTimeField()
     address = models.CharField(max_length=45, blank=True)
     browser = models.CharField(max_length=255, blank=True)
 

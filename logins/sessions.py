@@ -52,6 +52,7 @@ def begin(request: HttpRequest, person: User) -> None:
             "person": person,
             "began_at": now,
             "seen_at": now,
+            "confirmed_at": now,
             "address": client_address(request),
             "browser": request.headers.get("User-Agent", "").replace("\0", "")[:255],
         },

@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ('began_at', models.DateTimeField(db_index=True)),
                 ('seen_at', models.DateTimeField()),
+                ('confirmed_at', models.DateTimeField()),
                 ('address', models.CharField(blank=True, max_length=45)),
                 ('browser', models.CharField(blank=True, max_length=255)),
                 ('person', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.db.models import F
 from playwright.sync_api import expect
 
 from connector.roles import Role
+from logins.models import PersonSession
 from tests.e2e.conftest import PASSWORD, log_in
 from tests.support.people import add_lock, add_staff
 
@@ -48,3 +52,15 @@ def test_somebody_signs_out_everywhere(page, live_server, show):
     page.fill("#id_password", PASSWORD)
     page.click("button[type=submit]")
     expect(page.locator("#nav-sidebar-apps")).to_be_visible()
+
+
+def test_the_password_is_asked_for_again_before_people(page, administrator, show):
+    log_in(page, "admin")
+    long_ago = F("confirmed_at") - timedelta(minutes=11)
+    PersonSession.objects.update(confirmed_at=long_ago)
+    page.goto("/admin/auth/user/add/")
+    expect(page.get_by_role("heading", name="Enter your password")).to_be_visible()
+    show(page, "password-again")
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_label("Username")).to_be_visible()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth import hashers
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
@@ -24,11 +25,23 @@ from tests.support.people import PASSWORD, add_lock, add_staff
 
 HOME, LOGIN = "/admin/", "/admin/login/"
 SESSIONS = "/admin/logins/personsession/"
+CONFIRM = f"{SESSIONS}confirm/"
 
 
 @pytest.fixture
 def kim(db):
     return add_staff("kim", Role.VIEWER)
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Has the clock of sessions go ahead."""
+    now = clock.now
+
+    def go(**ahead):
+        monkeypatch.setattr(sessions.clock, "now", lambda: now() + timedelta(**ahead))
+
+    return go
 
 
 @pytest.fixture
@@ -196,18 +209,6 @@ class TestPasswords:
 
 
 class TestSessions:
-    @pytest.fixture
-    def later(self, monkeypatch):
-        """Has the clock of sessions go ahead."""
-        now = clock.now
-
-        def go(**ahead):
-            monkeypatch.setattr(
-                sessions.clock, "now", lambda: now() + timedelta(**ahead)
-            )
-
-        return go
-
     def test_one_in_which_nothing_is_done_ends(self, kim, client, later):
         log_in("kim", PASSWORD, client)
         later(minutes=59)
@@ -297,3 +298,83 @@ class TestSessions:
         prune()
         assert not PersonSession.objects.exists()
         assert not Session.objects.exists()
+
+
+class TestEnteringThePasswordAgain:
+    """Before credentials, people and deletion, ten minutes after the last time."""
+
+    @pytest.fixture
+    def boss(self, db, client):
+        boss = add_staff("boss", Role.ADMINISTRATOR)
+        log_in("boss", PASSWORD, client)
+        return boss
+
+    @pytest.fixture
+    def addresses(self, boss, kim):
+        tenant = make_tenant()
+        group = Group.objects.create(name="Team")
+        return [
+            reverse("admin:connector_tenant_credentials", args=[tenant.pk, "pex"]),
+            reverse("admin:connector_tenant_disconnect", args=[tenant.pk, "pex"]),
+            reverse("admin:connector_tenant_delete", args=[tenant.pk]),
+            reverse("admin:auth_user_add"),
+            reverse("admin:auth_user_change", args=[kim.pk]),
+            reverse("admin:auth_user_password_change", args=[kim.pk]),
+            reverse("admin:auth_group_add"),
+            reverse("admin:auth_group_change", args=[group.pk]),
+            reverse("admin:auth_group_delete", args=[group.pk]),
+        ]
+
+    def test_is_asked_of_who_logged_in_long_ago(self, client, addresses, later):
+        assert {client.get(each).status_code for each in addresses} == {200}
+        later(minutes=11)
+        for each in addresses:
+            answer = client.get(each)
+            assert answer["Location"] == f"{CONFIRM}?{urlencode({'next': each})}"
+        client.post(answer["Location"], {"password": PASSWORD})
+        assert {client.get(each).status_code for each in addresses} == {200}
+
+    def test_leads_on_to_where_one_wanted_to_go(self, client, addresses, later):
+        later(minutes=11)
+        page = client.get(addresses[0])["Location"]
+        assert client.post(page, {"password": "wrong"}).status_code == 200
+        assert client.get(addresses[0]).status_code == 302
+        answer = client.post(page, {"password": PASSWORD})
+        assert answer["Location"] == addresses[0]
+
+    @pytest.mark.parametrize("away", ["https://evil.example/", "//evil.example", ""])
+    def test_leads_nowhere_else(self, client, boss, away):
+        answer = client.post(
+            f"{CONFIRM}?{urlencode({'next': away})}", {"password": PASSWORD}
+        )
+        assert answer["Location"] == HOME
+
+    def test_changes_nothing_before(self, client, boss, kim, later):
+        later(minutes=11)
+        new = {"password1": "quite another one", "password2": "quite another one"}
+        page = reverse("admin:auth_user_password_change", args=[kim.pk])
+        answer = client.post(page, {**new, "usable_password": "true"}, follow=True)
+        assert "Nothing was changed yet" in words_of(answer)
+        kim.refresh_from_db()
+        assert kim.check_password(PASSWORD)
+
+    def test_is_asked_before_an_action_on_many(self, client, boss, later):
+        group = Group.objects.create(name="Team")
+        later(minutes=11)
+        client.post(
+            reverse("admin:auth_group_changelist"),
+            {"action": "delete_selected", "_selected_action": group.pk, "post": "yes"},
+        )
+        assert Group.objects.filter(pk=group.pk).exists()
+
+    def test_is_not_asked_before_anything_else(self, client, boss, later):
+        later(minutes=11)
+        for name in ("auth_user", "connector_tenant", "sync_syncrun", "audit_entry"):
+            page = reverse(f"admin:{name}_changelist")
+            assert client.get(page).status_code == 200, name
+
+    def test_guessing_there_is_locked_as_on_the_login_page(self, client, boss, hashed):
+        for number in range(20):
+            answer = client.post(CONFIRM, {"password": f"wrong {number}"})
+        assert answer.status_code == 429
+        assert len(hashed) == 5

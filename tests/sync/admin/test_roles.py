@@ -35,6 +35,18 @@ V, S, A = Role.VIEWER, Role.SUPPORT, Role.ADMINISTRATOR
 LOOKERS, WORKERS, MANAGERS = {V, S, A}, {S, A}, {A}
 EVERYBODY = {NOBODY, V, S, A}
 
+
+def only_read(model, readers):
+    """The pages of rows that nobody changes."""
+    return {
+        f"{model}_changelist": (readers, readers),
+        f"{model}_add": (set(), set()),
+        f"{model}_change": (readers, set()),
+        f"{model}_history": (readers, readers),
+        f"{model}_delete": (set(), set()),
+    }
+
+
 # Page: who may look at it, and who may post to it.
 PAGES = {
     "index": (EVERYBODY, EVERYBODY),
@@ -69,20 +81,12 @@ PAGES = {
     "connector_tagmeaning_change": (LOOKERS, set()),
     "connector_tagmeaning_history": (LOOKERS, LOOKERS),
     "connector_tagmeaning_delete": (WORKERS, WORKERS),
-    "sync_syncrun_changelist": (LOOKERS, LOOKERS),
-    "sync_syncrun_add": (set(), set()),
-    "sync_syncrun_change": (LOOKERS, set()),
-    "sync_syncrun_history": (LOOKERS, LOOKERS),
-    "sync_syncrun_delete": (set(), set()),
+    **only_read("sync_syncrun", LOOKERS),
     "sync_syncrun_progress": (LOOKERS, LOOKERS),
     "sync_syncrun_export": (LOOKERS, LOOKERS),
     "sync_purchasesync_export": (LOOKERS, LOOKERS),
     "sync_purchasesync_causes": (LOOKERS, LOOKERS),
-    "sync_purchasesync_changelist": (LOOKERS, LOOKERS),
-    "sync_purchasesync_add": (set(), set()),
-    "sync_purchasesync_change": (LOOKERS, set()),
-    "sync_purchasesync_history": (LOOKERS, LOOKERS),
-    "sync_purchasesync_delete": (set(), set()),
+    **only_read("sync_purchasesync", LOOKERS),
     "sync_purchasesync_receipts": (LOOKERS, LOOKERS),
     "sync_purchasesync_document": (WORKERS, WORKERS),
     "sync_purchasesync_it_is_there": (WORKERS, WORKERS),
@@ -94,31 +98,16 @@ PAGES = {
     "sync_purchasesync_use_code": (WORKERS, WORKERS),
     "sync_syncrun_stop_run": (WORKERS, WORKERS),
     "connector_tenant_preview": (WORKERS, WORKERS),
-    "sync_preview_changelist": (LOOKERS, LOOKERS),
-    "sync_preview_add": (set(), set()),
-    "sync_preview_change": (LOOKERS, set()),
-    "sync_preview_history": (LOOKERS, LOOKERS),
-    "sync_preview_delete": (set(), set()),
+    **only_read("sync_preview", LOOKERS),
     "sync_preview_progress": (LOOKERS, LOOKERS),
     "sync_preview_csv": (LOOKERS, LOOKERS),
-    "sync_alert_changelist": (LOOKERS, LOOKERS),
-    "sync_alert_add": (set(), set()),
-    "sync_alert_change": (LOOKERS, set()),
-    "sync_alert_history": (LOOKERS, LOOKERS),
-    "sync_alert_delete": (set(), set()),
-    "audit_entry_changelist": (MANAGERS, MANAGERS),
-    "audit_entry_add": (set(), set()),
-    "audit_entry_change": (MANAGERS, set()),
-    "audit_entry_history": (MANAGERS, MANAGERS),
-    "audit_entry_delete": (set(), set()),
+    **only_read("sync_alert", LOOKERS),
+    **only_read("audit_entry", MANAGERS),
     "audit_entry_export": (MANAGERS, MANAGERS),
-    "logins_lock_changelist": (MANAGERS, MANAGERS),
-    "logins_lock_add": (set(), set()),
-    "logins_lock_change": (MANAGERS, set()),
-    "logins_lock_history": (MANAGERS, MANAGERS),
-    "logins_lock_delete": (set(), set()),
+    **only_read("logins_lock", MANAGERS),
     "logins_personsession_changelist": (EVERYBODY, EVERYBODY),
     "logins_personsession_sign_out": (EVERYBODY, EVERYBODY),
+    "logins_personsession_confirm": (EVERYBODY, EVERYBODY),
     "auth_user_changelist": (MANAGERS, MANAGERS),
     "auth_user_add": (MANAGERS, MANAGERS),
     "auth_user_change": (MANAGERS, MANAGERS),
