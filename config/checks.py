@@ -46,6 +46,8 @@ def check_settings(**options: Any) -> list[CheckMessage]:
         *_codes(),
         *_private_hosts(),
         *_encryption_keys(),
+        *_proxies(),
+        *_logins(),
     ]
 
 
@@ -74,11 +76,12 @@ def _lease() -> Iterator[Error]:
 
 
 def _retention() -> Iterator[Error]:
-    if settings.RETENTION_DAYS < 1:
-        yield Error(
-            f"RETENTION_DAYS ({settings.RETENTION_DAYS}) must be a day at least.",
-            id="connector.E002",
-        )
+    for name in ("RETENTION_DAYS", "AUDIT_RETENTION_DAYS"):
+        if getattr(settings, name) < 1:
+            yield Error(
+                f"{name} ({getattr(settings, name)}) must be a day at least.",
+                id="connector.E002",
+            )
 
 
 def _limits() -> Iterator[Error]:
@@ -157,6 +160,25 @@ def _encryption_keys() -> Iterator[Error]:
             hint="Put a long random text in front, and keep this one behind it.",
             id="connector.E011",
         )
+
+
+def _proxies() -> Iterator[Error]:
+    if settings.PROXY_COUNT < 0:
+        yield Error(
+            f"PROXY_COUNT ({settings.PROXY_COUNT}) must not be negative.",
+            hint="0 where people reach the web without a proxy.",
+            id="connector.E012",
+        )
+
+
+def _logins() -> Iterator[Error]:
+    for name in ("SESSION_IDLE_MINUTES", "LOGIN_TRIES", "LOGIN_LOCK_MINUTES"):
+        if getattr(settings, name) < 1:
+            yield Error(
+                f"{name} ({getattr(settings, name)}) must be 1 at least: nobody could "
+                "stay or get logged in.",
+                id="connector.E013",
+            )
 
 
 def _is_text(key: str) -> bool:

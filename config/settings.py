@@ -9,15 +9,12 @@ refused by `config.checks`. `.env.example` lists every variable.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest
-from django.templatetags.static import static
-from django.urls import reverse_lazy
 
-from config import embedded
+from config import appearance, embedded
 from config.broker import broker_url, redis_address
 from config.environment import ENV_FILE, Environment, finite
 from config.keys import development_keys, trimmed
@@ -99,6 +96,7 @@ EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT", default=20.0)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="connector@localhost")
 ALERT_SUPPORT_ADDRESSES = env.parts("ALERT_SUPPORT_ADDRESSES", default=[])
 RETENTION_DAYS = env.whole("RETENTION_DAYS", default=400)
+AUDIT_RETENTION_DAYS = env.whole("AUDIT_RETENTION_DAYS", default=730)
 
 INSTALLED_APPS = [
     "unfold",
@@ -115,6 +113,9 @@ INSTALLED_APPS = [
     "simple_history",
     "connector",
     "sync",
+    "audit",
+    "axes",
+    "logins",
 ]
 
 MIDDLEWARE = [
@@ -126,8 +127,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "config.middleware.without_nul",
+    "logins.sessions.limit_sessions",
+    "logins.confirming.ConfirmFirst",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -156,15 +160,39 @@ DATABASES = {
     }
 }
 
+AUTHENTICATION_BACKENDS = [
+    # Refuses what is locked, before the next one hashes the password.
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
     )
 ]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+LOGIN_TRIES = env.whole("LOGIN_TRIES", default=5)
+LOGIN_LOCK_MINUTES = env.whole("LOGIN_LOCK_MINUTES", default=15)
+SESSION_IDLE_MINUTES = env.whole("SESSION_IDLE_MINUTES", default=60)
+AXES_FAILURE_LIMIT = LOGIN_TRIES
+AXES_COOLOFF_TIME = timedelta(minutes=LOGIN_LOCK_MINUTES)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "logins.locking.name_to_lock"
+AXES_CLIENT_IP_CALLABLE = "logins.locking.address_to_lock"
+AXES_LOCKOUT_CALLABLE = "logins.locking.lockout_page"
+AXES_RESET_ON_SUCCESS = True
+# Who goes on trying does not make the lock longer, and costs nothing.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_SENSITIVE_PARAMETERS = ["username", "next", "csrfmiddlewaretoken"]
+# Ours are the audit list and the page of locked logins.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 LANGUAGE_CODE = "en-us"
 USE_I18N = True
@@ -185,6 +213,8 @@ STORAGES = {
 # Embedded means a checkout, where nobody ran collectstatic.
 WHITENOISE_USE_FINDERS = IS_EMBEDDED
 
+# How many proxies of one's own add to X-Forwarded-For, on the way of every request.
+PROXY_COUNT = env.whole("PROXY_COUNT", default=0)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not IS_EMBEDDED
 if env.switch("BEHIND_HTTPS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -230,168 +260,9 @@ LOGGING = {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    # Tells of its start at every start.
-    "loggers": {"pikepdf": {"level": "WARNING"}},
+    # They tell of each start, and of each login, which the audit list has.
+    "loggers": {"pikepdf": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", default="INFO")},
 }
 
-
-def _is_on_page(anchor: str) -> Callable[[HttpRequest], bool]:
-    """The tenant's own page has all tabs; while it is being added, the first only.
-
-    Pages beside it (history, credentials …) have none of them.
-    """
-
-    def is_on_page(request: HttpRequest) -> bool:
-        name = request.resolver_match.url_name if request.resolver_match else ""
-        if name == "connector_tenant_add":
-            return anchor == "general"
-        return name == "connector_tenant_change"
-
-    return is_on_page
-
-
-UNFOLD = {
-    "SITE_TITLE": "PEX Connector for CMiC",
-    "SITE_HEADER": "PEX Connector",
-    "SITE_SUBHEADER": "for CMiC",
-    "SITE_SYMBOL": "sync_alt",
-    "SITE_FAVICONS": [
-        {
-            "rel": "icon",
-            "type": "image/svg+xml",
-            "href": lambda request: static("connector/favicon.svg"),
-        }
-    ],
-    "DASHBOARD_CALLBACK": "sync.admin.dashboard.dashboard.fill",
-    "SHOW_HISTORY": True,
-    "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [
-        lambda request: static("connector/admin.css"),
-        lambda request: static("connector/tenant.css"),
-        lambda request: static("connector/dashboard.css"),
-    ],
-    "SCRIPTS": [lambda request: static("connector/names.js")],
-    "TABS": [
-        {
-            "models": [{"name": "connector.tenant", "detail": True}],
-            "items": [
-                # The anchors are those of `connector.admin.steps`.
-                {
-                    "title": title,
-                    "link": "",
-                    "inline": anchor,
-                    "active": False,
-                    "permission": _is_on_page(anchor),
-                }
-                for anchor, title in (
-                    ("general", "Connect"),
-                    ("transactions", "Transaction settings"),
-                    ("mappings", "Field mappings"),
-                    ("sync", "Sync"),
-                )
-            ],
-        },
-    ],
-    "SIDEBAR": {
-        "show_search": False,
-        "navigation": [
-            {
-                "items": [
-                    {
-                        "title": "Dashboard",
-                        "icon": "dashboard",
-                        "link": reverse_lazy("admin:index"),
-                    },
-                ],
-            },
-            {
-                "title": "Connect",
-                "items": [
-                    {
-                        "title": "Tenants",
-                        "icon": "domain",
-                        "link": reverse_lazy("admin:connector_tenant_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "connector.view_tenant"
-                        ),
-                    },
-                    {
-                        "title": "Tag meanings",
-                        "icon": "label",
-                        "link": reverse_lazy("admin:connector_tagmeaning_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "connector.view_tagmeaning"
-                        ),
-                    },
-                ],
-            },
-            {
-                "title": "Sync",
-                "items": [
-                    {
-                        "title": "Runs",
-                        "icon": "sync",
-                        "link": reverse_lazy("admin:sync_syncrun_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "sync.view_syncrun"
-                        ),
-                    },
-                    {
-                        "title": "Blocked causes",
-                        "icon": "report",
-                        "link": reverse_lazy("admin:sync_purchasesync_causes"),
-                        "permission": lambda request: request.user.has_perm(
-                            "sync.view_purchasesync"
-                        ),
-                    },
-                    {
-                        "title": "Purchases",
-                        "icon": "receipt_long",
-                        "link": reverse_lazy("admin:sync_purchasesync_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "sync.view_purchasesync"
-                        ),
-                    },
-                    {
-                        "title": "Previews",
-                        "icon": "visibility",
-                        "link": reverse_lazy("admin:sync_preview_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "sync.view_preview"
-                        ),
-                    },
-                    {
-                        "title": "Alerts",
-                        "icon": "mail",
-                        "link": reverse_lazy("admin:sync_alert_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "sync.view_alert"
-                        ),
-                    },
-                ],
-            },
-            {
-                "title": "Access",
-                "items": [
-                    {
-                        "title": "Users",
-                        "icon": "person",
-                        "link": reverse_lazy("admin:auth_user_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "auth.view_user"
-                        ),
-                    },
-                    {
-                        "title": "Groups",
-                        "icon": "group",
-                        "link": reverse_lazy("admin:auth_group_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "auth.view_group"
-                        ),
-                    },
-                ],
-            },
-        ],
-    },
-}
+UNFOLD = appearance.UNFOLD

@@ -17,10 +17,12 @@ from django.db import transaction
 from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
+from audit import pruning
 from config.broker import reconnected
 from connector import clock
 from connector.api.redis_causes import cause_of
 from connector.codes.reading import refresh_requested
+from logins import sessions
 from sync.engine.alert import mailing, writing
 from sync.engine.preview import previews
 from sync.engine.run import lanes, preparing, recovery, waking
@@ -118,6 +120,8 @@ def write_daily_alerts() -> None:
 @shared_task(name="sync.prune")
 def prune() -> None:
     logger.info("Removed as too old: %s", retention.prune(clock.now()))
+    logger.info("Removed from the audit list: %s", pruning.prune(clock.now()))
+    logger.info("Removed sessions: %s", sessions.prune(clock.now()))
 
 
 @shared_task(name="sync.refresh_codes")

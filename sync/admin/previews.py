@@ -20,6 +20,8 @@ from django.urls import URLPattern, reverse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
+from audit.models import Entry
+from audit.recording import record
 from connector.admin.moments import minute
 from connector.admin.page import get_only, route, row_page
 from connector.admin.visible import TenantFilter
@@ -141,6 +143,8 @@ def progress_page(
 def csv_page(
     model_admin: ModelAdmin[Preview], request: HttpRequest, preview: Preview
 ) -> HttpResponseBase:
+    sentence = f"{preview} was exported as CSV."
+    record(Entry.Kind.EXPORT, sentence, tenant=preview.tenant)
     rows = preview.purchases.select_related("preview").defer("invoice")
     cells = PREVIEWED.rows(rows.iterator(chunk_size=1000))
     return csv_answer(PREVIEWED, cells, f"preview-{preview.pk}.csv")

@@ -18,6 +18,7 @@ GOOD_KEY = "a good key of some length"
 BAD = [
     ("E001", {"LEASE_SECONDS": 130.0, "HTTP_TIMEOUT": 65.0}),
     ("E002", {"RETENTION_DAYS": 0}),
+    ("E002", {"AUDIT_RETENTION_DAYS": 0}),
     ("E003", {"PEX_CALLS_PER_MINUTE": -1}),
     ("E003", {"CMIC_CALLS_PER_SECOND": -1}),
     ("E003", {"CMIC_CALLS_IN_FLIGHT": -1}),
@@ -35,6 +36,10 @@ BAD = [
     ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["*.example.com"]}),
     ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["10.0.0.8"]}),
     ("E010", {"CONNECTOR_PRIVATE_HOSTS": ["cmic.example.com", "cmic:8443"]}),
+    ("E012", {"PROXY_COUNT": -1}),
+    ("E013", {"SESSION_IDLE_MINUTES": 0}),
+    ("E013", {"LOGIN_TRIES": 0}),
+    ("E013", {"LOGIN_LOCK_MINUTES": 0}),
 ]
 GOOD = [
     {"LEASE_SECONDS": 130.1, "HTTP_TIMEOUT": 65.0},

@@ -16,7 +16,8 @@ PAGES = [
 ]
 PICTURES = ROOT / "docs" / "pictures"
 LONGEST_README = 120
-FOLDERS = (".ci", "config", "connector", "docs", "sync", "templates", "tests")
+APPS = ("audit", "config", "connector", "logins", "sync")
+FOLDERS = (".ci", *APPS, "docs", "templates", "tests")
 # Made when something runs, and in no checkout.
 MADE = ("var/", ".venv/", "bench.json")
 
@@ -25,7 +26,7 @@ _CODE = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _PATH = re.compile(r"\.?\w[\w.-]*(/[\w.-]+)*/?")
 _FILE_NAME = re.compile(r"[\w-]+\.(py|md|html|js|css|json|toml|lock|yaml)")
-_MODULE = re.compile(r"(connector|sync|config|tests)(\.\w+)+")
+_MODULE = re.compile(rf"({'|'.join(APPS)}|tests)(\.\w+)+")
 
 
 def words(page: Path) -> Iterator[str]:

@@ -20,6 +20,8 @@ from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
+from audit.models import Entry
+from audit.recording import record
 from connector.admin.page import list_page, render_page, row_page
 from connector.history import mark
 from connector.models import Tenant
@@ -101,6 +103,7 @@ def export_file(
         missing = " ".join(tenant.missing_settings())
         messages.error(request, f"{tenant} cannot be exported yet: {missing}")
         return HttpResponseRedirect(_page(tenant))
+    record(Entry.Kind.EXPORT, f"{tenant} was exported as JSON.", tenant=tenant)
     return HttpResponse(
         json.dumps(data, indent=2, ensure_ascii=False) + "\n",
         content_type="application/json",

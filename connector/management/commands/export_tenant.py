@@ -8,6 +8,8 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit.models import Entry
+from audit.recording import record
 from connector.management.tenants import get_tenant
 from connector.transfer.exporting import export_tenant
 
@@ -28,4 +30,6 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{tenant} cannot be exported yet: {missing}", returncode=2
             ) from error
+        sentence = f"{tenant} was exported as JSON by a command."
+        record(Entry.Kind.EXPORT, sentence, tenant=tenant)
         self.stdout.write(json.dumps(data, indent=2, ensure_ascii=False))

@@ -30,9 +30,12 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
+from audit.models import Entry
+from audit.recording import record
 from connector import clock
 from connector.admin.page import get_only, list_page, route
-from sync.admin.lists.readonly import ReadOnlyAdmin
+from connector.models import Tenant
+from sync.admin.lists.readonly import ReadOnlyAdmin, is_id
 from sync.admin.lists.tables import Cell, Table
 
 CHUNK = 1000
@@ -73,7 +76,7 @@ class ExportAdmin(ReadOnlyAdmin):
                 if name not in ("p", "o", "e")
             ]
         )
-        name = f"admin:sync_{self.opts.model_name}_export"
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_export"
         return [
             (title, f"{reverse(name, args=[form])}?{kept}")
             for form, title in (("csv", "CSV"), ("xlsx", "Excel"))
@@ -87,7 +90,8 @@ def export_page(
 ) -> HttpResponseBase:
     if form not in ("csv", "xlsx"):
         raise Http404
-    address = reverse(f"admin:sync_{admin.opts.model_name}_changelist")
+    model = f"{admin.opts.app_label}_{admin.opts.model_name}"
+    address = reverse(f"admin:{model}_changelist")
     try:
         rows = admin.get_changelist_instance(request).queryset
     except IncorrectLookupParameters:
@@ -99,9 +103,21 @@ def export_page(
             "Filter the list, or take the CSV.",
         )
         return HttpResponseRedirect(f"{address}?{request.GET.urlencode()}")
+    _record(admin, request, form)
     cells = admin.table.rows(rows.iterator(chunk_size=CHUNK))
     name = f"{admin.table.name}-{timezone.localdate(clock.now()).isoformat()}.{form}"
     return (csv_answer if form == "csv" else _as_excel)(admin.table, cells, name)
+
+
+def _record(admin: ExportAdmin, request: HttpRequest, form: str) -> None:
+    """Of a tenant if the list was filtered by one that the person sees."""
+    asked = request.GET.get("tenant__id__exact", "")
+    seen = Tenant.objects.visible_to(request.user)
+    tenant = seen.filter(pk=asked).first() if is_id(asked) else None
+    which = f"filtered by {request.GET.urlencode()}" if request.GET else "all of them"
+    title = {"csv": "CSV", "xlsx": "Excel"}[form]
+    sentence = f"The list “{admin.table.name}” was exported as {title}: {which}."
+    record(Entry.Kind.EXPORT, sentence, tenant=tenant)
 
 
 class _Line:

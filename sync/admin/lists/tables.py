@@ -42,8 +42,8 @@ def _purchases(purchases: Iterable[PurchaseSync]) -> Iterator[list[Cell]]:
             row.get_status_display(),
             _each(row.reasons, lambda reason: code_title(reason.get("code", ""))),
             _each(row.reasons, lambda reason: reason.get("message", "")),
-            _local(row.occurred_at),
-            _local(row.settled_at),
+            local(row.occurred_at),
+            local(row.settled_at),
             row.merchant,
             row.cardholder,
             row.amount,
@@ -53,8 +53,8 @@ def _purchases(purchases: Iterable[PurchaseSync]) -> Iterator[list[Cell]]:
             row.company_code,
             row.vendor_code,
             *(_codes(row, place) for place in range(3)),
-            _local(row.posted_at),
-            _local(row.completed_at),
+            local(row.posted_at),
+            local(row.completed_at),
             f"Run {row.run_id}",
         ]
 
@@ -70,8 +70,8 @@ def _runs(runs: Iterable[SyncRun]) -> Iterator[list[Cell]]:
             starter(run),
             run.window_from,
             run.window_to,
-            _local(run.started_at),
-            _local(run.ended_at),
+            local(run.started_at),
+            local(run.ended_at),
             *(counts.get(name) for name in OUTCOMES),
             run.get_reason_display(),
             run.message,
@@ -85,7 +85,7 @@ def _previewed(purchases: Iterable[PreviewedPurchase]) -> Iterator[list[Cell]]:
             row.get_status_display(),
             _each(row.reasons, lambda reason: code_title(reason.get("code", ""))),
             _each(row.reasons, lambda reason: reason.get("message", "")),
-            _local(row.occurred_at),
+            local(row.occurred_at),
             row.merchant,
             row.cardholder,
             row.amount,
@@ -160,7 +160,7 @@ RUNS = Table(
 )
 
 
-def _local(moment: datetime | None) -> datetime | None:
+def local(moment: datetime | None) -> datetime | None:
     """In the business zone, without it: the column's title says which."""
     if moment is None:
         return None

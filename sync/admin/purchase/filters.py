@@ -30,7 +30,11 @@ from sync.models.purchase.indexes import OPEN, first_codes, words
 _MOST_WORDS = 8
 # Beyond every amount, and finer than each.
 _MOST, _LEAST = Decimal(10) ** 12, Decimal("0.0001")
-_DAYS = {"occurred_at": "day of the card's use", "created_at": "day of its start"}
+_DAYS = {
+    "occurred_at": "day of the card's use",
+    "created_at": "day of its start",
+    "at": "day",
+}
 
 
 class ReasonFilter(DropdownFilter):

@@ -18,6 +18,8 @@ from django.urls import URLPattern, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from audit.models import Entry
+from audit.recording import record
 from connector.admin.page import render_page, route, row_page
 from connector.api.exceptions import ConnectorError
 from connector.api.pex.reading import UnreadableError
@@ -81,6 +83,8 @@ def document_page(
         messages.error(request, _why_none(fetched))
         return HttpResponseRedirect(_page(row))
     document = fetched.document
+    sentence = f"The document of {row} was downloaded: {document.file_name}."
+    record(Entry.Kind.DOCUMENT, sentence, tenant=row.tenant)
     return HttpResponse(
         document.content,
         headers={

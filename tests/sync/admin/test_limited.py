@@ -9,6 +9,8 @@ from django.db.models import ProtectedError
 from django.test import RequestFactory
 from django.urls import reverse
 
+from audit.models import Entry
+from audit.recording import record
 from connector.models import RefreshState, Tenant, TenantAccess
 from connector.roles import Role
 from sync.models import PurchaseSync, SyncRun
@@ -34,8 +36,9 @@ PATHS = {
     "sync.purchasesync": "tenant",
     "sync.alert": "tenant",
     "sync.preview": "tenant",
+    "audit.entry": "tenant",
 }
-OF_NO_TENANT = {"auth.user", "auth.group"}
+OF_NO_TENANT = {"auth.user", "auth.group", "logins.lock", "logins.personsession"}
 
 
 @pytest.fixture
@@ -71,6 +74,7 @@ def rows(foreign):
         "sync_purchasesync": purchase,
         "sync_alert": add_alert(foreign),
         "sync_preview": add_preview(foreign),
+        "audit_entry": record(Entry.Kind.EXPORT, "Taken.", tenant=foreign),
     }
 
 
@@ -81,6 +85,7 @@ def sam(mine, rows):
     add_alert(mine)
     add_meaning(mine)
     add_preview(mine)
+    record(Entry.Kind.EXPORT, "Taken.", tenant=mine)
     person = add_staff("sam", Role.SUPPORT, tenants=[mine])
     # So that deleting is refused for what it is of, and not for want of a permission.
     person.groups.add(Group.objects.get(name=Role.ADMINISTRATOR))
@@ -105,7 +110,7 @@ def test_each_model_shows_rows_of_ones_own_tenants_only(mine, rows, sam):
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in PAGES if name.startswith(("connector_", "sync_"))],
+    [name for name in PAGES if name.startswith(("connector_", "sync_", "audit_"))],
 )
 def test_no_typed_address_reaches_another_tenant(client, rows, sam, name):
     client.force_login(sam)

@@ -7,8 +7,11 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from audit.models import Entry
+from audit.recording import record
 from sync.models import Decision, RunOutcome, SyncAttempt
 from tests.support.factories import make_tenant
+from tests.support.people import add_lock
 from tests.support.rows import (
     REFUND,
     UNKNOWN_JOB,
@@ -62,6 +65,8 @@ def add_rows(tenant, start, count):
         add_tag_sync(run)
         meaning = add_meaning(tenant, str(number))
         alert = add_alert(tenant, occasion=str(number))
+        entry = record(Entry.Kind.EXPORT, "Taken.", tenant=tenant)
+        lock = add_lock(f"person-{number}")
         person = User.objects.create_user(f"person-{number}", password="x")
         group = Group.objects.create(name=f"Group {number}")
         person.groups.add(group)
@@ -74,6 +79,8 @@ def add_rows(tenant, start, count):
         "sync_purchasesync": row,
         "sync_preview": preview,
         "sync_alert": alert,
+        "audit_entry": entry,
+        "logins_lock": lock,
         "auth_user": person,
         "auth_group": group,
     }

@@ -14,11 +14,13 @@ from django.core.management import call_command
 from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver, reverse
 
+from audit.models import Entry
+from audit.recording import record
 from connector.models import RefreshState, RoleGrant, Tenant, TenantAccess
 from connector.roles import Role
 from sync.models import SyncRun
 from tests.support.factories import make_tenant
-from tests.support.people import add_staff
+from tests.support.people import add_lock, add_staff
 from tests.support.rows import (
     add_alert,
     add_meaning,
@@ -32,6 +34,18 @@ NOBODY = "Nobody"
 V, S, A = Role.VIEWER, Role.SUPPORT, Role.ADMINISTRATOR
 LOOKERS, WORKERS, MANAGERS = {V, S, A}, {S, A}, {A}
 EVERYBODY = {NOBODY, V, S, A}
+
+
+def only_read(model, readers):
+    """The pages of rows that nobody changes."""
+    return {
+        f"{model}_changelist": (readers, readers),
+        f"{model}_add": (set(), set()),
+        f"{model}_change": (readers, set()),
+        f"{model}_history": (readers, readers),
+        f"{model}_delete": (set(), set()),
+    }
+
 
 # Page: who may look at it, and who may post to it.
 PAGES = {
@@ -67,20 +81,12 @@ PAGES = {
     "connector_tagmeaning_change": (LOOKERS, set()),
     "connector_tagmeaning_history": (LOOKERS, LOOKERS),
     "connector_tagmeaning_delete": (WORKERS, WORKERS),
-    "sync_syncrun_changelist": (LOOKERS, LOOKERS),
-    "sync_syncrun_add": (set(), set()),
-    "sync_syncrun_change": (LOOKERS, set()),
-    "sync_syncrun_history": (LOOKERS, LOOKERS),
-    "sync_syncrun_delete": (set(), set()),
+    **only_read("sync_syncrun", LOOKERS),
     "sync_syncrun_progress": (LOOKERS, LOOKERS),
     "sync_syncrun_export": (LOOKERS, LOOKERS),
     "sync_purchasesync_export": (LOOKERS, LOOKERS),
     "sync_purchasesync_causes": (LOOKERS, LOOKERS),
-    "sync_purchasesync_changelist": (LOOKERS, LOOKERS),
-    "sync_purchasesync_add": (set(), set()),
-    "sync_purchasesync_change": (LOOKERS, set()),
-    "sync_purchasesync_history": (LOOKERS, LOOKERS),
-    "sync_purchasesync_delete": (set(), set()),
+    **only_read("sync_purchasesync", LOOKERS),
     "sync_purchasesync_receipts": (LOOKERS, LOOKERS),
     "sync_purchasesync_document": (WORKERS, WORKERS),
     "sync_purchasesync_it_is_there": (WORKERS, WORKERS),
@@ -92,18 +98,16 @@ PAGES = {
     "sync_purchasesync_use_code": (WORKERS, WORKERS),
     "sync_syncrun_stop_run": (WORKERS, WORKERS),
     "connector_tenant_preview": (WORKERS, WORKERS),
-    "sync_preview_changelist": (LOOKERS, LOOKERS),
-    "sync_preview_add": (set(), set()),
-    "sync_preview_change": (LOOKERS, set()),
-    "sync_preview_history": (LOOKERS, LOOKERS),
-    "sync_preview_delete": (set(), set()),
+    **only_read("sync_preview", LOOKERS),
     "sync_preview_progress": (LOOKERS, LOOKERS),
     "sync_preview_csv": (LOOKERS, LOOKERS),
-    "sync_alert_changelist": (LOOKERS, LOOKERS),
-    "sync_alert_add": (set(), set()),
-    "sync_alert_change": (LOOKERS, set()),
-    "sync_alert_history": (LOOKERS, LOOKERS),
-    "sync_alert_delete": (set(), set()),
+    **only_read("sync_alert", LOOKERS),
+    **only_read("audit_entry", MANAGERS),
+    "audit_entry_export": (MANAGERS, MANAGERS),
+    **only_read("logins_lock", MANAGERS),
+    "logins_personsession_changelist": (EVERYBODY, EVERYBODY),
+    "logins_personsession_sign_out": (EVERYBODY, EVERYBODY),
+    "logins_personsession_confirm": (EVERYBODY, EVERYBODY),
     "auth_user_changelist": (MANAGERS, MANAGERS),
     "auth_user_add": (MANAGERS, MANAGERS),
     "auth_user_change": (MANAGERS, MANAGERS),
@@ -124,6 +128,7 @@ MORE = {
     "connector_tenant_choices": ["vendor_code"],
     "sync_syncrun_export": ["csv"],
     "sync_purchasesync_export": ["csv"],
+    "audit_entry_export": ["csv"],
 }
 # What Django serves to those who are not logged in, or by another page's leave.
 NO_PAGES = {"login", "logout", "autocomplete", "view_on_site", "app_list"}
@@ -143,6 +148,9 @@ ACTIONS = {
     "sync.purchasesync": {V: set(), S: DECISIONS},
     "sync.alert": {V: set(), S: set()},
     "sync.preview": {V: set(), S: set()},
+    "audit.entry": {V: set(), S: set()},
+    "logins.lock": {V: set(), S: set()},
+    "logins.personsession": {V: set(), S: set()},
     "auth.user": {V: set(), S: set()},
     "auth.group": {V: set(), S: set()},
 }
@@ -153,6 +161,9 @@ ADMINISTRATORS = {
     "sync.purchasesync": DECISIONS,
     "sync.alert": set(),
     "sync.preview": set(),
+    "audit.entry": set(),
+    "logins.lock": {"unlock_selected"},
+    "logins.personsession": set(),
     "auth.user": set(),
     "auth.group": {"delete_selected"},
 }
@@ -181,6 +192,8 @@ def rows(db):
         "sync_purchasesync": purchase,
         "sync_alert": add_alert(tenant),
         "sync_preview": add_preview(tenant),
+        "audit_entry": record(Entry.Kind.EXPORT, "Taken.", tenant=tenant),
+        "logins_lock": add_lock("somebody"),
         "auth_user": User.objects.create_user("somebody", password="x"),
         "auth_group": Group.objects.create(name="Somebodies"),
     }
