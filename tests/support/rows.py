@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from connector.api.cmic.types import CodeKind
-from connector.models import CmicCode, CodeRefresh, TagMeaning
+from connector.models import CmicCode, TagMeaning
 from sync.models import (
     Alert,
     Preview,
@@ -170,11 +170,14 @@ UNKNOWN_JOB = {
 def remove_for_good(
     cmic: CmicSimulator, kind: str, codes: Iterable[str], company: str = "001"
 ) -> None:
-    """CMiC has them no more, and a reading two hours ago lacked them already; however
-    short the list is, a person has said that it is complete."""
+    """CMiC has them no more, and a reading two hours ago lacked them already; where
+    they are most of the list, a person has said since that it is complete."""
     codes = list(codes)
     for code in codes:
         cmic.remove_code(kind, code, company=company)
-    gone = CmicCode.objects.filter(kind=kind, company=company, code__in=codes)
+    known = CmicCode.objects.filter(kind=kind, company=company, is_active=True)
+    gone = known.filter(code__in=codes)
+    is_most = gone.count() * 2 > known.count()
     gone.update(missing_since=timezone.now() - timedelta(hours=2))
-    CodeRefresh.objects.filter(kind=kind).update(count=0)
+    if is_most:
+        gone.update(is_active=False)

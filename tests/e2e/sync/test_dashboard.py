@@ -94,7 +94,8 @@ def test_a_lost_zero_is_put_right_with_one_press(page, pex, cmic, show):
     page.goto(f"/admin/sync/purchasesync/{row.pk}/change/")
     show(page, "purchase-offer")
     page.get_by_role("button", name="Use it for all such tags").click()
-    expect(page.get_by_text("chosen by admin for tag value 17401")).to_be_visible()
+    chosen = "admin chose 017401 for the tag value 17401, for all purchases."
+    expect(page.get_by_text(chosen)).to_be_visible()
     execute(tenant)
     assert cmic.invoices()[0].lines[0]["Aprid_Jobdepteqp_Code"] == "017401"
     page.reload()

@@ -55,6 +55,7 @@ def many(db):
         cursor.execute(_ROWS, [COUNT])
         cursor.execute("ANALYZE sync_purchasesync")
         cursor.execute("ANALYZE sync_syncrun")
+        cursor.execute("ANALYZE connector_tenant")
     return SyncRun.objects.all()
 
 

@@ -11,6 +11,7 @@ from connector import clock
 from sync.engine.run import preparing
 from sync.engine.run.recovery import recover
 from sync.models import Decision, PurchaseSync, SyncRun
+from sync.rules.window import business_day
 from tests.support.driver import (
     codes_of,
     drive,
@@ -37,7 +38,7 @@ def again(tenant, pex, cmic, sam):
     purchase = pex.add_purchase(amount=FIVE, when=clock.now() - OUTSIDE)
     cmic.faults.set("refuse_upload", times=1, message="This job is wrong")
     execute(tenant)
-    set_up(tenant, start_date=clock.now().date() - timedelta(days=2))
+    set_up(tenant, start_date=business_day(clock.now()) - timedelta(days=2))
     Decision.objects.make(
         row_of(purchase), Decision.Kind.RETRY, user=sam, why="Job reopened."
     )
