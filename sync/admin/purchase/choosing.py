@@ -21,11 +21,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 
 from connector.admin.page import person, post_only, route, row_page
-from connector.api.cmic.types import CodeKind
 from connector.api.code_texts import folded
 from connector.codes.nearest import Guess, Near
 from connector.models import CmicCode, TagMeaning, Tenant
-from connector.models.codes import CodeState
 from sync.causes import guesses_for
 from sync.models import PurchaseSync
 from sync.rules.reasons import ReasonCode, Who
@@ -57,10 +55,11 @@ def offers(
 ) -> list[Offer | None]:
     """Of each tenant's reason, in the same order; None where nothing is to be chosen.
 
-    A query, and two for each that is chosen; `transaction_id` is the purchase that
-    the reasons are of, if they are of one.
+    At most two queries; `transaction_id` is the purchase that the reasons are of, if
+    they are of one.
     """
     known = _known((tenant for tenant, _, _ in asked), transaction_id)
+    is_open = _open_codes(known.values())
     may_choose = user.has_perm(_MAY_CHOOSE)  # type: ignore[union-attr]
     may_for_all = user.has_perm(_MAY_FOR_ALL)  # type: ignore[union-attr]
     found: list[Offer | None] = []
@@ -71,7 +70,8 @@ def offers(
         if not _is_of_tag(reason):
             found.append(None)
         elif meaning is not None:
-            found.append(Offer(value, kind, chosen=_choice(meaning)))
+            chosen = _choice(meaning, is_open=_place(meaning) in is_open)
+            found.append(Offer(value, kind, chosen=chosen))
         elif may_choose and guess.same is not None:
             found.append(Offer(value, kind, guess.same, for_all=may_for_all))
         else:
@@ -95,23 +95,39 @@ def _known(
     # The purchase's own counts more, so it comes last.
     ordered = sorted(found, key=lambda each: each.transaction_id is not None)
     return {
-        (each.tenant_id, each.company, each.kind, folded(each.value)): each
-        for each in ordered
+        (each.tenant_id, each.company, each.kind, each.folded): each for each in ordered
     }
 
 
-def _choice(meaning: TagMeaning) -> str:
+def _open_codes(meanings: Iterable[TagMeaning]) -> set[tuple[int, str, str]]:
+    """The places of those whose code is open in the company that they hold for."""
+    rows = list(meanings)
+    codes = CmicCode.objects.filter(
+        is_active=True,
+        tenant__in={each.tenant_id for each in rows},
+        code__in={each.code for each in rows},
+    )
+    seen = set(codes.values_list("tenant", "kind", "code", "company"))
+    return {
+        _place(each)
+        for each in rows
+        if seen & {(*_place(each), each.company), (*_place(each), "")}
+    }
+
+
+def _place(meaning: TagMeaning) -> tuple[int, str, str]:
+    return meaning.tenant_id, meaning.kind, meaning.code
+
+
+def _choice(meaning: TagMeaning, *, is_open: bool) -> str:
     scope = "all purchases" if meaning.transaction_id is None else "this purchase"
     sentence = (
         f"{meaning.chosen_by} chose {meaning.code} for the tag value {meaning.value}, "
         f"for {scope}."
     )
-    state = CmicCode.objects.state_of(
-        meaning.tenant_id, CodeKind(meaning.kind), meaning.code, company=meaning.company
-    )
-    if state in (CodeState.INACTIVE, CodeState.UNKNOWN):
-        return f"{sentence} It is not open in CMiC. Delete it under “Tag meanings”."
-    return f"{sentence} The next sync uses it."
+    if is_open:
+        return f"{sentence} The next sync uses it."
+    return f"{sentence} It is not open in CMiC. Delete it under “Tag meanings”."
 
 
 @row_page("decide", "tenant__transactions")

@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from connector.history import entries_of
@@ -245,3 +247,18 @@ def test_values_that_are_alike_have_one_meaning_and_lose_it_together(
     execute(tenant)
     assert codes_of(plain) == codes_of(odd) == {"value_unknown"}
     assert cmic.invoices() == []
+
+
+def test_the_causes_cost_no_more_queries_for_more_choices(tenant, pex, cmic, support):
+    counts = []
+    for values in (["17401"], ["17402", "24.0018"]):
+        for value in values:
+            tagged(pex, value)
+        execute(tenant)
+        for value in values:
+            add_meaning(tenant, value=value)
+        text_of(support, CAUSES)
+        with CaptureQueriesContext(connection) as queries:
+            assert f"for the tag value {values[-1]}," in words_of(support, CAUSES)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
