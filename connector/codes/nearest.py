@@ -14,7 +14,7 @@ from django.db import connection
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
-from connector.api.code_texts import alike
+from connector.api.code_texts import folded
 
 _MOST_NEAR = 3
 # Of one list, and of all lists of one question; of longer ones the neighbours are read.
@@ -110,8 +110,8 @@ class _Shelf:
 
     def __init__(self, codes: Iterable[Near]) -> None:
         self._codes = sorted({each.code: each for each in codes}.values(), key=_code)
-        self._folded = [_folded(each.code) for each in self._codes]
-        self._names = [_folded(each.name) for each in self._codes]
+        self._spelt = [folded(each.code) for each in self._codes]
+        self._names = [folded(each.name) for each in self._codes]
         self._by_key: dict[str, set[int]] = defaultdict(set)
         for index, each in enumerate(self._codes):
             for key in _keys(each.code):
@@ -124,11 +124,11 @@ class _Shelf:
 
     def nearest(self, value: str) -> tuple[Near, ...]:
         """The most alike; of those that are as much alike, the next in order."""
-        wanted = _folded(value)
+        wanted = folded(value)
         scores = dict.fromkeys(self._same(value), 1.0)
         words = set(wanted.replace("(", " ").replace(")", " ").split())
         for scorer, texts, least in (
-            (OSA.normalized_similarity, self._folded, _ALIKE),
+            (OSA.normalized_similarity, self._spelt, _ALIKE),
             (fuzz.token_sort_ratio, self._names, _NAMED_ALIKE * 100),
         ):
             if texts is self._names and len(wanted) < _SHORTEST_NAME:
@@ -140,9 +140,9 @@ class _Shelf:
                 scores[index] = max(scores.get(index, 0.0), share)
         if len(words) > 1:
             # An option's label may have the code beside the name.
-            for index in (i for i, code in enumerate(self._folded) if code in words):
+            for index in (i for i, code in enumerate(self._spelt) if code in words):
                 scores[index] = 1.0
-        place = sum(code < wanted for code in self._folded)
+        place = sum(code < wanted for code in self._spelt)
         best = sorted(
             scores, key=lambda index: (-round(scores[index], 6), abs(index - place))
         )
@@ -155,15 +155,10 @@ class _Shelf:
 def _keys(text: str) -> set[str]:
     """The text without separators and the zeros at its beginning; and once more without
     those at the beginning of each part, because 24-117 is 24-0117 as well."""
-    folded = _folded(text)
-    parts = "".join(char if char.isalnum() else " " for char in folded).split()
+    parts = "".join(char if char.isalnum() else " " for char in folded(text)).split()
     whole = "".join(parts).lstrip("0")
     by_parts = "".join(part.lstrip("0") or "0" for part in parts).lstrip("0")
     return {key for key in (whole, by_parts) if key}
-
-
-def _folded(text: str) -> str:
-    return alike(text).casefold()
 
 
 def _code(near: Near) -> str:

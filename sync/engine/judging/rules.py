@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connector.api.cmic.types import CodeKind, LineType
-from connector.api.code_texts import folded
 from connector.api.exceptions import SettingsIncompleteError
 from connector.api.pex.types import Tag, tag_named
 from connector.models import CmicCode, Field, FieldMapping, TagMeaning, Tenant
@@ -58,7 +57,7 @@ def _meanings(tenant: Tenant) -> Meanings:
     company = tenant.transactions.company_code
     for each in TagMeaning.objects.filter(tenant=tenant, company=company):
         meaning = Meaning(each.code, each.value, each.chosen_by)
-        key = (each.kind, folded(each.value))
+        key = (each.kind, each.folded)
         if each.transaction_id is None:
             of_all[key] = meaning
         else:
