@@ -39,7 +39,7 @@ test: $(STAMP)
 # services: hence the last command.
 serve: $(STAMP)
 	@export PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; \
-	eval "$$(python -m config.environment)"; \
+	eval "$$(python -m config)"; \
 	export CONNECTOR_BIND="$${CONNECTOR_BIND:-$${PORT:+0.0.0.0:}$${PORT:-127.0.0.1:8000}}"; \
 	honcho=; trap 'kill -TERM $$honcho 2>/dev/null' INT TERM; \
 	for step in release 'web worker beat'; do \

@@ -3,8 +3,6 @@
 Nothing in a value means anything: no `$` refers to another variable, and no `#` begins
 a comment. What cannot be read is refused with a sentence that names the variable;
 values are shown of numbers and switches only, because the others may be secrets.
-
-As a program this prints, for a shell, what `.env` adds to the environment.
 """
 
 from __future__ import annotations
@@ -170,7 +168,3 @@ def print_for_shell() -> None:
     for name, value in variables_in(ENV_FILE).items():
         if name not in os.environ:
             print(f"export {name}={shlex.quote(value)}")  # noqa: T201
-
-
-if __name__ == "__main__":
-    print_for_shell()

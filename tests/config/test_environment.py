@@ -155,7 +155,7 @@ def test_a_shell_gets_the_values_of_the_file_as_they_are(file):
     file.write_text("".join(f"KEY_{i}={value}\n" for i, value in enumerate(ODD)))
     names = "".join(f'printf "%s\\n" "$KEY_{i}"; ' for i in range(len(ODD)))
     program = (
-        "import config.environment as e, pathlib, runpy, sys; "
+        "import config.environment as e, pathlib, sys; "
         "e.ENV_FILE = pathlib.Path(sys.argv[1]); e.print_for_shell()"
     )
     done = subprocess.run(
@@ -190,3 +190,14 @@ def test_a_shell_gets_the_values_of_the_file_as_they_are(file):
 def test_what_is_no_number_or_switch_is_refused_by_name(kind, value):
     with pytest.raises(ImproperlyConfigured, match=r"^KEY \(.*\) must be "):
         getattr(Environment({"KEY": value}), kind)("KEY", default=1)
+
+
+def test_what_a_shell_asks_for_comes_without_a_warning():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "config"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
