@@ -67,9 +67,6 @@ _CLOSE = f"""
 UPDATE connector_cmiccode AS known SET is_active = false, seen_at = %(at)s
 WHERE {_OF_LIST} AND known.kind <> ALL(%(doubted)s) AND is_active
   AND missing_since <= %(at)s - %(closed_after)s"""  # noqa: S608
-_MISSING = f"""
-SELECT known.kind, count(*) FROM connector_cmiccode AS known
-WHERE {_OF_LIST} AND is_active AND missing_since IS NOT NULL GROUP BY known.kind"""  # noqa: S608
 _UPDATE = f"""
 UPDATE connector_cmiccode AS known
 SET name = told.name, currency = told.currency, status = told.status,
@@ -215,8 +212,8 @@ class StagedCodes:
             values |= {"doubted": doubted, "closed_after": _CLOSED_AFTER}
             for statement in (_CLOSE, _UPDATE, _INSERT, _RECORD):
                 cursor.execute(statement, values)
-            cursor.execute(_MISSING, values)
-            missing = dict(cursor.fetchall())
+            cursor.execute(_OPEN, values)
+            missing = {kind: count for kind, _, count in cursor}
             cursor.execute("DROP TABLE staged, told")
             cursor.execute("SET LOCAL enable_nestloop TO DEFAULT")
             confirm()

@@ -86,25 +86,24 @@ def _rotate_one(
         row = cursor.fetchone()
         if row is None or row[0] is None:
             return
-        stored = bytes(row[0])
-        opened = _open(secret.fernet, stored)
+        stored, newest = bytes(row[0]), Fernet(secret.fernet_keys[0])
+        of_newest = _open(newest, stored)
+        opened = _open(secret.fernet, stored) if of_newest is None else of_newest
         if opened is None:
             where = {"model": model._meta.label_lower, "id": pk, "field": secret.name}
             found.unreadable.append(where)
             found.old_keys_needed = True
             return
-        counts = bool(opened)
-        if _open(Fernet(secret.fernet_keys[0]), stored) is not None:
-            found.already_newest += counts
+        if of_newest is not None:
+            found.already_newest += bool(opened)
             return
-        found.rotated += counts
+        found.rotated += bool(opened)
         if is_check:
             found.old_keys_needed = True
             return
-        anew = Fernet(secret.fernet_keys[0]).encrypt(opened)
         cursor.execute(
             f"UPDATE {table} SET {column} = %s WHERE {key} = %s",  # noqa: S608
-            [anew, pk],
+            [newest.encrypt(opened), pk],
         )
 
 
