@@ -10,12 +10,12 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
-from simple_history.models import HistoricalRecords
 
 from audit.client import client_address
 from audit.models import Entry
 from connector import clock
 from connector.models import Tenant
+from connector.models.recorded import request_in_hand
 
 LONGEST_SENTENCE = 2000
 
@@ -30,7 +30,7 @@ def record(
 ) -> Entry:
     """The new row. The request is the one that is being answered unless another is
     given, and the person who sent it; without a request it was a command."""
-    request = request or getattr(HistoricalRecords.context, "request", None)
+    request = request or request_in_hand()
     sender: Any = getattr(request, "user", None)
     if person is None and sender is not None and sender.is_authenticated:
         person = sender

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
+from django.http import HttpRequest
 from simple_history.models import HistoricalRecords
 from simple_history.signals import pre_create_historical_record
 
@@ -29,10 +30,15 @@ def record_history(*excluded: str) -> HistoricalRecords:
     return HistoricalRecords(bases=[Recorded], excluded_fields=excluded)
 
 
+def request_in_hand() -> HttpRequest | None:
+    """The request that is being answered; None in a command or a worker."""
+    request: HttpRequest | None = getattr(HistoricalRecords.context, "request", None)
+    return request
+
+
 def person_name() -> str:
     """Who sent the request that is being answered; empty where there is none."""
-    request: Any = getattr(HistoricalRecords.context, "request", None)
-    user = getattr(request, "user", None)
+    user = getattr(request_in_hand(), "user", None)
     return user.get_username() if user and user.is_authenticated else ""
 
 
