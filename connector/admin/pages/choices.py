@@ -98,7 +98,7 @@ def choices_json(tenant: Tenant, name: str, asked: Any) -> dict[str, Any]:
     free = "" if is_sure(tenant.pk, shelf) else MARKS[CodeState.UNCHECKED]
     if not shelf.company and shelf.kind not in SHARED_KINDS:
         return _nothing("Choose the CMiC company first.")
-    term = alike(asked.get("term", "")[:_LONGEST_TERM].replace("\x00", ""))
+    term = alike(asked.get("term", "")[:_LONGEST_TERM])
     found = search(tenant.pk, shelf, term, _page(asked.get("page", "")))
     hint = ""
     if free and not found.choices and not term:

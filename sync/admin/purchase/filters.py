@@ -60,7 +60,7 @@ class JobFilter(TextFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[PurchaseSync]
     ) -> QuerySet[PurchaseSync]:
-        code = (self.value() or "").strip().replace("\x00", "")
+        code = (self.value() or "").strip()
         if not code:
             return queryset
         return queryset.alias(jobs=first_codes()).filter(Q(jobs__contains=[code]))
@@ -164,7 +164,7 @@ class CauseFilter(DropdownFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[PurchaseSync]
     ) -> QuerySet[PurchaseSync]:
-        key = (self.value() or "").replace("\x00", "")
+        key = self.value() or ""
         return queryset.filter(OPEN, causes__contains=[key]) if key else queryset
 
 

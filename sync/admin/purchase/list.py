@@ -148,7 +148,7 @@ class PurchaseSyncAdmin(PurchasePage):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """A transaction's number, how an invoice's begins, an amount, or words."""
-        term = search_term.strip().replace("\x00", "")
+        term = search_term.strip()
         if not term:
             return queryset, False
         number = term.upper().replace(" ", "")
