@@ -58,17 +58,12 @@ class Cause:
     sample: int = 0
     guess: Guess = field(default_factory=Guess)
 
-    @property
-    def suggestions(self) -> tuple[str, ...]:
-        """The nearest codes that CMiC has."""
-        return tuple(near.code for near in self.guess.nearest)
-
 
 def causes(
     tenants: Sequence[int] | None, first: int, last: int, *, whole: bool = False
 ) -> list[Cause]:
     """The causes from `first` to `last`, most purchases first, of these tenants or of
-    all. `whole` adds cardholders and suggestions. A constant number of queries."""
+    all. `whole` adds cardholders and guesses. A constant number of queries."""
     people = _PEOPLE.format(MOST_CARDHOLDERS) if whole else ""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -87,7 +82,7 @@ def causes(
         .in_bulk([group[6] for group in groups])
     )
     found = [_cause(group, samples[group[6]]) for group in groups]
-    return _with_suggestions(found) if whole else found
+    return _with_guesses(found) if whole else found
 
 
 def _cause(group: Sequence[Any], sample: PurchaseSync) -> Cause:
@@ -101,7 +96,7 @@ def _cause(group: Sequence[Any], sample: PurchaseSync) -> Cause:
     )
 
 
-def _with_suggestions(found: Sequence[Cause]) -> list[Cause]:
+def _with_guesses(found: Sequence[Cause]) -> list[Cause]:
     guessed = guesses_for((each.tenant.pk, each.reason) for each in found)
     return [
         replace(each, guess=guess) for each, guess in zip(found, guessed, strict=True)

@@ -24,8 +24,7 @@ _TOO_LONG = re.compile(
 def width_for(row: PurchaseSync) -> int:
     """How many bytes its description may take: fewer once CMiC has refused a text of
     this invoice for its length."""
-    was_sent = row.attempt_count or row.resend_count
-    if was_sent and _refusals(row):
+    if row.attempt_count and _refusals(row):
         return SHORT_DESCRIPTION_LIMIT
     return DESCRIPTION_LIMIT
 
