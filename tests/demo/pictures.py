@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -29,6 +30,7 @@ WIDTH = 1280
 MOST_BYTES = 150_000
 # A page of text needs no more, and is a third of the size.
 _COLOURS = 128
+_LONGEST = 120  # seconds
 _SET_THEME = "dark => document.documentElement.classList.toggle('dark', dark)"
 _TO_THE_MIDDLE = "shown => shown.scrollIntoView({block: 'center'})"
 
@@ -63,6 +65,7 @@ def main() -> int:
             )
             page = browser.new_page(viewport={"width": WIDTH, "height": 900})
             _log_in(page, stage)
+            _wait_for_scheduler(page, stage)
             FOLDER.mkdir(exist_ok=True)
             for picture in pictures:
                 _take(page, stage, picture)
@@ -119,6 +122,16 @@ def _log_in(page: Page, stage: Stage) -> None:
     page.fill("#id_password", stage.password)
     page.click("button[type=submit]")
     page.wait_for_url(stage.admin)
+
+
+def _wait_for_scheduler(page: Page, stage: Stage) -> None:
+    """Its first round is a minute after its start; until then the first page warns."""
+    deadline = time.monotonic() + _LONGEST
+    while not page.get_by_text("Scheduler alive").count():
+        if time.monotonic() > deadline:
+            sys.exit("Worker and scheduler gave no sign of life on the first page.")
+        time.sleep(1)
+        page.goto(stage.admin)
 
 
 def _take(page: Page, stage: Stage, picture: Picture) -> None:
